@@ -1,0 +1,15 @@
+#!/bin/sh
+# Pins what pyproject.toml asks for, with hashes and without addresses: one file for each kind of machine.
+set -eu
+cd "$(dirname "$0")/.."
+lock() {
+    out=$1
+    shift
+    .venv/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+        --no-annotate "$@" pyproject.toml --output-file "requirements/$out.txt"
+    echo "requirements/$out.txt"
+}
+lock exporter --extra exporter
+lock sync --extra sync
+lock receiver --extra receiver --extra cli
+lock dev --extra dev
