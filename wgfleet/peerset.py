@@ -182,7 +182,7 @@ class _Fields:
         if value is _REQUIRED:
             raise DocumentError(f"{self.where} has no field {field!r}")
         if value is default:
-            return cast(T, value)
+            return cast("T", value)
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise DocumentError(f"{self.where}: {field} is {value!r}, expected {kind.__name__}")
         try:

@@ -1,0 +1,105 @@
+"""`wgfleet-sync`: keeps a client's WireGuard interface pointed at a worker that serves."""
+
+import argparse
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+from client_sync.config import ConfigurationError, load
+from client_sync.daemon import STATUS, run
+from wgfleet import __version__, logs
+from wgfleet.dump import DumpError
+from wgfleet.wg import WgError
+
+CONFIGURATION = Path("/etc/wgfleet/sync.toml")
+EXAMPLE = """\
+the configuration, with all that is required:
+
+  fleet = "example"                 # as given to `wgfleet-receiver init`
+  name = "laptop-1"                 # this client's own name
+  interface = "wg0"                 # an interface that exists, with its key and addresses
+  receivers = ["https://monitoring.example.com:9587"]
+  token_file = "token"              # from `wgfleet token create laptop-1 --role client`
+  trusted_keys = ["..."]            # from `wgfleet signing-key`
+
+and what may be added, with its default:
+
+  policy = "spread"                 # or "priority": the operator's order
+  state_directory = "/var/lib/wgfleet/sync"
+  ca_file = "ca.pem"                # none: the system's authorities
+  standby_probe_interval = 5.0      # seconds
+  manage_routes = true              # add routes for the workers' allowed IPs, and blackholes beneath them
+"""
+
+
+def main() -> int:
+    """Run the command; return its exit code: 0 done, 1 it failed, 2 it was asked wrongly."""
+    arguments = _parser().parse_args()
+    try:
+        return int(arguments.run(arguments))
+    except (ConfigurationError, WgError, DumpError, ValueError, OSError) as error:
+        print(f"wgfleet-sync: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="wgfleet-sync",
+        description="Holds all workers of the fleet as WireGuard peers and moves the traffic, live, to one that "
+        "serves. The interface is never taken down, and peers that others added are left alone.",
+    )
+    parser.add_argument("--version", action="version", version=f"wgfleet-sync {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, what, does in (
+        ("run", _run, "follow the receiver until told to stop"),
+        ("status", _status, "show what the running daemon has applied"),
+    ):
+        command = commands.add_parser(
+            name,
+            help=does,
+            description=does,
+            epilog=EXAMPLE,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_argument(
+            "--config", type=Path, default=CONFIGURATION, help="the configuration (default: %(default)s)"
+        )
+        command.set_defaults(run=what)
+        if name == "run":
+            command.add_argument(
+                "--log-format", choices=("text", "json"), default="text", help="for people or for programs"
+            )
+        else:
+            command.add_argument("--json", action="store_true", help="for programs")
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    logs.configure(arguments.log_format)
+    asyncio.run(run(load(arguments.config)))
+    return 0
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    file = load(arguments.config).state_directory / STATUS
+    try:
+        status = json.loads(file.read_text())
+    except FileNotFoundError:
+        raise ConfigurationError(f"{file} is not there: has `wgfleet-sync run` been started?") from None
+    if arguments.json:
+        print(json.dumps(status))
+        return 0
+    number = f"{status['epoch']}.{status['generation']}"
+    print(f"active     {status['active'] or '(none)'}")
+    print(f"receiver   {status['receiver'] or '(not connected)'}")
+    print(f"peer set   {number}, monitoring {status['monitoring']}")
+    for name, worker in status["workers"].items():
+        misses = worker["misses"]
+        probe = "not probed" if misses is None else "answers" if misses == 0 else f"silent, {misses} missed"
+        print(f"  {name:20} {worker['state']:10} {worker['reason']:16} {probe}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

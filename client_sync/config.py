@@ -1,0 +1,146 @@
+"""The daemon's configuration: one TOML file. Every mistake in it is said at once."""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from client_sync.choice import Policy
+from wgfleet.names import check_name
+from wgfleet.signing import Verifier
+
+
+class ConfigurationError(ValueError):
+    """The file cannot be used; the text names every faulty key, its value and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What `sync.toml` says."""
+
+    fleet: str
+    name: str
+    """This client's own name: workers are spread over clients by it."""
+    interface: str
+    receivers: tuple[str, ...]
+    """Base URLs, tried in turn."""
+    token_file: Path
+    trusted_keys: tuple[str, ...]
+    """The receiver's public signing keys, in base64."""
+    state_directory: Path = Path("/var/lib/wgfleet/sync")
+    policy: Policy = Policy.SPREAD
+    ca_file: Path | None = None
+    """Trust receivers' certificates by this authority only; None: by the system's."""
+    standby_probe_interval: float = 5.0
+    """Seconds between probes of each standby."""
+    manage_routes: bool = True
+    """Add routes for the routed prefixes, and unreachable ones beneath them."""
+
+
+def load(path: Path) -> Config:
+    """Read the file; relative paths in it count from its own folder."""
+    try:
+        said = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"{path} is not there: see `wgfleet-sync run --help` for what it says"
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}") from None
+    config, faults = _read(said, path.parent)
+    if config is None:
+        raise ConfigurationError(f"{path}:\n  " + "\n  ".join(faults))
+    return config
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("a text was expected")
+    return value
+
+
+def _name(value: object) -> str:
+    return check_name(_text(value))
+
+
+def _interface(value: object) -> str:
+    name = _text(value)
+    if (
+        len(name) > 15 or "/" in name or not name.isprintable() or " " in name
+    ):  # Linux's IFNAMSIZ, less its end.
+        raise ValueError("an interface's name was expected: at most 15 characters, without / and spaces")
+    return name
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
+        raise ValueError("a list of texts was expected, with at least one")
+    return tuple(value)
+
+
+def _urls(value: object) -> tuple[str, ...]:
+    for url in _texts(value):
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.username:
+            raise ValueError(f"{url!r} is not a receiver's URL: as https://monitoring.example.com:9587")
+    return tuple(url.rstrip("/") for url in _texts(value))
+
+
+def _keys(value: object) -> tuple[str, ...]:
+    keys = _texts(value)
+    Verifier(keys)
+    return keys
+
+
+def _policy(value: object) -> Policy:
+    if value not in set(Policy):
+        raise ValueError(f"one of {', '.join(Policy)} was expected")
+    return Policy(str(value))
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.1 <= value <= 3600:
+        raise ValueError("seconds were expected, from 0.1 to 3600")
+    return float(value)
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false was expected")  # noqa: TRY004 - all faults of a file are of one kind.
+    return value
+
+
+_READERS: Mapping[str, Callable[[Any], object]] = {
+    "fleet": _name,
+    "name": _name,
+    "interface": _interface,
+    "receivers": _urls,
+    "token_file": _text,
+    "trusted_keys": _keys,
+    "state_directory": _text,
+    "policy": _policy,
+    "ca_file": _text,
+    "standby_probe_interval": _seconds,
+    "manage_routes": _flag,
+}
+_REQUIRED = ("fleet", "name", "interface", "receivers", "token_file", "trusted_keys")
+_PATHS = ("token_file", "state_directory", "ca_file")
+
+
+def _read(said: Mapping[str, object], folder: Path) -> tuple[Config | None, list[str]]:
+    faults = [f"{key}: is missing" for key in _REQUIRED if key not in said]
+    values: dict[str, Any] = {}
+    for key, value in said.items():
+        reader = _READERS.get(key)
+        if reader is None:
+            faults.append(f"{key}: there is no such key; known are {', '.join(sorted(_READERS))}")
+            continue
+        try:
+            read = reader(value)
+        except ValueError as error:
+            faults.append(f"{key}: is {value!r}: {error}")
+        else:
+            values[key] = folder / str(read) if key in _PATHS else read
+    return (None, faults) if faults else (Config(**values), [])

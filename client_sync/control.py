@@ -1,0 +1,160 @@
+"""The control connection: it must not die with the worker whose death it reports.
+
+With a full tunnel up, everything goes through the worker. So this connection's sockets carry the interface's own
+firewall mark, which WireGuard's packets carry too, and take the way that they take. The mark must be there before
+the socket connects; httpx sets its socket options after. Hence a network backend of our own (httpcore's public
+interface for that).
+"""
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import httpcore
+import httpx
+
+from client_sync.addresses import AddressBook, Lookup
+
+CONNECT_SECONDS = 3.0
+"""For each address; more than a lost SYN's first repetition."""
+LOOKUP_SECONDS = 3.0
+Mark = Callable[[], int | None]
+
+
+class MarkedBackend(httpcore.AsyncNetworkBackend):
+    """Opens TCP connections whose packets carry a firewall mark from the first one on."""
+
+    def __init__(self, mark: Mark, addresses: AddressBook, lookup: Lookup) -> None:
+        """Take the mark anew for each connection: the interface may be given another."""
+        self._mark = mark
+        self._addresses = addresses
+        self._lookup = lookup
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature.
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connect to the first address that answers; remembered ones go before looked-up ones."""
+        del timeout, local_address, socket_options
+        error: Exception = httpcore.ConnectError(f"{host} has no address")
+        tried: set[str] = set()
+        for candidates in (self._remembered, self._looked_up):
+            try:
+                addresses = await candidates(host, port)
+            except (OSError, TimeoutError) as failed:
+                error = httpcore.ConnectError(
+                    f"the name {host} does not resolve: {str(failed) or 'no answer in time'}"
+                )
+                continue
+            for address in addresses:
+                if address in tried:
+                    continue
+                tried.add(address)
+                try:
+                    return await self._connect(address, port)
+                except (OSError, TimeoutError) as failed:
+                    error = httpcore.ConnectError(f"{address}:{port}: {str(failed) or 'no answer in time'}")
+        raise error
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, as httpcore asks."""
+        await asyncio.sleep(seconds)
+
+    async def _remembered(self, host: str, port: int) -> list[str]:
+        del port
+        try:
+            return [str(ipaddress.ip_address(host))]
+        except ValueError:
+            return self._addresses.remembered(host)
+
+    async def _looked_up(self, host: str, port: int) -> list[str]:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(LOOKUP_SECONDS):
+            found = list(await loop.run_in_executor(None, self._lookup, host, port))
+        self._addresses.remember(host, found)
+        return found
+
+    async def _connect(self, address: str, port: int) -> "_Stream":
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        opened = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            mark = self._mark()
+            if mark is not None:
+                opened.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await asyncio.get_running_loop().sock_connect(opened, (address, port))
+            reader, writer = await asyncio.open_connection(sock=opened)
+        except BaseException:
+            opened.close()
+            raise
+        return _Stream(reader, writer)
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """asyncio's streams in httpcore's words."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's.
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._reader.read(max_bytes)
+        except TimeoutError as error:
+            raise httpcore.ReadTimeout(f"nothing was heard for {timeout:g} s") from error
+        except OSError as error:
+            raise httpcore.ReadError(str(error)) from error
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's.
+        try:
+            async with asyncio.timeout(timeout):
+                self._writer.write(buffer)
+                await self._writer.drain()
+        except TimeoutError as error:
+            raise httpcore.WriteTimeout(f"nothing was taken for {timeout:g} s") from error
+        except OSError as error:
+            raise httpcore.WriteError(str(error)) from error
+
+    async def aclose(self) -> None:
+        self._writer.close()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's.
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            async with asyncio.timeout(timeout):
+                await self._writer.start_tls(ssl_context, server_hostname=server_hostname)
+        except (OSError, TimeoutError) as error:
+            raise httpcore.ConnectError(
+                f"TLS with {server_hostname}: {str(error) or 'no answer in time'}"
+            ) from error
+        return self
+
+    def get_extra_info(self, info: str) -> Any:
+        names = {
+            "client_addr": "sockname",
+            "server_addr": "peername",
+            "ssl_object": "ssl_object",
+            "socket": "socket",
+        }
+        return self._writer.get_extra_info(names[info]) if info in names else None
+
+
+class MarkedTransport(httpx.AsyncHTTPTransport):
+    """httpx's own transport on that backend."""
+
+    def __init__(self, backend: MarkedBackend, ssl_context: ssl.SSLContext) -> None:
+        """Replace the connection pool that httpx made: it offers no way to give it a backend."""
+        super().__init__(verify=ssl_context, trust_env=False)
+        self._pool = httpcore.AsyncConnectionPool(ssl_context=ssl_context, network_backend=backend)

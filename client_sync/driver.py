@@ -1,0 +1,164 @@
+"""The only loop of the daemon: takes an event, lets the core decide, carries it out, arms one timer."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from client_sync.cache import Documents, RefusedDocumentError
+from client_sync.core import (
+    Configure,
+    Effect,
+    Event,
+    Held,
+    Probe,
+    Probed,
+    Received,
+    Recreate,
+    Settings,
+    State,
+    Tick,
+    next_deadline,
+    step,
+    workers,
+)
+from client_sync.interface import Interface
+from client_sync.routes import RouteError
+from wgfleet.dump import DumpError
+from wgfleet.logs import say
+from wgfleet.peerset import PeerSet
+from wgfleet.wg import WgError
+
+log = logging.getLogger(__name__)
+PROBE_SECONDS = 0.5
+"""An echo not answered within this is missed."""
+RETRY_SECONDS = 1.0
+"""After the device refused a change, look at it again after this."""
+
+
+class Prober(Protocol):
+    """What the driver needs of `Echo`."""
+
+    async def answers(self, address: str, within: float) -> bool: ...
+
+
+class Driver:
+    """Holds the state; lives on one event loop."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        interface: Interface,
+        documents: Documents,
+        prober: Prober,
+        clock: Callable[[], float],
+        changed: Callable[[State], None],
+    ) -> None:
+        """Begin knowing nothing. `changed` is told of every new state worth showing."""
+        self.state = State()
+        self._settings = settings
+        self._interface = interface
+        self._documents = documents
+        self._prober = prober
+        self._clock = clock
+        self._changed = changed
+        self._timer: asyncio.TimerHandle | None = None
+        self._retry: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, kept: PeerSet | None) -> None:
+        """Take up what the device holds and what the last run kept: no network is needed for it."""
+        if kept is not None:
+            self.state = State(peer_set=kept)
+            self._look()
+
+    def document(self, document: bytes) -> None:
+        """Take a document that arrived. One that must not be used is reported, and changes nothing."""
+        try:
+            peer_set = self._documents.take(document)
+        except RefusedDocumentError as error:
+            say(log, "document refused", level=logging.ERROR, error=error)
+            return
+        if peer_set is None:
+            return
+        epoch, generation = peer_set.number
+        say(log, "received", epoch=epoch, generation=generation, monitoring=peer_set.monitoring)
+        if self.state.peer_set is None:
+            self.start(peer_set)
+        else:
+            self.take(Received(peer_set))
+        # After it is applied: a slow disk must not hold up a failover.
+        self._documents.keep()
+
+    def take(self, event: Event) -> None:
+        """Decide on an event and carry it out."""
+        before = self.state
+        now = self._clock()
+        self.state, effects = step(before, event, now=now, settings=self._settings)
+        for effect in effects:
+            try:
+                self._carry_out(effect, before)
+            except (WgError, DumpError, RouteError) as error:
+                say(log, "not applied", level=logging.ERROR, error=error)
+                self._look_later()
+        if effects:
+            self._changed(self.state)
+        self._arm()
+
+    def close(self) -> None:
+        """Stop. The interface stays as it is: traffic goes on without us."""
+        for timer in (self._timer, self._retry):
+            if timer is not None:
+                timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+
+    def _carry_out(self, effect: Effect, before: State) -> None:
+        match effect:
+            case Configure(active, reason):
+                self._interface.configure(workers(self.state), active)
+                if reason is not None:
+                    number = self.state.peer_set.number if self.state.peer_set else (0, 0)
+                    say(log, "moved", level=logging.WARNING, worker=active, before=before.active, reason=reason,
+                        epoch=number[0], generation=number[1])  # fmt: skip
+            case Recreate(name):
+                say(log, "standby silent, session made anew", worker=name)
+                self._interface.recreate(workers(self.state)[name])
+            case Probe(name):
+                task = asyncio.get_running_loop().create_task(self._probe(name))
+                self._tasks.add(task)  # The loop itself holds only a weak reference.
+                task.add_done_callback(self._tasks.discard)
+
+    async def _probe(self, name: str) -> None:
+        worker = workers(self.state).get(name)
+        if worker is None:
+            return
+        answered = await self._prober.answers(worker.tunnel_addresses[0], PROBE_SECONDS)
+        self.take(Probed(name, answered))
+
+    def _look(self) -> None:
+        """See who carries the traffic, so that nothing moves without a reason; then bring the device up to date."""
+        self._retry = None
+        try:
+            holder = self._interface.holder(workers(self.state))
+        except (WgError, DumpError) as error:
+            say(log, "interface not readable", level=logging.ERROR, error=error)
+            self._look_later()
+            return
+        self.take(Held(holder))
+        if self.state.peer_set is not None:
+            self.take(Received(self.state.peer_set))
+
+    def _look_later(self) -> None:
+        if self._retry is None:
+            self._retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._look)
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        now = self._clock()
+        deadline = next_deadline(self.state, now=now, settings=self._settings)
+        if deadline is not None:
+            ring = asyncio.get_running_loop().call_later
+            self._timer = ring(deadline - now, lambda: self.take(Tick()))

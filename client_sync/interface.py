@@ -1,0 +1,109 @@
+"""The WireGuard interface as the daemon uses it: read, configure, make a standby's session anew."""
+
+import logging
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from client_sync.cache import ManagedPeers
+from client_sync.peers import holder, wanted_peers
+from client_sync.routes import set_routes
+from wgfleet.device import Device
+from wgfleet.diff import Kind, PeerChange, difference
+from wgfleet.logs import say
+from wgfleet.names import split_endpoint
+from wgfleet.peerset import PublishedWorker
+from wgfleet.wg import read_device, set_peers
+
+log = logging.getLogger(__name__)
+Resolve = Callable[[str, int], str | None]
+Workers = Mapping[str, PublishedWorker]
+
+
+@dataclass(frozen=True, slots=True)
+class Wireguard:
+    """The door to the device, so that tests can stand another behind it."""
+
+    read: Callable[[str], Device] = read_device
+    set_peers: Callable[[str, tuple[PeerChange, ...]], None] = set_peers
+    set_routes: Callable[[Collection[str], str, int | None], None] = set_routes
+
+
+class Interface:
+    """One interface. It is never taken down, and peers that others added are left alone."""
+
+    def __init__(
+        self, name: str, managed: ManagedPeers, resolve: Resolve, *, manage_routes: bool, wireguard: Wireguard
+    ) -> None:
+        """Name an interface that exists; `resolve` gives an address for a host name, or None."""
+        self.name = name
+        self._managed = managed
+        self._resolve = resolve
+        self._manage_routes = manage_routes
+        self._wireguard = wireguard
+        self._attempts: dict[str, int] = {}
+        self._routed: frozenset[str] = frozenset()
+        self.mark: int | None = None
+        """The interface's firewall mark, as last read."""
+
+    def read(self) -> Device:
+        """The interface as it is. Raises WgError."""
+        device = self._wireguard.read(self.name)
+        self.mark = device.firewall_mark
+        return device
+
+    def holder(self, workers: Workers) -> str | None:
+        """The worker that carries the traffic at present."""
+        return holder(workers.values(), {peer.public_key: peer.allowed_ips for peer in self.read().peers})
+
+    def configure(self, workers: Workers, active: str | None) -> None:
+        """Make all workers peers, with the routed prefixes on the active one: at most one `wg set`."""
+        device = self.read()
+        wanted = wanted_peers(
+            workers.values(),
+            active,
+            endpoints={name: self._endpoint(worker, device) for name, worker in workers.items()},
+            managed=self._managed.keys,
+        )
+        changes = difference(device, wanted, removable=self._managed.keys)
+        added = {change.public_key for change in changes if change.kind is Kind.ADD}
+        removed = {change.public_key for change in changes if change.kind is Kind.REMOVE}
+        # Before they are added: if we die between, we may remove what we added, and nothing that we did not.
+        self._managed.replace(self._managed.keys | added)
+        self._wireguard.set_peers(self.name, changes)
+        self._managed.replace(self._managed.keys - removed)
+        for change in changes:
+            say(log, "changed", interface=self.name, change=change)
+        self._route(workers)
+
+    def recreate(self, worker: PublishedWorker) -> None:
+        """Make a standby's session anew, at its next endpoint: in one call, so that there is no moment without it."""
+        self._attempts[worker.name] = self._attempts.get(worker.name, 0) + 1
+        device = self.read()
+        (wanted,) = wanted_peers(
+            [worker], None, endpoints={worker.name: self._endpoint(worker, None)}, managed=frozenset()
+        )
+        gone = [PeerChange(Kind.REMOVE, worker.public_key)] if device.peer(worker.public_key) else []
+        anew = PeerChange(
+            Kind.ADD, worker.public_key, wanted.endpoint, wanted.allowed_ips, wanted.persistent_keepalive
+        )
+        self._wireguard.set_peers(self.name, (*gone, anew))
+
+    def _endpoint(self, worker: PublishedWorker, device: Device | None) -> str | None:
+        """The endpoint in turn. A peer that has one of the worker's own is left at it."""
+        if not worker.endpoints:
+            return None
+        peer = device.peer(worker.public_key) if device is not None else None
+        if peer is not None and peer.endpoint in worker.endpoints:
+            return peer.endpoint
+        endpoint = worker.endpoints[self._attempts.get(worker.name, 0) % len(worker.endpoints)]
+        host, port = split_endpoint(endpoint)
+        address = self._resolve(host, port)
+        if address is None:
+            return None
+        return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+    def _route(self, workers: Workers) -> None:
+        routed = frozenset(prefix for worker in workers.values() for prefix in worker.allowed_ips)
+        if self._manage_routes and routed != self._routed:
+            self._wireguard.set_routes(routed, self.name, self.mark)
+            self._routed = routed

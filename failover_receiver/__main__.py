@@ -1,0 +1,94 @@
+"""`wgfleet-receiver`: takes alerts, decides who serves, publishes the peer set."""
+
+import argparse
+import socket
+import sys
+from pathlib import Path
+
+import uvloop
+
+from failover_receiver import setup
+from failover_receiver.serve import serve
+from failover_receiver.settings import ConfigurationError, Settings, load
+from failover_receiver.store import StoreUnavailableError
+from wgfleet import __version__, logs
+from wgfleet.names import check_name
+
+DIRECTORY = Path("/var/lib/wgfleet")
+KEYS = ", ".join(sorted(Settings.model_fields))
+
+
+def main() -> int:
+    """Run the command; return its exit code: 0 done, 1 it failed, 2 it was asked wrongly."""
+    arguments = _parser().parse_args()
+    try:
+        return int(arguments.run(arguments))
+    except (ConfigurationError, StoreUnavailableError, ValueError) as error:
+        print(f"wgfleet-receiver: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="wgfleet-receiver",
+        description="Takes Alertmanager's alerts, decides which WireGuard workers serve, and publishes that as a "
+        "signed document that clients follow.",
+        epilog="First time: `wgfleet-receiver init --fleet NAME`, then `wgfleet-receiver run`.",
+    )
+    parser.add_argument("--version", action="version", version=f"wgfleet-receiver {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    init = commands.add_parser("init", help="make keys, store, first tokens and a configuration")
+    init.add_argument(
+        "--fleet", required=True, help="the fleet's name: clients accept documents of this fleet only"
+    )
+    init.add_argument("--directory", type=Path, default=DIRECTORY, help="where (default: %(default)s)")
+    init.set_defaults(run=_init)
+
+    run = commands.add_parser(
+        "run", help="serve until told to stop", epilog=f"Keys of the configuration: {KEYS}."
+    )
+    run.add_argument(
+        "--config",
+        type=Path,
+        default=DIRECTORY / "receiver.toml",
+        help="the configuration (default: %(default)s)",
+    )
+    run.add_argument(
+        "--log-format", choices=("text", "json"), default="text", help="for people or for programs"
+    )
+    run.set_defaults(run=_run)
+    return parser
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    files = setup.make(arguments.directory, check_name(arguments.fleet))
+    print("Made:", *(f"  {file}" for file in files), sep="\n")
+    print(f"\nNext: wgfleet-receiver run --config {arguments.directory / 'receiver.toml'}")
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    logs.configure(arguments.log_format)
+    settings = load(arguments.config)
+    _must_be_free(settings)
+    uvloop.run(serve(settings))
+    return 0
+
+
+def _must_be_free(settings: Settings) -> None:
+    """Say at once that the port is taken, before anything else is opened."""
+    family = socket.AF_INET6 if ":" in settings.listen_address else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.listen_address, settings.listen_port))
+        except OSError as error:
+            where = f"{settings.listen_address}:{settings.listen_port}"
+            raise ConfigurationError(
+                f"cannot listen on {where}: {error.strerror}; stop what is there, or set listen_address and listen_port"
+            ) from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

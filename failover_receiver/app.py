@@ -1,0 +1,58 @@
+"""The HTTP face: routes, and one answer for each kind of error."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from failover_receiver.access import DeniedError
+from failover_receiver.receiver import Receiver
+from failover_receiver.routes import alerting, discovery, documents, health, operators, tokens
+from failover_receiver.state import RefusedError
+from failover_receiver.store import StoreUnavailableError
+from wgfleet import __version__
+
+
+def create_app(receiver: Receiver) -> FastAPI:
+    """All routes on a wired receiver."""
+    app = FastAPI(title="wgfleet receiver", version=__version__, docs_url=None, redoc_url=None)
+    for part in (alerting, documents, operators, tokens, discovery, health):
+        app.include_router(part.routes(receiver))
+    app.add_exception_handler(DeniedError, _denied)
+    app.add_exception_handler(RefusedError, _refused)
+    app.add_exception_handler(StoreUnavailableError, _unavailable)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    return app
+
+
+def _denied(_request: Request, error: Exception) -> JSONResponse:
+    status = error.status if isinstance(error, DeniedError) else 401
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return JSONResponse({"error": str(error)}, status_code=status, headers=headers)
+
+
+def _refused(_request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"error": str(error)}, status_code=409)
+
+
+def _unavailable(_request: Request, error: Exception) -> JSONResponse:
+    # Alertmanager tries again after a 5xx, and never after a 4xx.
+    return JSONResponse({"error": str(error)}, status_code=503, headers={"Retry-After": "1"})
+
+
+def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    faults = error.errors() if isinstance(error, RequestValidationError) else []
+    return JSONResponse({"error": "; ".join(_fault(fault) for fault in faults)}, status_code=422)
+
+
+def _fault(fault: dict[str, Any]) -> str:
+    where = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "missing":
+        return f"{where}: is missing"
+    if fault["type"] == "json_invalid":
+        return f"{where}: is not JSON: {fault.get('ctx', {}).get('error', fault['msg'])}"
+    if isinstance(fault["input"], bytes):
+        return f"{where}: is not taken for JSON: send it with the header `Content-Type: application/json`"
+    shown = repr(fault["input"])
+    return f"{where}: is {shown if len(shown) <= 80 else shown[:77] + '...'}: {fault['msg']}"

@@ -1,0 +1,136 @@
+"""The only loop of the receiver: takes an event, lets the core decide, makes it durable, shows it, arms one timer."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from failover_receiver.core import frozen_by, next_deadline, step
+from failover_receiver.metrics import Metrics
+from failover_receiver.publication import Publication
+from failover_receiver.state import Decided, Effect, Event, Policy, Publish, State, Tick
+from failover_receiver.store import Document, Store, StoreUnavailableError
+from wgfleet.logs import say
+from wgfleet.peerset import TYPE as PEER_SET
+from wgfleet.signing import Signer
+
+log = logging.getLogger(__name__)
+RETRY_SECONDS = 1.0
+"""When a deadline's decision could not be kept, try again after this."""
+
+T = TypeVar("T")
+
+
+class Driver:
+    """Holds the state. Events are taken one at a time, in the order in which they come."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        signer: Signer,
+        policy: Policy,
+        publication: Publication,
+        metrics: Metrics,
+        clock: Callable[[], float],
+        fleet: str,
+    ) -> None:
+        """Take up where the store left off; it holds this fleet's state or none."""
+        self.policy = policy
+        self.clock = clock
+        self._store = store
+        self._signer = signer
+        self._publication = publication
+        self._metrics = metrics
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+        self._lock = asyncio.Lock()
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.state = store.load() or State(fleet=fleet)
+        if self.state.fleet != fleet:
+            raise ValueError(f"the store holds fleet {self.state.fleet!r}, the configuration says {fleet!r}")
+        document = store.document(PEER_SET)
+        if document is not None:
+            publication.show(document)
+
+    async def take(self, event: Event, *, who: str) -> State:
+        """Decide on an event. When this returns, what was decided is durable and shown.
+
+        Raises:
+            RefusedError: the core refused it; nothing changed.
+            StoreUnavailableError: it could not be kept; nothing changed.
+
+        """
+        # Shielded: between the store and our memory nothing may be cut off, or a generation would be given twice.
+        return await asyncio.shield(asyncio.ensure_future(self._take(event, who)))
+
+    async def _take(self, event: Event, who: str) -> State:
+        async with self._lock:
+            now = self.clock()
+            state, effects = step(self.state, event, now=now, policy=self.policy)
+            # A memory of what was heard that is not worth a write is lost in a crash, and heard again.
+            document = await self._keep(state, effects, now, who)
+            self.state = state
+            if document is not None:
+                self._publication.show(document)
+            self._tell(effects, who)
+            self._arm(now)
+            return state
+
+    async def stored(self, read: Callable[[Store], T]) -> T:
+        """Run something on the store, in its turn."""
+        return await asyncio.get_running_loop().run_in_executor(self._writer, read, self._store)
+
+    def close(self) -> None:
+        """Stop the timer and wait for the last write."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._writer.shutdown()
+
+    async def _keep(self, state: State, effects: tuple[Effect, ...], now: float, who: str) -> Document | None:
+        if not effects:
+            return None
+        publish = next((effect for effect in effects if isinstance(effect, Publish)), None)
+        document = None
+        if publish is not None:
+            said = publish.peer_set
+            document = Document(PEER_SET, said.epoch, said.generation, self._signer.sign(said.to_bytes()))
+        decided = [effect for effect in effects if isinstance(effect, Decided)]
+        try:
+            await self.stored(lambda store: store.save(state, document, decided, at=now, who=who))
+        except StoreUnavailableError:
+            self._metrics.store_failures.inc()
+            raise
+        return document
+
+    def _tell(self, effects: tuple[Effect, ...], who: str) -> None:
+        for effect in effects:
+            if isinstance(effect, Decided):
+                say(log, "decided", worker=effect.worker, before=effect.before, after=effect.after,
+                    reason=effect.reason, who=who, generation=self.state.generation)  # fmt: skip
+                self._metrics.decisions.labels(effect.after or "removed", effect.reason).inc()
+            elif isinstance(effect, Publish):
+                say(log, "published", generation=effect.peer_set.generation, epoch=effect.peer_set.epoch,
+                    monitoring=effect.peer_set.monitoring,
+                    frozen_by=frozen_by(self.state, self.clock(), self.policy))  # fmt: skip
+        self._metrics.show(self.state)
+
+    def _arm(self, now: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        deadline = next_deadline(self.state, self.policy, now=now)
+        if deadline is not None:
+            self._timer = asyncio.get_running_loop().call_later(deadline - now, self._ring)
+
+    def _ring(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._tick())
+        self._tasks.add(task)  # The loop itself holds only a weak reference.
+        task.add_done_callback(self._tasks.discard)
+
+    async def _tick(self) -> None:
+        try:
+            await self.take(Tick(), who="clock")
+        except StoreUnavailableError as error:
+            say(log, "not kept", level=logging.ERROR, error=error)
+            self._timer = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._ring)

@@ -1,0 +1,84 @@
+"""Every metric of the receiver. Names stand here alone."""
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+from failover_receiver.state import Action, State
+from wgfleet.peerset import Monitoring, WorkerState
+
+
+class Metrics:
+    """Registered against a registry of its own, so that every test has a fresh one."""
+
+    def __init__(self) -> None:
+        """Register all."""
+        disable_created_metrics()  # type: ignore[no-untyped-call] # Untyped in the library. A series more for each one, and nobody asks for it.
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        registry = self.registry
+        self.alerts = Counter(
+            "wgfleet_receiver_alerts_total",
+            "Alerts that came by webhook; outcome says what became of them.",
+            ["alertname", "status", "outcome"],
+            registry=registry,
+        )
+        self.webhook_duration = Histogram(
+            "wgfleet_receiver_webhook_duration_seconds",
+            "Time from a webhook's arrival until its change was durable and shown.",
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
+            registry=registry,
+        )
+        self.readings = Counter(
+            "wgfleet_receiver_alertmanager_readings_total",
+            "Readings of Alertmanager's active alerts.",
+            ["alertmanager", "outcome"],
+            registry=registry,
+        )
+        self.decisions = Counter(
+            "wgfleet_receiver_decisions_total",
+            "Changes of a worker's published state, with their reason.",
+            ["state", "reason"],
+            registry=registry,
+        )
+        self.store_failures = Counter(
+            "wgfleet_receiver_store_failures_total", "Changes that could not be kept.", registry=registry
+        )
+        self._epoch = Gauge("wgfleet_receiver_epoch", "Epoch of the peer set.", registry=registry)
+        self._generation = Gauge(
+            "wgfleet_receiver_generation", "Generation of the peer set.", registry=registry
+        )
+        self._live = Gauge(
+            "wgfleet_receiver_monitoring_live",
+            "1 if monitoring is heard, 0 if the receiver is blind.",
+            registry=registry,
+        )
+        self._watchdog = Gauge(
+            "wgfleet_receiver_watchdog_heard_timestamp_seconds",
+            "When the Watchdog was last heard.",
+            registry=registry,
+        )
+        self.watchers = Gauge("wgfleet_receiver_watchers", "Open event streams.", registry=registry)
+        self._workers = Gauge(
+            "wgfleet_receiver_worker_state",
+            "1 for the state that each worker is published in, 0 for the others.",
+            ["worker", "state"],
+            registry=registry,
+        )
+
+    def show(self, state: State) -> None:
+        """Set the gauges to what the state says."""
+        self._epoch.set(state.epoch)
+        self._generation.set(state.generation)
+        self._live.set(state.monitoring is Monitoring.LIVE)
+        heard = [alert.heard_at for alert in state.alerts.values() if alert.action is Action.WATCHDOG]
+        self._watchdog.set(max(heard, default=0.0))
+        self._workers.clear()  # A worker that was removed must not linger.
+        for worker in state.published:
+            for each in WorkerState:
+                self._workers.labels(worker.name, each).set(worker.state is each)

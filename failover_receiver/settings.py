@@ -1,0 +1,87 @@
+"""The receiver's configuration: one TOML file. An unknown key is an error, because it is a misspelt one."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from failover_receiver.state import Policy
+from wgfleet.names import check_name
+
+Seconds = Annotated[float, Field(gt=0, le=86400)]
+
+
+class ConfigurationError(ValueError):
+    """The file cannot be used; the text names every faulty key, its value and what would be right."""
+
+
+class Settings(BaseModel):
+    """What `receiver.toml` may say."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fleet: Annotated[str, AfterValidator(check_name)]
+    listen_address: str = "127.0.0.1"
+    listen_port: int = Field(default=9587, ge=0, le=65535)
+    store: Path
+    signing_key_file: Path
+    alertmanagers: list[str] = ["http://127.0.0.1:9093"]
+    read_interval: Seconds = 3.0
+    """Between readings of Alertmanager's active alerts."""
+    canaries: list[str] = []
+    """What a vantage pings to know that it is itself not cut off; empty: this host's default gateway."""
+    open_health: bool = False
+    """Answer /health and /metrics without a token."""
+    probe_interval: Seconds = 30.0
+    hold_down: Seconds = 30.0
+    hold_down_factor: float = Field(default=2.0, ge=1, le=10)
+    hold_down_max: Seconds = 600.0
+    least_serving: float = Field(default=0.5, ge=0, le=1)
+    fresh_for: Seconds = 3600.0
+    tls_certificate_file: Path | None = None
+    tls_key_file: Path | None = None
+
+    @property
+    def policy(self) -> Policy:
+        """The numbers that decisions depend on."""
+        return Policy(
+            probe_interval=self.probe_interval,
+            hold_down=self.hold_down,
+            hold_down_factor=self.hold_down_factor,
+            hold_down_max=max(self.hold_down, self.hold_down_max),
+            least_serving=self.least_serving,
+            fresh_for=self.fresh_for,
+        )
+
+
+def load(path: Path) -> Settings:
+    """Read the file; relative paths in it count from its own folder."""
+    try:
+        said = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise ConfigurationError(f"{path} is not there: `wgfleet-receiver init` makes one") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}") from None
+    try:
+        settings = Settings(**said)
+    except ValidationError as error:
+        raise ConfigurationError(_explain(path, error)) from None
+    files = ("store", "signing_key_file", "tls_certificate_file", "tls_key_file")
+    absolute = {name: path.parent / value for name in files if (value := getattr(settings, name)) is not None}
+    return settings.model_copy(update=absolute)
+
+
+def _explain(path: Path, error: ValidationError) -> str:
+    faults = []
+    for fault in error.errors():
+        key = ".".join(str(part) for part in fault["loc"])
+        if fault["type"] == "extra_forbidden":
+            faults.append(
+                f"{key}: there is no such key; known are {', '.join(sorted(Settings.model_fields))}"
+            )
+        elif fault["type"] == "missing":
+            faults.append(f"{key}: is missing")
+        else:
+            faults.append(f"{key}: is {fault['input']!r}: {fault['msg']}")
+    return f"{path}:\n  " + "\n  ".join(faults)

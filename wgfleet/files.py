@@ -1,0 +1,45 @@
+"""Files that must be whole or absent, and secrets that only their owner reads."""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_whole(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Write a file so that after a crash there is the old one or the new one, never half of either."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)  # Or the new name itself may be lost in a power cut.
+    finally:
+        os.close(directory)
+
+
+def read_secret(path: Path) -> str:
+    """The secret in a file, without the newline that editors add.
+
+    Raises:
+        ValueError: the file is missing, unreadable or empty; the text says which and never the content.
+
+    """
+    try:
+        secret = path.read_text().strip()
+    except FileNotFoundError:
+        raise ValueError(f"{path} is not there: it should hold the token") from None
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} holds no text") from None
+    if not secret:
+        raise ValueError(f"{path} is empty: it should hold the token")
+    return secret
