@@ -1,0 +1,37 @@
+"""`wgfleet`: the operator's command."""
+
+import argparse
+import sys
+
+from wgfleet import __version__
+from wgfleet.cli import operate, render
+from wgfleet.cli.api import ApiError
+
+
+def main() -> int:
+    """Run the command; return its exit code: 0 done, 1 it failed, 2 it was asked wrongly, 3 monitoring is blind."""
+    arguments = _parser().parse_args()
+    try:
+        return int(arguments.run(arguments))
+    except (ApiError, ValueError, OSError) as error:
+        print(f"wgfleet: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="wgfleet",
+        description="Runs a fleet of WireGuard servers: who serves, who does not, and why.",
+        epilog="Exit codes: 0 done, 1 it failed, 2 it was asked wrongly, 3 `status` found monitoring blind.",
+    )
+    parser.add_argument("--version", action="version", version=f"wgfleet {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    operate.add_parsers(commands)
+    render.add_parser(commands)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""The receiver's API, as the operator's commands use it."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from wgfleet.files import read_secret
+
+TIMEOUT_SECONDS = 10.0
+
+
+class ApiError(RuntimeError):
+    """The receiver refused or was not reached; the text says why and what to do."""
+
+
+class Api:
+    """One receiver, with the operator's token."""
+
+    def __init__(self, url: str, token_file: Path, ca_file: Path | None) -> None:
+        """Read the token; nothing is sent yet. Raises ValueError if there is none."""
+        self._url = url.rstrip("/")
+        headers = {"Authorization": f"Bearer {read_secret(token_file)}"}
+        verify = True if ca_file is None else str(ca_file)
+        self._http = httpx.Client(headers=headers, timeout=TIMEOUT_SECONDS, trust_env=False, verify=verify)
+
+    def call(self, method: str, path: str, *, body: object = None, **query: str | int) -> Any:
+        """The parsed answer; None if it is empty. Raises ApiError."""
+        try:
+            answer = self._http.request(method, f"{self._url}{path}", json=body, params=query)
+        except httpx.HTTPError as error:
+            raise ApiError(
+                f"the receiver at {self._url} was not reached: {error}; does it run? is --receiver right?"
+            ) from None
+        if answer.is_error:
+            raise ApiError(f"the receiver said {answer.status_code}: {_reason(answer)}")
+        return answer.json() if answer.content else None
+
+
+def _reason(answer: httpx.Response) -> str:
+    try:
+        return str(answer.json()["error"])
+    except (ValueError, KeyError, TypeError):
+        return answer.text[:500]

@@ -1,0 +1,204 @@
+"""The operator's commands: each one call to the receiver, or a few."""
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from wgfleet.cli import show
+from wgfleet.cli.api import Api, ApiError
+from wgfleet.files import write_whole
+from wgfleet.names import check_address, check_endpoint, check_name, check_prefix, check_public_key
+
+RECEIVER = "http://127.0.0.1:9587"
+TOKEN_FILE = Path("/var/lib/wgfleet/operator.token")
+WATCH_SECONDS = 1.0
+Run = Callable[[argparse.Namespace], int]
+
+
+def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add all of them."""
+    status = _command(commands, "status", _status, "who serves, why, and whether monitoring is live")
+    status.add_argument("--watch", action="store_true", help="again every second, until Ctrl-C")
+
+    _worker_parsers(commands)
+    _token_parsers(commands)
+
+    events = _command(commands, "events", _events, "what was decided, by whom and why")
+    events.add_argument("--limit", type=int, default=50, help="so many of the newest (default: %(default)s)")
+    _command(commands, "signing-key", _signing_key, "the public key that clients pin (trusted_keys)")
+
+
+def _worker_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    worker = commands.add_parser("worker", help="add, list, drain, admit, ban, remove workers")
+    verbs = worker.add_subparsers(required=True, metavar="VERB")
+    add = _command(verbs, "add", _worker_add, "add a worker, or change what is said of it", name="worker")
+    add.add_argument(
+        "--public-key", required=True, type=_checked(check_public_key), help="as `wg show` prints it"
+    )
+    add.add_argument("--endpoint", required=True, action="append", type=_checked(check_endpoint),
+                     help="host:port that clients reach; repeat for more, best first")  # fmt: skip
+    add.add_argument("--tunnel-address", required=True, action="append", type=_checked(check_address),
+                     help="the worker's own address inside the tunnel; it must answer pings there")  # fmt: skip
+    add.add_argument("--allowed-ips", action="append", type=_checked(check_prefix),
+                     help="network that clients reach through it; repeat for more (default: 0.0.0.0/0)")  # fmt: skip
+    add.add_argument("--weight", type=int, default=100, help="share of the clients (default: %(default)s)")
+    add.add_argument(
+        "--priority", type=int, default=0, help="for clients with policy priority: lower is preferred"
+    )
+    add.add_argument("--region", default="", help="where it is, for people")
+    add.add_argument("--keepalive", type=int, default=25, help="seconds (default: %(default)s)")
+    add.add_argument(
+        "--exporter-port", type=int, default=9586, help="of wgfleet-exporter (default: %(default)s)"
+    )
+    _command(verbs, "list", _worker_list, "what is said of the workers")
+    for verb, method, path, what in (
+        ("drain", "PUT", "/drain", "move clients away, without haste"),
+        ("undrain", "DELETE", "/drain", "let it serve again"),
+        ("ban", "PUT", "/ban", "bar it for good: clients never use it, even if it is the last"),
+        ("unban", "DELETE", "/ban", "lift a ban"),
+        ("remove", "DELETE", "", "forget it: clients drop it"),
+    ):
+        _command(verbs, verb, _worker_verb(method, path), what, name="worker")
+    admit = _command(
+        verbs, "admit", _worker_admit, "let it in now, without waiting for an alert", name="worker"
+    )
+    admit.add_argument("--force", action="store_true", help="also against an alert that fires")
+
+
+def _token_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    token = commands.add_parser("token", help="create, list, revoke tokens")
+    verbs = token.add_subparsers(required=True, metavar="VERB")
+    create = _command(verbs, "create", _token_create, "make a token; it is shown this once", name="token")
+    create.add_argument(
+        "--role", required=True, choices=("operator", "alertmanager", "prometheus", "worker", "client")
+    )
+    create.add_argument("--output", type=Path, help="write it to this new file, which only its owner reads")
+    _command(verbs, "list", _token_list, "who holds a token")
+    _command(verbs, "revoke", _token_revoke, "let its holder in no more", name="token")
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    verb: str,
+    run: Run,
+    what: str,
+    *,
+    name: str | None = None,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(verb, help=what, description=what)
+    if name is not None:
+        parser.add_argument("name", type=_checked(check_name), help=f"the {name}'s name")
+    parser.add_argument("--receiver", default=os.environ.get("WGFLEET_RECEIVER", RECEIVER),
+                        help="its URL (default: $WGFLEET_RECEIVER, or %(default)s)")  # fmt: skip
+    parser.add_argument("--token-file", type=Path, default=Path(os.environ.get("WGFLEET_TOKEN_FILE", TOKEN_FILE)),
+                        help="the operator's token (default: $WGFLEET_TOKEN_FILE, or %(default)s)")  # fmt: skip
+    parser.add_argument("--ca-file", type=Path, help="trust the receiver's certificate by this authority")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _checked(check: Callable[[str], str]) -> Callable[[str], str]:
+    def checked(value: str) -> str:
+        try:
+            return check(value)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return checked
+
+
+def _api(arguments: argparse.Namespace) -> Api:
+    return Api(arguments.receiver, arguments.token_file, arguments.ca_file)
+
+
+def _show(arguments: argparse.Namespace, answer: Any, table: Callable[[Any, Console], None]) -> int:
+    if arguments.json:
+        print(json.dumps(answer))
+    else:
+        table(answer, Console())
+    return 0
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    api = _api(arguments)
+    while True:
+        health = api.call("GET", "/health")
+        if arguments.watch and not arguments.json:
+            Console().clear()
+        _show(arguments, health, show.status)
+        if not arguments.watch:
+            return 0 if health["monitoring"] == "live" else 3
+        time.sleep(WATCH_SECONDS)
+
+
+def _worker_add(arguments: argparse.Namespace) -> int:
+    body = {
+        "public_key": arguments.public_key,
+        "endpoints": arguments.endpoint,
+        "tunnel_addresses": arguments.tunnel_address,
+        "allowed_ips": arguments.allowed_ips or ["0.0.0.0/0"],
+        "weight": arguments.weight,
+        "priority": arguments.priority,
+        "region": arguments.region,
+        "keepalive": arguments.keepalive,
+        "exporter_port": arguments.exporter_port,
+    }
+    return _show(
+        arguments, _api(arguments).call("PUT", f"/v1/workers/{arguments.name}", body=body), show.workers
+    )
+
+
+def _worker_list(arguments: argparse.Namespace) -> int:
+    return _show(arguments, _api(arguments).call("GET", "/v1/workers"), show.workers)
+
+
+def _worker_verb(method: str, path: str) -> Run:
+    def run(arguments: argparse.Namespace) -> int:
+        answer = _api(arguments).call(method, f"/v1/workers/{arguments.name}{path}")
+        return _show(arguments, answer, show.workers)
+
+    return run
+
+
+def _worker_admit(arguments: argparse.Namespace) -> int:
+    body = {"force": arguments.force}
+    answer = _api(arguments).call("POST", f"/v1/workers/{arguments.name}/admit", body=body)
+    return _show(arguments, answer, show.workers)
+
+
+def _token_create(arguments: argparse.Namespace) -> int:
+    if arguments.output is not None and arguments.output.exists():
+        raise ApiError(f"{arguments.output} is already there: name a new file, or remove it")
+    answer = _api(arguments).call("POST", "/v1/tokens", body={"name": arguments.name, "role": arguments.role})
+    if arguments.output is not None:
+        write_whole(arguments.output, answer.pop("token").encode() + b"\n")
+        print(json.dumps(answer) if arguments.json else f"{arguments.output}")
+    else:
+        print(json.dumps(answer) if arguments.json else answer["token"])
+    return 0
+
+
+def _token_list(arguments: argparse.Namespace) -> int:
+    return _show(arguments, _api(arguments).call("GET", "/v1/tokens"), show.tokens)
+
+
+def _token_revoke(arguments: argparse.Namespace) -> int:
+    _api(arguments).call("DELETE", f"/v1/tokens/{arguments.name}")
+    return 0
+
+
+def _events(arguments: argparse.Namespace) -> int:
+    return _show(arguments, _api(arguments).call("GET", "/v1/events", limit=arguments.limit), show.events)
+
+
+def _signing_key(arguments: argparse.Namespace) -> int:
+    answer = _api(arguments).call("GET", "/v1/signing-key")
+    print(json.dumps(answer) if arguments.json else answer["public_key"])
+    return 0

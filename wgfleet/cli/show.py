@@ -1,0 +1,117 @@
+"""Tables for people."""
+
+import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+COLOURS = {
+    "serving": "green",
+    "joining": "cyan",
+    "draining": "yellow",
+    "suspect": "yellow",
+    "down": "red",
+    "banned": "red",
+}
+
+
+def status(health: Mapping[str, Any], console: Console) -> None:
+    """Who serves, and whether monitoring can be believed."""
+    live = health["monitoring"] == "live"
+    console.print(
+        f"fleet {health['fleet']}   peer set {health['epoch']}.{health['generation']}   monitoring "
+        + (
+            "[green]live[/]"
+            if live
+            else f"[bold red]blind[/]: {health['frozen_by']}; alerts move nothing until then"
+        )
+    )
+    now = time.time()
+    _table(
+        console,
+        ("worker", "state", "reason", "since", "clients", "monitored"),
+        (
+            (
+                name,
+                coloured(worker["state"]),
+                worker["reason"],
+                "" if worker["since"] is None else f"{now - worker['since']:.0f} s",
+                str(worker["clients"]),
+                "yes" if worker["monitored"] else "[yellow]no[/]",
+            )
+            for name, worker in health["workers"].items()
+        ),
+    )
+
+
+def workers(listed: Mapping[str, Any], console: Console) -> None:
+    """What is said of the workers."""
+    _table(
+        console,
+        ("worker", "state", "endpoints", "tunnel addresses", "allowed IPs", "weight", "region"),
+        (
+            (
+                name,
+                coloured(worker["state"]),
+                ", ".join(worker["endpoints"]),
+                ", ".join(worker["tunnel_addresses"]),
+                ", ".join(worker["allowed_ips"]),
+                str(worker["weight"]),
+                worker["region"],
+            )
+            for name, worker in listed["workers"].items()
+        ),
+    )
+
+
+def events(history: Iterable[Mapping[str, Any]], console: Console) -> None:
+    """What was decided, by whom and why."""
+    _table(
+        console,
+        ("time", "worker", "from", "to", "reason", "by", "peer set"),
+        (
+            (
+                datetime.fromtimestamp(event["at"], tz=UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
+                event["worker"],
+                coloured(event["before"] or "(none)"),
+                coloured(event["after"] or "(none)"),
+                event["reason"],
+                event["who"],
+                f"{event['epoch']}.{event['generation']}",
+            )
+            for event in history
+        ),
+    )
+
+
+def tokens(held: Iterable[Mapping[str, Any]], console: Console) -> None:
+    """Who holds a token."""
+    _table(
+        console,
+        ("name", "role", "created"),
+        (
+            (
+                token["name"],
+                token["role"],
+                datetime.fromtimestamp(token["created_at"], tz=UTC).strftime("%Y-%m-%d %H:%M:%S"),
+            )
+            for token in held
+        ),
+    )
+
+
+def coloured(state: str) -> str:
+    """The state in its colour."""
+    return f"[{COLOURS[state]}]{state}[/]" if state in COLOURS else state
+
+
+def _table(console: Console, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
