@@ -90,10 +90,11 @@ class Story:
     def run(self, command: str) -> None:
         """Carry out one line."""
         words = command.split()
+        if not (self._operate(words) or self._alert(words)):
+            self._pass(words)
+
+    def _operate(self, words: list[str]) -> bool:
         match words:
-            case ["policy", *pairs]:
-                numbers = {key: float(number) for key, number in (pair.split("=") for pair in pairs)}
-                self.policy = replace(self.policy, **numbers)  # type: ignore[arg-type] # All of them are floats.
             case ["add", *names]:
                 for name in names:
                     self.take(WorkerRegistered(name, spec(len(self.state.workers) + 1)))
@@ -105,6 +106,12 @@ class Story:
                 self.take(WorkerBanned(name, banned=verb == "ban"))
             case ["admit", name, *force]:
                 self.take(WorkerAdmitted(name, force=bool(force)))
+            case _:
+                return False
+        return True
+
+    def _alert(self, words: list[str]) -> bool:
+        match words:
             case ["quiet", "fires" | "ends" as verb, alert, *names]:
                 self.change(verb, alert, names, deliver=False)
             case ["fires" | "ends" as verb, alert, *names]:
@@ -112,6 +119,15 @@ class Story:
             case ["deliver", status, alert, name, *times]:
                 at = {key: START + float(value) for key, value in (time.split("=") for time in times)}
                 self.deliver(alert, name, at["start"], at.get("end") if status == "resolved" else None)
+            case _:
+                return False
+        return True
+
+    def _pass(self, words: list[str]) -> None:
+        match words:
+            case ["policy", *pairs]:
+                numbers = {key: float(number) for key, number in (pair.split("=") for pair in pairs)}
+                self.policy = replace(self.policy, **numbers)
             case ["prometheus", "dies" | "returns" as what]:
                 self.prometheus = what == "returns"
             case ["readings", "stop" | "resume" as what]:
@@ -121,7 +137,7 @@ class Story:
             case ["restart"]:
                 self.restart()
             case _:
-                raise ValueError(f"no such command: {command!r}")
+                raise ValueError(f"no such command: {' '.join(words)!r}")
 
     def change(self, verb: str, alert: str, names: list[str], *, deliver: bool) -> None:
         """Prometheus changes its mind about an alert."""

@@ -24,6 +24,10 @@ class Api:
         verify = True if ca_file is None else str(ca_file)
         self._http = httpx.Client(headers=headers, timeout=TIMEOUT_SECONDS, trust_env=False, verify=verify)
 
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._http.close()
+
     def call(self, method: str, path: str, *, body: object = None, **query: str | int) -> Any:
         """The parsed answer; None if it is empty. Raises ApiError."""
         try:

@@ -1,0 +1,67 @@
+# What can be done here. `make demo` and `make test` need root, and bring what they need.
+.PHONY: help setup demo test style types unit promtool system bench lock rewrite clean
+.DEFAULT_GOAL := help
+
+PYTHON := .venv/bin/python
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+NAME ?= failover
+INTERVAL ?= 1s
+RUNS ?= 20
+# What the lab and the virtual environment need of Debian. Daemons come by tools/parts.sh, which installs nothing.
+PACKAGES := ca-certificates iproute2 nftables procps python3-venv util-linux wireguard-go wireguard-tools
+
+help: ## this
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+setup: .venv/.ready .parts/.ready ## system packages, Debian's daemons unpacked into .parts, a virtual environment
+
+# Package lists first: those of an old image name versions that are gone.
+.packages:
+	@if ! dpkg-query -W $(PACKAGES) >/dev/null 2>&1; then \
+	    $(SUDO) apt-get update -qq && \
+	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES); fi
+.PHONY: .packages
+
+.venv/.ready: requirements/dev.txt pyproject.toml | .packages
+	python3 -m venv --clear .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
+	.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+.parts/.ready: tools/parts.sh | .packages
+	tools/parts.sh
+	touch $@
+
+demo: setup ## the story of a failover, live; KEEP=1 leaves it running
+	@$(PYTHON) -m tests.lab.demo $(if $(KEEP),--keep)
+
+test: setup style types ## everything: style, types, unit, promtool, end-to-end
+	$(PYTHON) -m pytest
+
+style: setup ## ruff
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+
+types: setup ## mypy --strict
+	.venv/bin/mypy
+
+unit: setup ## the tests that need neither root nor other programs
+	$(PYTHON) -m pytest -m 'not system'
+
+promtool: setup ## the alert rules against their stories
+	$(PYTHON) -m pytest tests/deploy
+
+system: setup ## the tests on real WireGuard
+	$(PYTHON) -m pytest -m system
+
+bench: setup ## one bench: NAME=failover INTERVAL=1s RUNS=20
+	@$(PYTHON) -m tests.bench $(NAME) --interval $(INTERVAL) --runs $(RUNS)
+
+rewrite: setup ## the failover stories as they now are; read the diff
+	WGFLEET_REWRITE=1 $(PYTHON) -m pytest -q tests/failover_receiver/test_core.py || true
+
+lock: setup ## the pinned requirement files anew
+	tools/lock.sh
+
+clean: ## what setup made here
+	rm -rf .venv .parts

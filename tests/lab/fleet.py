@@ -1,0 +1,289 @@
+"""The whole system on one machine: the network, and on it every daemon of ours with the real monitoring.
+
+with Fleet() as fleet:
+traffic = fleet.network.client("c1").traffic()
+fleet.wait_until_serving()
+fleet.network.worker("w1").kill()
+fleet.wait_until_state("w1", "down")
+"""
+
+import json
+import sys
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.lab.forward import Forward
+from tests.lab.host import Host
+from tests.lab.journal import Journal
+from tests.lab.machines import Client, Worker
+from tests.lab.network import Network
+from tests.lab.process import Process
+from tests.lab.programs import PARTS, program
+from tests.lab.waiting import wait_until
+from wgfleet.cli.api import Api
+from wgfleet.files import write_whole
+
+FLEET = "lab"
+RECEIVER_PORT, PROMETHEUS_PORT, ALERTMANAGER_PORT, BLACKBOX_PORT, EXPORTER_PORT = 9587, 9090, 9093, 9115, 9586
+TEMPLATES = Path("/usr/share/prometheus/alertmanager/default.tmpl")
+START_SECONDS = 30.0
+"""For each daemon to be ready, on a machine that is busy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How the fleet is set up, as an operator would."""
+
+    interval: str = "1s"
+    hold_down: float = 30.0
+    """Seconds."""
+    hold_down_factor: float = 2.0
+    ports: bool = False
+    """Give Prometheus, Alertmanager and the receiver their usual ports on this machine's loopback."""
+
+    @property
+    def interval_seconds(self) -> float:
+        """The probe interval as a number."""
+        units = {"ms": 0.001, "s": 1.0, "m": 60.0}
+        unit = next(
+            unit for unit in units if self.interval.endswith(unit) and self.interval[: -len(unit)].isdigit()
+        )
+        return float(self.interval.removesuffix(unit)) * units[unit]
+
+
+class Fleet:
+    """Everything, up from `with` to its end."""
+
+    def __init__(
+        self, profile: Profile | None = None, *, workers: int = 3, clients: int = 2, keep: bool = False
+    ) -> None:
+        """Describe it."""
+        self.profile = profile or Profile()
+        self.network = Network(workers, clients, keep=keep)
+        self._stack = ExitStack()
+        self.sync: dict[str, Process] = {}
+        self.exporters: dict[str, Process] = {}
+        self.doors: dict[str, Forward] = {}
+
+    def __enter__(self) -> Self:
+        """Bring everything up, in the order in which an operator would."""
+        with ExitStack() as stack:
+            stack.enter_context(self.network)
+            self._start_receiver()
+            stack.callback(self.api.close)
+            for worker in self.network.workers:
+                self._add_worker(worker)
+            self._start_monitoring()
+            for client in self.network.clients.values():
+                self._add_client(client)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End everything."""
+        self._stack.__exit__(kind, error, trace)
+
+    # Looking.
+
+    def url(self, what: str) -> str:
+        """Where `receiver`, `prometheus` or `alertmanager` is reached from this machine."""
+        return self.doors[what].url
+
+    def health(self) -> dict[str, Any]:
+        """The receiver's word on every worker."""
+        answer: dict[str, Any] = self.api.call("GET", "/health")
+        return answer
+
+    def state(self, worker: str) -> str:
+        """The worker's published state."""
+        return str(self.health()["workers"][worker]["state"])
+
+    def wait_until_state(self, worker: str, state: str, timeout: float = 60.0) -> None:
+        """Wait until the worker is published so."""
+        wait_until(lambda: self.state(worker) == state, timeout, f"{worker} to be {state}: {self.health()}")
+
+    def wait_until_serving(self, timeout: float = 90.0) -> None:
+        """Wait until every worker serves, and every client has one of them in use."""
+
+        def all_serve() -> bool:
+            health = self.health()
+            return health["monitoring"] == "live" and all(
+                worker["state"] == "serving" for worker in health["workers"].values()
+            )
+
+        wait_until(all_serve, timeout, "all workers to serve")
+        wait_until(
+            lambda: all(map(self.active, self.network.clients)), timeout, "every client to use a worker"
+        )
+
+    def active(self, client: str) -> str | None:
+        """The worker whose peer holds the routed prefixes on this client's interface, by the device itself."""
+        held = self.network.client(client).run("wg", "show", "wg0", "allowed-ips")
+        keys = {worker.public_key: worker.name for worker in self.network.workers}
+        holders = [line.split("\t")[0] for line in held.splitlines() if "0.0.0.0/0" in line]
+        return keys[holders[0]] if holders else None
+
+    def users(self, worker: str) -> list[str]:
+        """The clients that use this worker at present."""
+        return [client for client in self.network.clients if self.active(client) == worker]
+
+    def alerts_held(self) -> list[dict[str, Any]]:
+        """What Alertmanager holds at present."""
+        return list(_get(f"{self.url('alertmanager')}/api/v2/alerts"))
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """Ask Prometheus; the result's samples or series."""
+        asked = urllib.parse.urlencode({"query": expression})
+        return list(_get(f"{self.url('prometheus')}/api/v1/query?{asked}")["data"]["result"])
+
+    def moves(self, client: str, since: float = 0.0) -> list[dict[str, Any]]:
+        """The times that this client's daemon moved its traffic."""
+        return self.journal(self.sync[client]).lines("moved", since=since)
+
+    def journal(self, process: Process) -> Journal:
+        """What a daemon logged."""
+        return Journal(process.log)
+
+    # Building.
+
+    def _start_receiver(self) -> None:
+        host = self.network.monitoring
+        self._home = self.network.directory / "receiver"
+        host.run(
+            sys.executable, "-m", "failover_receiver", "init", "--fleet", FLEET, "--directory", self._home
+        )
+        profile = self.profile
+        settings = {
+            "fleet": FLEET,
+            "store": "receiver.db",
+            "signing_key_file": "signing.key",
+            "listen_address": host.address,
+            "listen_port": RECEIVER_PORT,
+            "alertmanagers": [f"http://127.0.0.1:{ALERTMANAGER_PORT}"],
+            "probe_interval": profile.interval_seconds,
+            "hold_down": profile.hold_down,
+            "hold_down_factor": profile.hold_down_factor,
+        }
+        configuration = self._home / "receiver.toml"
+        write_whole(configuration, _toml(settings))
+        command = [
+            sys.executable,
+            "-m",
+            "failover_receiver",
+            "run",
+            "--log-format",
+            "json",
+            "--config",
+            configuration,
+        ]
+        self.receiver = self._spawn_daemon("receiver", command, RECEIVER_PORT)
+        self.doors["receiver"] = self._door(RECEIVER_PORT, host.address)
+        self.api = Api(self.url("receiver"), self._home / "operator.token", None)
+        self.receiver_url = f"http://{host.address}:{RECEIVER_PORT}"
+
+    def _start_monitoring(self) -> None:
+        host, home = self.network.monitoring, self.network.directory / "monitoring"
+        render: list[str | Path] = [
+            sys.executable, "-m", "wgfleet.cli", "render", "all", "--output-dir", home,
+            "--interval", self.profile.interval, "--receiver", self.receiver_url,
+            "--prometheus-token-file", self._home / "prometheus.token",
+            "--alertmanager-token-file", self._home / "alertmanager.token",
+        ]  # fmt: skip
+        home.mkdir()
+        host.run(*render)
+        _furnish(host)
+        self.blackbox = self._spawn_daemon(
+            "blackbox",
+            [program("prometheus-blackbox-exporter"), f"--config.file={home}/blackbox.yml",
+             f"--web.listen-address=127.0.0.1:{BLACKBOX_PORT}", "--timeout-offset=0.05"],
+            BLACKBOX_PORT,
+        )  # fmt: skip
+        self.alertmanager = self._spawn_daemon(
+            "alertmanager",
+            [program("prometheus-alertmanager"), f"--config.file={home}/alertmanager.yml",
+             f"--storage.path={home}/alertmanager", f"--web.listen-address=127.0.0.1:{ALERTMANAGER_PORT}",
+             "--cluster.listen-address="],
+            ALERTMANAGER_PORT,
+        )  # fmt: skip
+        self.prometheus = self._spawn_daemon(
+            "prometheus",
+            [program("prometheus"), f"--config.file={home}/prometheus.yml", f"--storage.tsdb.path={home}/prometheus",
+             f"--web.listen-address=127.0.0.1:{PROMETHEUS_PORT}", "--rules.alert.resend-delay=5s"],
+            PROMETHEUS_PORT,
+        )  # fmt: skip
+        self.doors["prometheus"] = self._door(PROMETHEUS_PORT)
+        self.doors["alertmanager"] = self._door(ALERTMANAGER_PORT)
+
+    def _spawn_daemon(self, name: str, command: Sequence[str | Path], port: int) -> Process:
+        host = self.network.monitoring
+        return host.spawn(name, command, ready=lambda: host.listens(port), timeout=START_SECONDS)
+
+    def _door(self, port: int, address: str = "127.0.0.1") -> Forward:
+        usual = port if self.profile.ports else 0
+        return self.network.monitoring.forward(port, local_port=usual, address=address)
+
+    def _add_worker(self, worker: Worker) -> None:
+        exporter = [
+            sys.executable, "-m", "exporter", "--interface", "wg0",
+            "--web.listen-address", f"{worker.address}:{EXPORTER_PORT}",
+        ]  # fmt: skip
+        self.exporters[worker.name] = worker.spawn(
+            "exporter", exporter, ready=lambda: worker.listens(EXPORTER_PORT), timeout=START_SECONDS
+        )
+        body = {
+            "public_key": worker.public_key,
+            "endpoints": [worker.endpoint],
+            "tunnel_addresses": [worker.tunnel_address],
+            "allowed_ips": ["0.0.0.0/0"],
+            "exporter_port": EXPORTER_PORT,
+        }
+        self.api.call("PUT", f"/v1/workers/{worker.name}", body=body)
+
+    def _add_client(self, client: Client) -> None:
+        home = self.network.directory / f"{client.name}.sync"
+        home.mkdir(mode=0o700)
+        token = self.api.call("POST", "/v1/tokens", body={"name": client.name, "role": "client"})["token"]
+        write_whole(home / "token", token.encode())
+        settings = {
+            "fleet": FLEET,
+            "name": client.name,
+            "interface": "wg0",
+            "receivers": [self.receiver_url],
+            "token_file": "token",
+            "trusted_keys": [self.api.call("GET", "/v1/signing-key")["public_key"]],
+            "state_directory": "state",
+        }
+        write_whole(home / "sync.toml", _toml(settings))
+        command: list[str | Path] = [
+            sys.executable, "-m", "client_sync", "run", "--log-format", "json", "--config", home / "sync.toml",
+        ]  # fmt: skip
+        self.sync[client.name] = client.spawn(
+            "sync", command, ready='"event": "following"', timeout=START_SECONDS
+        )
+
+
+def _furnish(host: Host) -> None:
+    """Debian's Alertmanager looks for its templates where its package puts them; ours may only be unpacked."""
+    unpacked = PARTS.parent / "share" / "prometheus"
+    if not TEMPLATES.exists() and unpacked.is_dir():
+        # Seen on this host only: it has mounts of its own.
+        host.run("mkdir", "-p", TEMPLATES.parents[1])
+        host.run("mount", "--bind", unpacked, TEMPLATES.parents[1])
+
+
+def _toml(settings: Mapping[str, object]) -> bytes:
+    """TOML of texts, numbers and lists of texts: written as in JSON."""
+    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items()).encode()
+
+
+def _get(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own door.
+        return json.load(answer)
