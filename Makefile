@@ -29,6 +29,7 @@ setup: .venv/.ready .parts/.ready ## system packages, Debian's daemons unpacked 
 	touch $@
 
 .parts/.ready: tools/parts.sh | .packages
+	$(SUDO) apt-get update -qq
 	tools/parts.sh
 	touch $@
 

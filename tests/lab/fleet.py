@@ -174,7 +174,7 @@ class Fleet:
         }
         configuration = self._home / "receiver.toml"
         write_whole(configuration, _toml(settings))
-        command = [
+        command: list[str | Path] = [
             sys.executable,
             "-m",
             "failover_receiver",
