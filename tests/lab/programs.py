@@ -1,0 +1,61 @@
+"""Where the programs are that the lab runs."""
+
+import os
+import shutil
+from pathlib import Path
+
+PARTS = Path(__file__).parents[2] / ".parts" / "usr" / "bin"
+"""Where tools/parts.sh unpacks Debian's daemons, so that none of them is installed and started on the machine."""
+
+PACKAGES = {
+    "amtool": "prometheus-alertmanager",
+    "bridge": "iproute2",
+    "env": "coreutils",
+    "ip": "iproute2",
+    "nft": "nftables",
+    "nsenter": "util-linux",
+    "prometheus": "prometheus",
+    "prometheus-alertmanager": "prometheus-alertmanager",
+    "prometheus-blackbox-exporter": "prometheus-blackbox-exporter",
+    "promtool": "prometheus",
+    "setpriv": "util-linux",
+    "unshare": "util-linux",
+    "wg": "wireguard-tools",
+    "wireguard-go": "wireguard-go",
+}
+"""Debian's package of each program."""
+
+LAB = ("bridge", "env", "ip", "nft", "nsenter", "setpriv", "unshare", "wg")
+"""What the network itself needs; `wireguard-go` too where the kernel has no WireGuard."""
+
+MONITORING = ("prometheus", "prometheus-alertmanager", "prometheus-blackbox-exporter", "promtool", "amtool")
+"""What the monitoring host runs."""
+
+
+class MissingProgramError(RuntimeError):
+    """A program is not here; the text says how to get it."""
+
+
+def search_path() -> str:
+    """PATH with the folders that a plain `su` leaves out of it, then the unpacked parts."""
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin", str(PARTS)])
+
+
+def program(name: str) -> str:
+    """The program's path.
+
+    Raises:
+        MissingProgramError: it is nowhere.
+
+    """
+    path = shutil.which(name, path=search_path())
+    if path is None:
+        raise MissingProgramError(f"there is no program `{name}` here: {how_to_get(name)}")
+    return path
+
+
+def how_to_get(name: str) -> str:
+    """What to do so that the program is here."""
+    if name in MONITORING:
+        return "run tools/parts.sh, which unpacks Debian's package into .parts and installs nothing"
+    return f"install the package {PACKAGES.get(name, name)} (apt-get install {PACKAGES.get(name, name)})"

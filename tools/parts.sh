@@ -1,0 +1,54 @@
+#!/bin/sh
+# Unpacks Debian's packages of the monitoring daemons into .parts, for the demo and the end-to-end tests.
+#
+# Nothing is installed: an installed package would enable and start its daemon on this machine, on the very ports a
+# running Prometheus may have. Only apt's own, signature-checked packages are taken. Needs `apt-get update` once before.
+set -eu
+cd "$(dirname "$0")/.."
+packages="prometheus prometheus-alertmanager prometheus-blackbox-exporter"
+programs="$packages promtool amtool"
+
+complete() {
+    for program in $programs; do
+        [ -x "$1/usr/bin/$program" ] || return 1
+    done
+}
+
+if complete .parts; then
+    echo ".parts is complete: $programs"
+    exit
+fi
+for tool in apt-get dpkg-deb; do
+    command -v "$tool" >/dev/null || {
+        echo "there is no $tool here: put $programs into PATH by other means" >&2
+        exit 1
+    }
+done
+
+# apt downloads as its own user where that user can write, and warns where it cannot; so the folder is that user's.
+download=$(mktemp -d "${TMPDIR:-/tmp}/wgfleet-parts.XXXXXX")
+trap 'rm -rf "$download" .parts.new' EXIT
+trap 'exit 1' HUP INT TERM
+if [ "$(id -u)" = 0 ] && id _apt >/dev/null 2>&1; then
+    chown _apt "$download"
+fi
+echo "downloading $packages with apt-get; nothing is installed"
+# shellcheck disable=SC2086  # Three words, meant as three.
+(cd "$download" && apt-get -qq download $packages) || {
+    echo "apt-get could not download them: run \`apt-get update\` first; they are in Debian's main section" >&2
+    exit 1
+}
+
+# Unpacked beside and moved at the end: an interrupted run leaves nothing half done.
+rm -rf .parts.new
+mkdir .parts.new
+for package in "$download"/*.deb; do
+    dpkg-deb -x "$package" .parts.new
+done
+complete .parts.new || {
+    echo "the packages do not hold all of: $programs" >&2
+    exit 1
+}
+rm -rf .parts
+mv .parts.new .parts
+echo ".parts has $programs"
