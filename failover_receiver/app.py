@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from failover_receiver.access import DeniedError
 from failover_receiver.receiver import Receiver
@@ -23,6 +24,7 @@ def create_app(receiver: Receiver) -> FastAPI:
     app.add_exception_handler(RefusedError, _refused)
     app.add_exception_handler(StoreUnavailableError, _unavailable)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _no_such_route)
     return app
 
 
@@ -44,6 +46,14 @@ def _unavailable(_request: Request, error: Exception) -> JSONResponse:
 def _invalid(_request: Request, error: Exception) -> JSONResponse:
     faults = error.errors() if isinstance(error, RequestValidationError) else []
     return JSONResponse({"error": "; ".join(_fault(fault) for fault in faults)}, status_code=422)
+
+
+def _no_such_route(request: Request, error: Exception) -> JSONResponse:
+    # Raised by the router alone: 404 and 405.
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    said = f"there is no {request.method} {request.url.path} here; GET /openapi.json lists all routes"
+    headers = error.headers if isinstance(error, HTTPException) else None
+    return JSONResponse({"error": said}, status_code=status, headers=headers)
 
 
 def _fault(fault: dict[str, Any]) -> str:

@@ -1,10 +1,10 @@
 """The whole system on one machine: the network, and on it every daemon of ours with the real monitoring.
 
-with Fleet() as fleet:
-traffic = fleet.network.client("c1").traffic()
-fleet.wait_until_serving()
-fleet.network.worker("w1").kill()
-fleet.wait_until_state("w1", "down")
+    with Fleet() as fleet:
+        traffic = fleet.network.client("c1").traffic()
+        fleet.wait_until_serving()
+        fleet.network.worker("w1").kill()
+        fleet.wait_until_state("w1", "down")
 """
 
 import json
