@@ -1,0 +1,133 @@
+"""Prometheus, Alertmanager and blackbox take what is rendered; Alertmanager routes it as the contract says."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.deploy.programs import REPOSITORY, output_of
+from wgfleet.cli.monitoring import Kind, Settings, rendered
+from wgfleet.cli.probing import Probing, default_timeout, parse_duration
+
+DEPLOY = REPOSITORY / "deploy"
+ALERTMANAGER = DEPLOY / "alertmanager" / "alertmanager.yml"
+
+
+def test_committed_prometheus() -> None:
+    """
+    Promtool accepts the committed configuration; whether its token exists is the host's affair.
+    """
+    output_of(
+        "promtool", "check", "config", "--syntax-only", "--lint=all", DEPLOY / "prometheus" / "prometheus.yml"
+    )
+
+
+@pytest.mark.parametrize("interval", ["100ms", "1s", "5s", "30s", "2m"])
+def test_any_interval(interval: str, tmp_path: Path) -> None:
+    """
+    All four programs accept their files at any interval, with strange paths, names and addresses.
+    """
+    token = tmp_path / 'my "token": #1'
+    token.write_text("secret")
+    every = parse_duration(interval)
+    settings = Settings(
+        Probing(every, default_timeout(every)),
+        receiver="https://[2001:db8::1]:9443/",
+        blackbox="[::1]:9115",
+        alertmanagers=("192.0.2.1:9093", "am.example:9093"),
+        vantage="on",
+        prometheus_token_file=str(token),
+        alertmanager_token_file=str(token),
+    )
+    for kind in Kind:
+        (tmp_path / kind.file_name).write_text(rendered(kind, settings))
+
+    output_of("promtool", "check", "config", tmp_path / "prometheus.yml")
+    output_of("amtool", "check-config", tmp_path / "alertmanager.yml")
+    output_of("prometheus-blackbox-exporter", "--config.check", f"--config.file={tmp_path / 'blackbox.yml'}")
+
+
+def test_committed_alertmanager() -> None:
+    """
+    Amtool accepts the committed configuration.
+    """
+    output_of("amtool", "check-config", ALERTMANAGER)
+
+
+def test_committed_blackbox() -> None:
+    """
+    The blackbox exporter accepts the committed configuration.
+    """
+    output_of(
+        "prometheus-blackbox-exporter",
+        "--config.check",
+        f"--config.file={DEPLOY / 'blackbox' / 'blackbox.yml'}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "receivers"),
+    [
+        ("alertname=WireGuardWorkerDown worker=fra1 severity=critical action=failover", "wgfleet,people"),
+        ("alertname=WireGuardWorkerDegraded worker=fra1 severity=critical action=failover", "wgfleet,people"),
+        ("alertname=WireGuardWorkerUp worker=fra1 severity=none action=admit", "wgfleet"),
+        ("alertname=WireGuardWorkerOverloaded worker=fra1 severity=warning action=spare", "wgfleet"),
+        ("alertname=WireGuardVantageBlind severity=critical action=hold", "wgfleet,people"),
+        ("alertname=Watchdog severity=none action=watchdog", "wgfleet"),
+        ("alertname=WireGuardExporterDown worker=fra1 severity=warning", "people"),
+    ],
+)
+def test_routes(labels: str, receivers: str) -> None:
+    """
+    What has an action goes to the receiver first; Up, Overloaded and the Watchdog never go to people.
+    """
+    said = output_of("amtool", "config", "routes", "test", f"--config.file={ALERTMANAGER}", *labels.split())
+
+    assert said.strip() == receivers
+
+
+def test_route_times() -> None:
+    """
+    The receiver is told at once, worker by worker, and again every 30 s; the Watchdog every 5 s; people in their own
+    time.
+    """
+    route = yaml.safe_load(ALERTMANAGER.read_text())["route"]
+    times = ("group_by", "group_wait", "group_interval", "repeat_interval")
+
+    assert [{key: one[key] for key in times if key in one} for one in (route, *route["routes"])] == [
+        {
+            "group_by": ["alertname", "worker"],
+            "group_wait": "0s",
+            "group_interval": "1s",
+            "repeat_interval": "30s",
+        },
+        {"group_wait": "0s", "group_interval": "5s", "repeat_interval": "4s"},
+        {},
+        {"group_by": ["alertname"], "group_wait": "10s", "group_interval": "5m", "repeat_interval": "4h"},
+    ]
+
+
+def test_webhook() -> None:
+    """
+    The receiver hears of every alert and every resolve, with a token from a file; nobody is told until people are
+    filled in.
+    """
+    assert yaml.safe_load(ALERTMANAGER.read_text())["receivers"] == [
+        {
+            "name": "wgfleet",
+            "webhook_configs": [
+                {
+                    "url": "http://127.0.0.1:9587/v1/alerts",
+                    "send_resolved": True,
+                    "max_alerts": 0,
+                    "http_config": {
+                        "authorization": {
+                            "type": "Bearer",
+                            "credentials_file": "/etc/wgfleet/alertmanager.token",
+                        }
+                    },
+                }
+            ],
+        },
+        {"name": "people"},
+    ]
