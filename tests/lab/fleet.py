@@ -5,6 +5,8 @@
         fleet.wait_until_serving()
         fleet.network.worker("w1").kill()
         fleet.wait_until_state("w1", "down")
+
+All of it goes when the `with` ends.
 """
 
 import json
@@ -23,8 +25,9 @@ from tests.lab.host import Host
 from tests.lab.journal import Journal
 from tests.lab.machines import Client, Worker
 from tests.lab.network import Network
+from tests.lab.preflight import require
 from tests.lab.process import Process
-from tests.lab.programs import PARTS, program
+from tests.lab.programs import LAB, MONITORING, PARTS, program
 from tests.lab.waiting import wait_until
 from wgfleet.cli.api import Api
 from wgfleet.files import write_whole
@@ -72,7 +75,8 @@ class Fleet:
         self.doors: dict[str, Forward] = {}
 
     def __enter__(self) -> Self:
-        """Bring everything up, in the order in which an operator would."""
+        """Bring everything up, in the order in which an operator would. Raises LabImpossibleError."""
+        require((*LAB, *MONITORING))
         with ExitStack() as stack:
             stack.enter_context(self.network)
             self._start_receiver()
