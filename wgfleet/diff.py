@@ -5,8 +5,8 @@ new peer also takes it from the old one: a failover is one change, and never beg
 allowed IPs replaces the peer's whole list.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from wgfleet.device import Device, Peer
@@ -61,19 +61,21 @@ def difference(
     """What must change so that the device has the wanted peers; empty if nothing.
 
     A peer that is neither wanted nor removable is somebody else's and is left alone, except that WireGuard itself
-    moves a wanted prefix away from it. Growing comes before shrinking.
+    moves a wanted prefix away from it. Growing comes before shrinking. A prefix that is wanted for several peers is
+    the last one's, as it would be after setting them in turn.
     """
     present = {peer.public_key: peer for peer in device.peers}
     given = {prefix: peer.public_key for peer in wanted for prefix in peer.allowed_ips}
     grown: list[PeerChange] = []
     shrunk: list[PeerChange] = []
     for peer in wanted:
-        change = _change(present.get(peer.public_key), peer, given)
+        own = tuple(prefix for prefix in peer.allowed_ips if given[prefix] == peer.public_key)
+        change = _change(present.get(peer.public_key), replace(peer, allowed_ips=own), given)
         if change is not None:
             (shrunk if _only_shrinks(present.get(peer.public_key), change) else grown).append(change)
     wanted_keys = {peer.public_key for peer in wanted}
     removed = [PeerChange(Kind.REMOVE, key) for key in present if key in removable and key not in wanted_keys]
-    return (*grown, *shrunk, *removed)
+    return (*_without_gaps(grown, present), *shrunk, *removed)
 
 
 def _change(present: Peer | None, wanted: WantedPeer, given: dict[str, str]) -> PeerChange | None:
@@ -102,6 +104,20 @@ def _only_shrinks(present: Peer | None, change: PeerChange) -> bool:
         and change.allowed_ips is not None
         and set(change.allowed_ips) < set(present.allowed_ips)
     )
+
+
+def _without_gaps(grown: Sequence[PeerChange], present: Mapping[str, Peer]) -> list[PeerChange]:
+    """Let each peer keep what a later change gives to another: its own change would drop it before that one takes it."""
+    later: set[str] = set()
+    changes: list[PeerChange] = []
+    for change in reversed(grown):
+        allowed_ips = change.allowed_ips
+        if allowed_ips is not None and change.kind is Kind.UPDATE:
+            has = present[change.public_key].allowed_ips
+            allowed_ips += tuple(prefix for prefix in has if prefix in later)
+        changes.append(replace(change, allowed_ips=allowed_ips))
+        later.update(change.allowed_ips or ())
+    return changes[::-1]
 
 
 def arguments(changes: Sequence[PeerChange]) -> list[str]:

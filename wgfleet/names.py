@@ -7,8 +7,10 @@ NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 """A DNS label: names become host names, label values and file names."""
 
 HOST = re.compile(
-    r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
+    r"(?=.{1,253}$)(?!(.*\.)?[0-9]+$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
 )
+"""DNS labels. The last is no number: that would be a mistyped address, and `1.2.3` resolves, to 1.2.0.3."""
+
 PUBLIC_KEY = re.compile(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=")
 """32 bytes in base64: the last character before the padding carries four bits."""
 
@@ -40,13 +42,13 @@ def check_endpoint(value: str) -> str:
 def split_endpoint(value: str) -> tuple[str, int]:
     """Host and port of an endpoint; the host without brackets, an address in its shortest form."""
     host, _, port = value.rpartition(":")
-    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536):
         raise ValueError(
             f"{value!r} is not an endpoint: host:port with a port from 1 to 65535, as 192.0.2.1:51820"
         )
     bracketed = host.startswith("[") and host.endswith("]")
     try:
-        address = ipaddress.ip_address(host[1:-1] if bracketed else host)
+        address = ipaddress.ip_address(_without_zone(host[1:-1] if bracketed else host))
     except ValueError:
         if bracketed or not HOST.fullmatch(host):
             raise ValueError(
@@ -63,7 +65,7 @@ def split_endpoint(value: str) -> tuple[str, int]:
 def check_prefix(value: str) -> str:
     """Return the network in wg(8)'s form, or raise ValueError that says what would be right."""
     try:
-        return str(ipaddress.ip_network(value))
+        return str(ipaddress.ip_network(_without_zone(value)))
     except ValueError as error:
         raise ValueError(f"{value!r} is not a network: {error}; as 10.0.0.0/24 or ::/0") from None
 
@@ -71,6 +73,13 @@ def check_prefix(value: str) -> str:
 def check_address(value: str) -> str:
     """Return the address in its shortest form, or raise ValueError that says what would be right."""
     try:
-        return str(ipaddress.ip_address(value))
+        return str(ipaddress.ip_address(_without_zone(value)))
     except ValueError:
         raise ValueError(f"{value!r} is not an IP address: as 10.0.0.1 or fd00::1") from None
+
+
+def _without_zone(value: str) -> str:
+    """An IPv6 zone (`fe80::1%eth0`) means something on one machine only, and Python takes any text for one."""
+    if "%" in value:
+        raise ValueError("a zone, as %eth0, means nothing to other machines")
+    return value

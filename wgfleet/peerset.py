@@ -5,6 +5,7 @@ receiver; an unknown `format` is refused, because that is what the number is for
 """
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -14,6 +15,8 @@ from wgfleet.names import check_address, check_endpoint, check_name, check_prefi
 
 TYPE = "wgfleet/peer-set"
 FORMAT = 1
+LARGEST = sys.float_info.max
+"""JSON knows no limit, and Python reads NaN and Infinity too: no time is any of these."""
 
 T = TypeVar("T")
 
@@ -108,7 +111,7 @@ class PeerSet:
         """
         try:
             parsed = json.loads(payload)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DocumentError(f"the peer set is not JSON: {error}") from None
         fields = _Fields("peer set", parsed)
         fields.must_be("type", TYPE)
@@ -140,13 +143,19 @@ def _worker(number: int, entry: object) -> PublishedWorker:
         # A state this client does not know is one it must not lean on.
         state=_known(WorkerState, fields.get("state", str), WorkerState.JOINING),
         reason=fields.get("reason", str),
-        keepalive=fields.get("keepalive", int, default=25),
+        keepalive=fields.get("keepalive", int, default=25, check=_check_keepalive),
         mtu=fields.get("mtu", int, default=None),
-        dns=fields.texts("dns", str, default=()),
+        dns=fields.texts("dns", check_address, default=()),
         weight=fields.get("weight", int, default=100),
         priority=fields.get("priority", int, default=0),
         region=fields.get("region", str, default=""),
     )
+
+
+def _check_keepalive(seconds: int) -> int:
+    if not 0 <= seconds <= 65535:
+        raise ValueError(f"{seconds} is not what wg(8) takes: 0, which is off, to 65535 seconds")
+    return seconds
 
 
 def _no_twins(workers: tuple[PublishedWorker, ...]) -> None:
@@ -192,7 +201,7 @@ class _Fields:
 
     def number(self, field: str) -> float:
         value = self._entry.get(field)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
             raise DocumentError(f"{self.where}: {field} is {value!r}, expected a number")
         return float(value)
 
@@ -207,5 +216,5 @@ class _Fields:
 
     def must_be(self, field: str, value: str | int) -> None:
         got = self._entry.get(field)
-        if got != value:
+        if type(got) is not type(value) or got != value:  # To Python, true is 1.
             raise DocumentError(f"{self.where}: {field} is {got!r}, expected {value!r}")

@@ -4,6 +4,7 @@ Every call names its interface: `wg show all` lists userspace interfaces of othe
 """
 
 import os
+import re
 import subprocess
 from collections.abc import Sequence
 
@@ -13,6 +14,10 @@ from wgfleet.dump import parse_dump
 
 TIMEOUT_SECONDS = 10.0
 """A `wg` that has not answered by then is not going to: the userspace daemon behind it hangs."""
+
+
+KEY_LIKE = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}")
+"""Any key, whole or with some characters lost. An error text must not show one that we did not name ourselves."""
 
 
 class WgError(RuntimeError):
@@ -45,12 +50,15 @@ def _run(*arguments: str) -> str:
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",  # The error of a strict decoder holds all of the text, with its keys.
             timeout=TIMEOUT_SECONDS,
             check=False,
         )
     except FileNotFoundError:
         raise WgError("there is no program `wg` here: install the package wireguard-tools") from None
+    except OSError as error:
+        raise WgError(f"`wg` cannot be run: {error.strerror}") from None
     except subprocess.TimeoutExpired:
         raise WgError(
             f"`wg {arguments[0]} {arguments[1]}` gave no answer in {TIMEOUT_SECONDS:g} s: "
@@ -63,9 +71,18 @@ def _run(*arguments: str) -> str:
 
 def _explain(arguments: tuple[str, ...], stderr: str) -> str:
     verb, interface = arguments[0], arguments[1]
-    said = f"`wg {verb} {interface}` failed: {stderr}"
+    words = KEY_LIKE.sub(lambda key: key[0] if key[0] in arguments else "(a key)", stderr)
+    said = f"`wg {verb} {interface}` failed: {words}"
     if "No such device" in stderr:
         return f"{said}; is the interface up? `ip link show {interface}`"
-    if "Operation not permitted" in stderr or "Permission denied" in stderr:
+    if (
+        "Protocol not supported" in stderr
+    ):  # The kernel has no WireGuard, and no userspace one answers for the name.
+        return (
+            f"{said}; is the interface up? `ip link show {interface}`; a userspace one is seen by root only"
+        )
+    if "Operation not permitted" in stderr:
         return f"{said}; run as root or with CAP_NET_ADMIN"
+    if "Permission denied" in stderr:
+        return f"{said}; a userspace WireGuard's socket is root's: run as root or with CAP_DAC_OVERRIDE"
     return said
