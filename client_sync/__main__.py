@@ -90,10 +90,11 @@ def _status(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(status))
         return 0
-    number = f"{status['epoch']}.{status['generation']}"
+    known = status["generation"] is not None
+    number = f"{status['epoch']}.{status['generation']}, monitoring {status['monitoring']}"
     print(f"active     {status['active'] or '(none)'}")
     print(f"receiver   {status['receiver'] or '(not connected)'}")
-    print(f"peer set   {number}, monitoring {status['monitoring']}")
+    print(f"peer set   {number if known else '(none yet)'}")
     for name, worker in status["workers"].items():
         misses = worker["misses"]
         probe = "not probed" if misses is None else "answers" if misses == 0 else f"silent, {misses} missed"

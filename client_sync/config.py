@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
+
 from client_sync.choice import Policy
 from wgfleet.names import check_name
 from wgfleet.signing import Verifier
@@ -82,10 +84,20 @@ def _texts(value: object) -> tuple[str, ...]:
 
 def _urls(value: object) -> tuple[str, ...]:
     for url in _texts(value):
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.username:
+        if not _is_receivers(url):
             raise ValueError(f"{url!r} is not a receiver's URL: as https://monitoring.example.com:9587")
     return tuple(url.rstrip("/") for url in _texts(value))
+
+
+def _is_receivers(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        port = parts.port  # Is only looked at now, and may be none.
+        httpx.URL(url)  # What cannot be asked would end the daemon later.
+    except (ValueError, httpx.InvalidURL):
+        return False
+    known = parts.scheme in {"http", "https"} and bool(parts.hostname) and port != 0
+    return known and not (parts.query or parts.fragment or "@" in parts.netloc)
 
 
 def _keys(value: object) -> tuple[str, ...]:
@@ -95,9 +107,9 @@ def _keys(value: object) -> tuple[str, ...]:
 
 
 def _policy(value: object) -> Policy:
-    if value not in set(Policy):
+    if not isinstance(value, str) or value not in set(Policy):
         raise ValueError(f"one of {', '.join(Policy)} was expected")
-    return Policy(str(value))
+    return Policy(value)
 
 
 def _seconds(value: object) -> float:

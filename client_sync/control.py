@@ -142,6 +142,9 @@ class _Stream(httpcore.AsyncNetworkStream):
         return self
 
     def get_extra_info(self, info: str) -> Any:
+        if info == "is_readable":
+            # An idle connection that the server has closed must not carry the next request.
+            return self._reader.at_eof() or self._writer.is_closing()
         names = {
             "client_addr": "sockname",
             "server_addr": "peername",

@@ -98,6 +98,8 @@ class Probed:
     """A probe came back, or did not."""
 
     worker: str
+    asked_at: float
+    """As the probe said it."""
     answered: bool
 
 
@@ -123,6 +125,8 @@ class Probe:
     """Send one echo through this worker's tunnel, and report."""
 
     worker: str
+    asked_at: float
+    """Tells the report on this probe from one on a worker of the same name that was replaced meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,24 +147,26 @@ def step(state: State, event: Event, *, now: float, settings: Settings) -> tuple
             state = _receive(state, peer_set)
             effects.append(Configure(state.active, None))
         case Held(worker):
-            state = replace(state, active=worker if worker in workers(state) else None)
-        case Probed(worker, answered):
-            state = _probed(state, worker, answered=answered, now=now)
+            state = _held(state, worker)
+        case Probed():
+            state = _probed(state, event, now)
         case Tick():
             pass
     state, moves = _move(state, now, settings)
     state, probes = _probes(state, now, settings)
-    return state, (*effects, *moves, *probes)
+    # A move gives the device all that a document changed, too. Before it, the document alone would take away the
+    # peer of a removed worker while its prefixes have nobody else yet.
+    return state, (*(moves or effects), *probes)
 
 
 def next_deadline(state: State, *, now: float, settings: Settings) -> float | None:
-    """When to send the next Tick, if nothing happens before."""
+    """When to send the next Tick, if nothing happens before; now, if it should have been sent already."""
     due = [
         liveness.asked_at + interval
         for name, interval in _schedule(state, settings)
         if not (liveness := _of(state, name)).waiting and liveness.asked_at is not None
     ]
-    return min((at for at in due if at > now), default=None)
+    return max(now, min(due)) if due else None
 
 
 def workers(state: State) -> dict[str, PublishedWorker]:
@@ -186,19 +192,27 @@ def _receive(state: State, peer_set: PeerSet) -> State:
     return replace(received, liveness=same)
 
 
+def _held(state: State, worker: str | None) -> State:
+    active = worker if worker in workers(state) else None
+    # A removed worker that carries nothing is kept no longer.
+    return replace(
+        state, active=active, kept=state.kept if state.kept and state.kept.name == active else None
+    )
+
+
 def _path(worker: PublishedWorker) -> tuple[object, ...]:
     return worker.public_key, worker.endpoints, worker.tunnel_addresses
 
 
-def _probed(state: State, name: str, *, answered: bool, now: float) -> State:
-    if name not in workers(state):
-        return state
-    known = _of(state, name)
-    if answered:
+def _probed(state: State, probed: Probed, now: float) -> State:
+    known = _of(state, probed.worker)
+    if not known.waiting or known.asked_at != probed.asked_at:
+        return state  # Of a worker that is gone, or of its former key or endpoint.
+    if probed.answered:
         fresh = replace(known, waiting=False, answered_at=now, misses=0)
     else:
         fresh = replace(known, waiting=False, misses=known.misses + 1)
-    return _with(state, name, fresh)
+    return _with(state, probed.worker, fresh)
 
 
 def _of(state: State, name: str) -> Liveness:
@@ -273,7 +287,7 @@ def _probes(state: State, now: float, settings: Settings) -> tuple[State, list[E
         if _is_stale(liveness, now, settings) and name != state.active:
             effects.append(Recreate(name))
             liveness = replace(liveness, recreated_at=now)
-        effects.append(Probe(name))
+        effects.append(Probe(name, now))
         state = _with(state, name, replace(liveness, asked_at=now, waiting=True))
     return state, effects
 

@@ -93,7 +93,10 @@ async def _report(
                 await news.wait()
         news.clear()
         state = driver.state
-        write_whole(config.state_directory / STATUS, json.dumps(describe(state, feed.receiver)).encode())
+        try:
+            write_whole(config.state_directory / STATUS, json.dumps(describe(state, feed.receiver)).encode())
+        except OSError as error:  # A full disk, say: no reason to stop moving traffic.
+            say(log, "status not written", level=logging.ERROR, error=error)
         if feed.receiver is None or state.peer_set is None:
             continue
         epoch, generation = state.peer_set.number

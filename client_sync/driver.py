@@ -65,6 +65,7 @@ class Driver:
         self._changed = changed
         self._timer: asyncio.TimerHandle | None = None
         self._retry: asyncio.TimerHandle | None = None
+        self._looked = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, kept: PeerSet | None) -> None:
@@ -84,12 +85,15 @@ class Driver:
             return
         epoch, generation = peer_set.number
         say(log, "received", epoch=epoch, generation=generation, monitoring=peer_set.monitoring)
-        if self.state.peer_set is None:
-            self.start(peer_set)
-        else:
+        if self._looked:
             self.take(Received(peer_set))
-        # After it is applied: a slow disk must not hold up a failover.
-        self._documents.keep()
+        else:  # While it is not known who carries the traffic, to configure would be to take the path away.
+            self.start(peer_set)
+        try:
+            # After it is applied: a slow disk must not hold up a failover, nor a full one.
+            self._documents.keep()
+        except OSError as error:
+            say(log, "document not kept", level=logging.ERROR, error=error)
 
     def take(self, event: Event) -> None:
         """Decide on an event and carry it out."""
@@ -99,7 +103,7 @@ class Driver:
         for effect in effects:
             try:
                 self._carry_out(effect, before)
-            except (WgError, DumpError, RouteError) as error:
+            except (WgError, DumpError, RouteError, OSError) as error:
                 say(log, "not applied", level=logging.ERROR, error=error)
                 self._look_later()
         if effects:
@@ -125,27 +129,31 @@ class Driver:
             case Recreate(name):
                 say(log, "standby silent, session made anew", worker=name)
                 self._interface.recreate(workers(self.state)[name])
-            case Probe(name):
-                task = asyncio.get_running_loop().create_task(self._probe(name))
+            case Probe(name, asked_at):
+                task = asyncio.get_running_loop().create_task(self._probe(name, asked_at))
                 self._tasks.add(task)  # The loop itself holds only a weak reference.
                 task.add_done_callback(self._tasks.discard)
 
-    async def _probe(self, name: str) -> None:
+    async def _probe(self, name: str, asked_at: float) -> None:
         worker = workers(self.state).get(name)
         if worker is None:
             return
-        answered = await self._prober.answers(worker.tunnel_addresses[0], PROBE_SECONDS)
-        self.take(Probed(name, answered))
+        addresses = worker.tunnel_addresses  # Without one, it is as silent as a dead one.
+        answered = bool(addresses) and await self._prober.answers(addresses[0], PROBE_SECONDS)
+        self.take(Probed(name, asked_at, answered))
 
     def _look(self) -> None:
         """See who carries the traffic, so that nothing moves without a reason; then bring the device up to date."""
-        self._retry = None
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
         try:
             holder = self._interface.holder(workers(self.state))
         except (WgError, DumpError) as error:
             say(log, "interface not readable", level=logging.ERROR, error=error)
             self._look_later()
             return
+        self._looked = True
         self.take(Held(holder))
         if self.state.peer_set is not None:
             self.take(Received(self.state.peer_set))

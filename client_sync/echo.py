@@ -51,7 +51,11 @@ class Echo:
             self._socket(family).sendto(packet, (address, 0))
             async with asyncio.timeout(within):
                 await reply
-        except OSError:  # TimeoutError is one too: no route, no interface, no answer are all no answer.
+        except OSError as error:
+            # TimeoutError is one too: no route, no interface, no answer are all no answer.
+            if error.errno == errno.ENODEV and family.family in self._sockets:
+                # It is bound to an interface that is gone, even if there is a new one of that name.
+                self._drop(family.family)
             return False
         finally:
             del self._waiting[key]

@@ -12,7 +12,7 @@ from wgfleet.diff import Kind, PeerChange, difference
 from wgfleet.logs import say
 from wgfleet.names import split_endpoint
 from wgfleet.peerset import PublishedWorker
-from wgfleet.wg import read_device, set_peers
+from wgfleet.wg import WgError, read_device, set_peers
 
 log = logging.getLogger(__name__)
 Resolve = Callable[[str, int], str | None]
@@ -47,7 +47,11 @@ class Interface:
 
     def read(self) -> Device:
         """The interface as it is. Raises WgError."""
-        device = self._wireguard.read(self.name)
+        try:
+            device = self._wireguard.read(self.name)
+        except WgError:
+            self._routed = frozenset()  # An interface that is gone takes its routes along.
+            raise
         self.mark = device.firewall_mark
         return device
 
@@ -62,7 +66,7 @@ class Interface:
             workers.values(),
             active,
             endpoints={name: self._endpoint(worker, device) for name, worker in workers.items()},
-            managed=self._managed.keys,
+            others={peer.public_key for peer in device.peers} - self._managed.keys,
         )
         changes = difference(device, wanted, removable=self._managed.keys)
         added = {change.public_key for change in changes if change.kind is Kind.ADD}
@@ -78,14 +82,17 @@ class Interface:
     def recreate(self, worker: PublishedWorker) -> None:
         """Make a standby's session anew, at its next endpoint: in one call, so that there is no moment without it."""
         self._attempts[worker.name] = self._attempts.get(worker.name, 0) + 1
-        device = self.read()
-        (wanted,) = wanted_peers(
-            [worker], None, endpoints={worker.name: self._endpoint(worker, None)}, managed=frozenset()
-        )
-        gone = [PeerChange(Kind.REMOVE, worker.public_key)] if device.peer(worker.public_key) else []
-        anew = PeerChange(
-            Kind.ADD, worker.public_key, wanted.endpoint, wanted.allowed_ips, wanted.persistent_keepalive
-        )
+        key = worker.public_key
+        peer = self.read().peer(key)
+        endpoint = self._endpoint(worker, None) or (peer.endpoint if peer else None)
+        if peer is not None and key not in self._managed.keys:
+            # Others added it, perhaps with a preshared key, which we never see: what we removed, we could not add.
+            self._wireguard.set_peers(self.name, (PeerChange(Kind.UPDATE, key, endpoint),))
+            return
+        (wanted,) = wanted_peers([worker], None, endpoints={worker.name: endpoint}, others=())
+        gone = [] if peer is None else [PeerChange(Kind.REMOVE, key)]
+        anew = PeerChange(Kind.ADD, key, wanted.endpoint, wanted.allowed_ips, wanted.persistent_keepalive)
+        self._managed.replace(self._managed.keys | {key})
         self._wireguard.set_peers(self.name, (*gone, anew))
 
     def _endpoint(self, worker: PublishedWorker, device: Device | None) -> str | None:

@@ -12,7 +12,7 @@ def wanted_peers(
     active: str | None,
     *,
     endpoints: Mapping[str, str | None],
-    managed: Collection[str],
+    others: Collection[str],
 ) -> tuple[WantedPeer, ...]:
     """What `difference` shall make true.
 
@@ -20,21 +20,21 @@ def wanted_peers(
         workers: all that the peer set lists.
         active: the one that carries the traffic; None for nobody.
         endpoints: `address:port` for each worker by name; None leaves what the device has.
-        managed: public keys of the peers that we added. A banned worker's peer is left out, and so removed, only if
-            it is one of them; somebody else's is kept, but carries nothing.
+        others: public keys of the peers that the device has and others added. A banned worker's peer is left out,
+            and so never added, and removed if it is ours; somebody else's is kept, but carries nothing.
 
     """
     wanted = []
     for worker in workers:
         banned = worker.state is WorkerState.BANNED
-        if banned and worker.public_key in managed:
+        if banned and worker.public_key not in others:
             continue
         own = tuple(_host_prefix(address) for address in worker.tunnel_addresses)
         routed = worker.allowed_ips if worker.name == active else ()
         wanted.append(
             WantedPeer(
                 public_key=worker.public_key,
-                endpoint=endpoints.get(worker.name),
+                endpoint=None if banned else endpoints.get(worker.name),
                 allowed_ips=() if banned else (*own, *(prefix for prefix in routed if prefix not in own)),
                 persistent_keepalive=None if banned else worker.keepalive,
             )

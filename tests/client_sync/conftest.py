@@ -1,0 +1,43 @@
+"""What several tests of the daemon's parts start from."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+
+from client_sync import driver
+from client_sync.core import Settings
+from tests.client_sync.device import FakeDevice
+from tests.client_sync.scene import CLIENT, Play, Played, Scene
+
+
+@pytest.fixture
+def played(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Played:
+    """Plays a test on an event loop of its own; all that is logged can be looked at afterwards."""
+    caplog.set_level(logging.INFO)
+
+    def play_it(
+        play: Play,
+        *,
+        fake: FakeDevice | None = None,
+        directory: Path | None = None,
+        standby_interval: float = 5.0,
+    ) -> None:
+        async def run() -> None:
+            settings = Settings(CLIENT, standby_interval=standby_interval)
+            scene = Scene(directory or tmp_path, fake or FakeDevice(), settings)
+            try:
+                await play(scene)
+            finally:
+                scene.driver.close()
+
+        asyncio.run(run())
+
+    return play_it
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What failed is tried again almost at once: the real wait would make these tests as slow."""
+    monkeypatch.setattr(driver, "RETRY_SECONDS", 0.02)

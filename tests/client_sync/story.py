@@ -1,0 +1,178 @@
+"""Plays a story on the daemon's core: what happens to one client in, what was decided out.
+
+A story is blocks of commands, each followed by `----` and what happened:
+
+    settings KEY=VALUE ...       client, policy, and the numbers of the settings (before anything else)
+    tell probes                  say each probe and its end too (else only what changes the device is told)
+    document W=STATE[/KEY=VALUE ...] ...   a newer document comes; KEY is weight, priority, endpoint or key
+    answers W ... | silent W ...           what these workers do from now on
+    restarted W ...              these answer again only after their session was made anew
+    held W | held nobody         the device was read: who carries the traffic
+    wait SECONDS                 time passes: probes come back, deadlines ring
+
+The client, laptop-9, prefers w1, then w2, w3 and w4, all else being equal. Every worker answers until the story says
+something else. An answer takes 0.02 s; a probe is missed after 0.5 s.
+"""
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from client_sync.choice import Policy
+from client_sync.core import (
+    Configure,
+    Effect,
+    Event,
+    Held,
+    Probe,
+    Probed,
+    Received,
+    Recreate,
+    Settings,
+    State,
+    Tick,
+    next_deadline,
+    step,
+)
+from tests.client_sync.samples import peer_set, public_key, worker
+from wgfleet.peerset import PublishedWorker, WorkerState
+
+ROUND_TRIP, MISSED_AFTER = 0.02, 0.5
+START = 1000.0
+"""Stories begin at t=0 of their own; a clock that is not zero keeps never and zero apart."""
+
+
+def published(words: str) -> PublishedWorker:
+    """`w2=draining/weight=50` as a worker. One with another key or endpoint is at another place."""
+    name_and_state, *others = words.split("/")
+    name, state = name_and_state.split("=")
+    found = worker(int(name.removeprefix("w")), WorkerState(state))
+    for key, value in (other.split("=") for other in others):
+        match key:
+            case "weight":
+                found = replace(found, weight=int(value))
+            case "priority":
+                found = replace(found, priority=int(value))
+            case "endpoint":
+                found = replace(found, endpoints=(f"198.51.100.{value}:51820",))
+            case "key":
+                found = replace(found, public_key=public_key(int(value)))
+            case _:
+                raise ValueError(f"no such field of a worker: {key!r}")
+    return found
+
+
+@dataclass
+class Story:
+    """The core, and the fleet that its probes find."""
+
+    settings: Settings = field(default_factory=lambda: Settings("laptop-9"))
+    state: State = field(default_factory=State)
+    now: float = START
+    generation: int = 0
+    silent: set[str] = field(default_factory=set)
+    restarted: set[str] = field(default_factory=set)
+    under_way: list[tuple[float, int, Probed]] = field(default_factory=list)
+    """Probes that will have come back, or be missed, at a time."""
+    asked: int = 0
+    tells_probes: bool = False
+    said: list[str] = field(default_factory=list)
+
+    def run(self, command: str) -> None:
+        """Carry out one line."""
+        match command.split():
+            case ["settings", *pairs]:
+                for key, value in (pair.split("=") for pair in pairs):
+                    kind = {"client": str, "policy": Policy, "silent_after": int}.get(key, float)
+                    self.settings = replace(self.settings, **{key: kind(value)})
+            case ["tell", "probes"]:
+                self.tells_probes = True
+            case ["document", *workers]:
+                self.generation += 1
+                self.take(Received(peer_set(*map(published, workers), generation=self.generation)))
+            case ["answers", *names]:
+                self.silent -= set(names)
+                self.restarted -= set(names)
+            case ["silent", *names]:
+                self.silent |= set(names)
+            case ["restarted", *names]:
+                self.silent -= set(names)
+                self.restarted |= set(names)
+            case ["held", name]:
+                self.take(Held(None if name == "nobody" else name))
+            case ["wait", seconds]:
+                self.wait(float(seconds))
+            case _:
+                raise ValueError(f"no such command: {command!r}")
+
+    def take(self, event: Event) -> None:
+        """Let the core decide, and note what it decided."""
+        before = self.state.active
+        self.state, effects = step(self.state, event, now=self.now, settings=self.settings)
+        for effect in effects:
+            self._carry_out(effect, before)
+
+    def wait(self, seconds: float) -> None:
+        """Time passes: whatever is next happens next."""
+        end = round(self.now + seconds, 6)
+        while (at := self._next()) is not None and at <= end:
+            self.now = max(self.now, at)
+            if self.under_way and self.under_way[0][0] <= at:
+                _, _, probed = heapq.heappop(self.under_way)
+                if self.tells_probes:
+                    self._say(f"{probed.worker} {'answers' if probed.answered else 'is silent'}")
+                self.take(probed)
+            else:
+                self.take(Tick())
+        self.now = end
+
+    def _next(self) -> float | None:
+        deadline = next_deadline(self.state, now=self.now, settings=self.settings)
+        times = [at for at, _, _ in self.under_way[:1]] + ([] if deadline is None else [deadline])
+        return min(times, default=None)
+
+    def _carry_out(self, effect: Effect, before: str | None) -> None:
+        match effect:
+            case Configure(active, None):
+                self._say(f"configure, active {active or '(none)'}")
+            case Configure(active, reason):
+                self._say(f"move {before or '(none)'} -> {active or '(none)'} ({reason})")
+            case Recreate(name):
+                self._say(f"recreate {name}")
+                self.restarted.discard(name)
+            case Probe(name, asked_at):
+                if self.tells_probes:
+                    self._say(f"probe {name}")
+                answers = name not in self.silent | self.restarted
+                back_at = round(self.now + (ROUND_TRIP if answers else MISSED_AFTER), 6)
+                self.asked += 1
+                heapq.heappush(self.under_way, (back_at, self.asked, Probed(name, asked_at, answers)))
+
+    def _say(self, what: str) -> None:
+        self.said.append(f"{round(self.now - START, 3):g}s {what}")
+
+
+def told(text: str) -> str:
+    """The story as it should have been written: the same commands, with what happens now."""
+    story = Story()
+    lines: list[str] = []
+    for line in _commands(text):
+        if line == "----":
+            lines += ["----", *(story.said or ["nothing"])]
+            story.said.clear()
+        else:
+            lines.append(line)
+            if line and not line.startswith("#"):
+                story.run(line)
+    return "\n".join(lines) + "\n"
+
+
+def _commands(text: str) -> Iterator[str]:
+    """The lines without what happened: from each `----` to the next empty line."""
+    result = False
+    for line in text.splitlines():
+        if line == "":
+            result = False
+        if not result:
+            yield line
+        result = result or line == "----"

@@ -1,0 +1,230 @@
+"""Tests of client_sync/config.py: what the file may say, and the exact text of every refusal."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from client_sync.choice import Policy
+from client_sync.config import Config, ConfigurationError, load
+from wgfleet.signing import Signer
+
+KEY = Signer.generate().public_text
+REQUIRED = f"""\
+fleet = "example"
+name = "laptop-1"
+interface = "wg0"
+receivers = ["https://monitoring.example.com:9587"]
+token_file = "token"
+trusted_keys = ["{KEY}"]
+"""
+KNOWN = (
+    "ca_file, fleet, interface, manage_routes, name, policy, receivers, standby_probe_interval, "
+    "state_directory, token_file, trusted_keys"
+)
+
+Written = Callable[[str], Path]
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Written:
+    """Writes the file."""
+
+    def write(text: str) -> Path:
+        file = tmp_path / "sync.toml"
+        file.write_text(text)
+        return file
+
+    return write
+
+
+def refusal(file: Path) -> str:
+    """What is wrong with the file, without its name."""
+    with pytest.raises(ConfigurationError) as caught:
+        load(file)
+    return str(caught.value).replace(str(file), "FILE")
+
+
+def with_line(line: str) -> str:
+    """The smallest file with one line said otherwise."""
+    key = line.partition(" ")[0]
+    return "\n".join([*(old for old in REQUIRED.splitlines() if not old.startswith(f"{key} ")), line])
+
+
+def test_the_smallest_file_leaves_the_rest_to_defaults(written: Written, tmp_path: Path) -> None:
+    """Six keys are all that must be said; the token is looked for beside the file."""
+    assert load(written(REQUIRED)) == Config(
+        fleet="example",
+        name="laptop-1",
+        interface="wg0",
+        receivers=("https://monitoring.example.com:9587",),
+        token_file=tmp_path / "token",
+        trusted_keys=(KEY,),
+        state_directory=Path("/var/lib/wgfleet/sync"),
+        policy=Policy.SPREAD,
+        ca_file=None,
+        standby_probe_interval=5.0,
+        manage_routes=True,
+    )
+
+
+def test_everything_can_be_said(written: Written, tmp_path: Path) -> None:
+    """Relative paths count from the file's folder, absolute ones stay."""
+    said = f"""{REQUIRED}
+policy = "priority"
+state_directory = "state"
+ca_file = "/etc/ssl/own.pem"
+standby_probe_interval = 30
+manage_routes = false
+"""
+
+    config = load(written(said))
+
+    assert (config.policy, config.standby_probe_interval, config.manage_routes) == (
+        Policy.PRIORITY,
+        30.0,
+        False,
+    )
+    assert config.state_directory == tmp_path / "state"
+    assert config.ca_file == Path("/etc/ssl/own.pem")
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ("https://monitoring.example.com:9587/", "https://monitoring.example.com:9587"),
+        ("https://example.com/fleet/", "https://example.com/fleet"),
+        ("http://192.0.2.1", "http://192.0.2.1"),
+        ("https://[2001:db8::1]:9587", "https://[2001:db8::1]:9587"),
+    ],
+)
+def test_a_receivers_url_is_taken_without_its_last_slash(written: Written, said: str, read: str) -> None:
+    """By name or address, with a path before ours or without."""
+    assert load(written(with_line(f'receivers = ["{said}"]'))).receivers == (read,)
+
+
+def test_all_faults_are_said_at_once(written: Written) -> None:
+    """What is missing, what is unknown and what is wrong, each with its key, its value and what would be right."""
+    said = 'fleet = "Example"\nname = 7\nreceiver = "x"\ntrusted_keys = []\npolicy = "fast"\nmanage_routes = "no"\n'
+
+    assert refusal(written(said)) == "\n  ".join(
+        [
+            "FILE:",
+            "interface: is missing",
+            "receivers: is missing",
+            "token_file: is missing",
+            "fleet: is 'Example': 'Example' is not a name: lower-case letters, digits and inner hyphens, 1 to 63 of them",
+            "name: is 7: a text was expected",
+            f"receiver: there is no such key; known are {KNOWN}",
+            "trusted_keys: is []: a list of texts was expected, with at least one",
+            "policy: is 'fast': one of spread, priority was expected",
+            "manage_routes: is 'no': true or false was expected",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ('token_file = ""', "token_file: is '': a text was expected"),
+        ("fleet = true", "fleet: is True: a text was expected"),
+        (
+            'receivers = "https://a"',
+            "receivers: is 'https://a': a list of texts was expected, with at least one",
+        ),
+        ("receivers = [7]", "receivers: is [7]: a list of texts was expected, with at least one"),
+        ('policy = ["spread"]', "policy: is ['spread']: one of spread, priority was expected"),
+        ("policy = 1", "policy: is 1: one of spread, priority was expected"),
+        (
+            "standby_probe_interval = 0",
+            "standby_probe_interval: is 0: seconds were expected, from 0.1 to 3600",
+        ),
+        (
+            "standby_probe_interval = 3600.5",
+            "standby_probe_interval: is 3600.5: seconds were expected, from 0.1 to 3600",
+        ),
+        (
+            "standby_probe_interval = nan",
+            "standby_probe_interval: is nan: seconds were expected, from 0.1 to 3600",
+        ),
+        (
+            "standby_probe_interval = true",
+            "standby_probe_interval: is True: seconds were expected, from 0.1 to 3600",
+        ),
+        (
+            'standby_probe_interval = "5"',
+            "standby_probe_interval: is '5': seconds were expected, from 0.1 to 3600",
+        ),
+        ("manage_routes = 1", "manage_routes: is 1: true or false was expected"),
+        (
+            'trusted_keys = ["abc"]',
+            "trusted_keys: is ['abc']: 'abc' is not a public signing key: 32 bytes in base64 were expected",
+        ),
+    ],
+)
+def test_a_wrong_value_is_refused_with_what_would_be_right(written: Written, line: str, fault: str) -> None:
+    """Whatever TOML can say in its place."""
+    assert refusal(written(with_line(line))) == f"FILE:\n  {fault}"
+
+
+@pytest.mark.parametrize("name", ["a-name-of-sixteen", "wg/0", "wg 0", r"wg\t0", ""])
+def test_what_cannot_be_an_interfaces_name_is_refused(written: Written, name: str) -> None:
+    """The kernel would refuse it later, and less clearly."""
+    assert refusal(written(with_line(f'interface = "{name}"'))).startswith("FILE:\n  interface: is ")
+
+
+def test_an_interfaces_name_of_fifteen_is_taken(written: Written) -> None:
+    """That is the kernel's limit."""
+    assert load(written(with_line('interface = "a23456789012345"'))).interface == "a23456789012345"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "monitoring.example.com",
+        "monitoring.example.com:9587",
+        "ftp://monitoring.example.com",
+        "https://",
+        "https://monitoring.example.com?fleet=example",
+        "https://monitoring.example.com#fleet",
+        "https://user@monitoring.example.com",
+        "https://:secret@monitoring.example.com",
+        "https://monitoring.example.com:port",
+        "https://monitoring.example.com:99999",
+        "https://monitoring.example.com:0",
+        "https://[2001:db8::1",
+        r"https://monitoring.example.com/\u0000",
+    ],
+)
+def test_what_is_no_receivers_url_is_refused(written: Written, url: str) -> None:
+    """At once, and not when the daemon first asks there; one of several is enough."""
+    refused = refusal(written(with_line(f'receivers = ["https://a.example.com", "{url}"]')))
+
+    assert refused.endswith("is not a receiver's URL: as https://monitoring.example.com:9587")
+
+
+def test_a_missing_file_is_said_with_where_to_read_more(tmp_path: Path) -> None:
+    """The next step is to write it."""
+    assert refusal(tmp_path / "sync.toml") == (
+        "FILE is not there: see `wgfleet-sync run --help` for what it says"
+    )
+
+
+def test_a_file_that_is_no_toml_is_said_with_its_place(written: Written) -> None:
+    """Line and column."""
+    assert refusal(written('fleet = "example"\nname =\n')) == (
+        "FILE cannot be read: Invalid value (at line 2, column 7)"
+    )
+
+
+def test_a_file_that_is_no_text_is_said(tmp_path: Path) -> None:
+    """Bytes that are no UTF-8."""
+    (tmp_path / "sync.toml").write_bytes(b"\xff\xfe")
+
+    assert refusal(tmp_path / "sync.toml").startswith("FILE cannot be read: 'utf-8' codec can't decode")
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    """What the system says is passed on."""
+    assert refusal(tmp_path) == "FILE cannot be read: [Errno 21] Is a directory: 'FILE'"

@@ -1,0 +1,330 @@
+"""Tests of client_sync/daemon.py: what it tells, whom it trusts, and a whole run of it on loopback."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from client_sync.addresses import AddressBook
+from client_sync.cache import Documents, ManagedPeers
+from client_sync.config import Config
+from client_sync.core import Liveness, Settings, State
+from client_sync.daemon import _http, _report, _resolver, describe
+from client_sync.driver import Driver
+from client_sync.feed import Feed
+from client_sync.interface import Interface
+from tests.client_sync.certificates import Authority
+from tests.client_sync.device import FakeDevice
+from tests.client_sync.receiver import STREAM, FakeReceiver, Request, answer, event
+from tests.client_sync.samples import FLEET, peer_set, public_key, signed, worker
+from wgfleet.peerset import WorkerState
+from wgfleet.signing import Signer, Verifier
+
+SIGNER = Signer.generate()
+SECONDS = 20.0
+"""Whatever a test waits for has come long before, or never comes."""
+
+
+# What is told.
+
+
+def test_before_anything_is_known_the_status_says_so() -> None:
+    """Every key is there, so that programs need not ask."""
+    assert describe(State(), None) == {
+        "receiver": None,
+        "epoch": None,
+        "generation": None,
+        "monitoring": None,
+        "fresh_until": None,
+        "active": None,
+        "workers": {},
+    }
+
+
+def test_the_status_says_what_is_applied_and_what_was_probed() -> None:
+    """Each worker with what the receiver says of it and what the own probes say."""
+    state = State(
+        peer_set(worker(1), worker(2, WorkerState.DOWN, reason="worker_down"), worker(3), generation=7),
+        active="w1",
+        liveness={"w1": Liveness(answered_at=5.0), "w2": Liveness(misses=4)},
+    )
+
+    assert describe(state, "https://monitoring.example.com") == {
+        "receiver": "https://monitoring.example.com",
+        "epoch": 1,
+        "generation": 7,
+        "monitoring": "live",
+        "fresh_until": 4600.0,
+        "active": "w1",
+        "workers": {
+            "w1": {"state": "serving", "reason": "up", "misses": 0},
+            "w2": {"state": "down", "reason": "worker_down", "misses": 4},
+            "w3": {"state": "serving", "reason": "up", "misses": None},
+        },
+    }
+
+
+def test_a_removed_worker_that_still_carries_the_traffic_is_told() -> None:
+    """It is in no document any more, but it is what is used."""
+    kept = worker(9, WorkerState.DRAINING, reason="removed")
+    status = describe(State(peer_set(worker(1)), active="w9", kept=kept), None)
+
+    assert status["active"] == "w9"
+    assert status["workers"] == {
+        "w1": {"state": "serving", "reason": "up", "misses": None},
+        "w9": {"state": "draining", "reason": "removed", "misses": None},
+    }
+
+
+# Acks.
+
+
+def configuration(directory: Path, **other: object) -> Config:
+    """A configuration whose files are all in one folder."""
+    values: dict[str, object] = {
+        "fleet": FLEET,
+        "name": "laptop-9",
+        "interface": "wg0",
+        "receivers": ("https://monitoring.example.com:9587",),
+        "token_file": directory / "token",
+        "trusted_keys": (SIGNER.public_text,),
+        "state_directory": directory,
+        **other,
+    }
+    return Config(**values)  # type: ignore[arg-type] # Each is what its field wants.
+
+
+class Silent:
+    """Workers that never answer."""
+
+    async def answers(self, address: str, within: float) -> bool:
+        del address, within
+        return False
+
+
+def driver_of(directory: Path, state: State) -> Driver:
+    """A driver that is in this state, and does nothing."""
+    interface = Interface(
+        "wg0", ManagedPeers(directory), lambda *_: None, manage_routes=False, wireguard=FakeDevice().door
+    )
+    made = Driver(
+        settings=Settings("laptop-9"),
+        interface=interface,
+        documents=Documents(directory, Verifier([SIGNER.public_text]), FLEET),
+        prober=Silent(),
+        clock=time.monotonic,
+        changed=lambda _state: None,
+    )
+    made.state = state
+    return made
+
+
+STATE = State(peer_set(worker(1), generation=7), active="w1")
+
+
+class News(asyncio.Event):
+    """Says that there is news, and when they were taken up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken_up = asyncio.Event()
+
+    def clear(self) -> None:
+        super().clear()
+        self.taken_up.set()
+
+
+@contextlib.asynccontextmanager
+async def reporting(config: Config, state: State, receiver: str | None) -> AsyncIterator[News]:
+    """The part of the daemon that tells."""
+    news = News()
+    async with httpx.AsyncClient(trust_env=False) as http:
+        feed = Feed(http, (), lambda: "secret")
+        feed.receiver = receiver
+        task = asyncio.create_task(
+            _report(config, feed, driver_of(config.state_directory, state), http, news)
+        )
+        try:
+            yield news
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+class Acks:
+    """Takes acks, or refuses them."""
+
+    def __init__(self, status: str = "204 No Content") -> None:
+        self.status = status
+        self.taken: asyncio.Queue[Request] = asyncio.Queue()
+
+    async def __call__(self, request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer(self.status))
+        self.taken.put_nowait(request)
+
+
+def test_news_are_acknowledged_and_shown(tmp_path: Path) -> None:
+    """To the receiver that is followed, with the token; and in a file for whoever asks on this machine."""
+
+    async def story() -> None:
+        acks = Acks()
+        async with (
+            FakeReceiver(acks) as receiver,
+            reporting(configuration(tmp_path), STATE, receiver.url) as news,
+        ):
+            news.set()
+            ack = await acks.taken.get()
+            assert ack.line == "POST /v1/acks HTTP/1.1"
+            assert ack.headers["authorization"] == "Bearer secret"
+            assert json.loads(ack.body) == {"epoch": 1, "generation": 7, "active": "w1"}
+            status = json.loads((tmp_path / "status.json").read_text())
+            assert status == describe(STATE, receiver.url)
+
+    asyncio.run(story())
+
+
+def test_an_ack_that_is_refused_is_said_and_the_next_one_sent(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The receiver is busy; the daemon goes on."""
+
+    async def story() -> None:
+        acks = Acks("503 Service Unavailable")
+        async with (
+            FakeReceiver(acks) as receiver,
+            reporting(configuration(tmp_path), STATE, receiver.url) as news,
+        ):
+            for _ in range(2):
+                news.set()
+                await acks.taken.get()
+
+    asyncio.run(story())
+    assert "ack not taken" in [record.getMessage() for record in caplog.records]
+
+
+@pytest.mark.parametrize("state", [State(), STATE], ids=["nothing to tell", "nobody to tell"])
+def test_without_a_document_or_a_receiver_only_the_file_is_written(tmp_path: Path, state: State) -> None:
+    """An ack says what is applied, to a receiver that is there."""
+
+    async def story() -> None:
+        acks = Acks()
+        async with FakeReceiver(acks) as receiver:
+            followed = None if state is STATE else receiver.url
+            async with reporting(configuration(tmp_path), state, followed) as news:
+                news.set()
+                await news.taken_up.wait()
+        assert receiver.requests == []
+
+    asyncio.run(story())
+    assert json.loads((tmp_path / "status.json").read_text())["active"] == state.active
+
+
+def test_a_status_that_cannot_be_written_is_said_and_the_ack_is_sent(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The disk is full; the daemon goes on."""
+
+    async def story() -> None:
+        acks = Acks()
+        config = configuration(tmp_path, state_directory=tmp_path / "gone")
+        async with FakeReceiver(acks) as receiver, reporting(config, STATE, receiver.url) as news:
+            for _ in range(2):
+                news.set()
+                await acks.taken.get()
+
+    asyncio.run(story())
+    assert [record.getMessage() for record in caplog.records] == ["status not written"] * 2
+
+
+# Whom it trusts, and where names lead.
+
+
+def asked(config: Config, receiver: FakeReceiver) -> str:
+    """What the daemon's own client is answered there."""
+
+    async def story() -> str:
+        book = AddressBook(config.state_directory / "addresses.json")
+        book.remember("monitoring.example.com", ["127.0.0.1"])
+        interface = Interface(
+            "wg0",
+            ManagedPeers(config.state_directory),
+            lambda *_: None,
+            manage_routes=False,
+            wireguard=FakeDevice().door,
+        )
+        async with receiver, _http(config, interface, book) as http:
+            return (await http.get(f"https://monitoring.example.com:{receiver.port}/")).text
+
+    return asyncio.run(story())
+
+
+async def yes(_request: Request, writer: asyncio.StreamWriter) -> None:
+    """Says yes to everything."""
+    writer.write(answer("200 OK", b"yes"))
+
+
+def test_only_the_authority_in_the_configuration_is_trusted(tmp_path: Path) -> None:
+    """A receiver of another one is not talked to."""
+    ours, theirs = Authority(tmp_path, "ours"), Authority(tmp_path, "theirs")
+    config = configuration(tmp_path, ca_file=ours.file)
+
+    assert asked(config, FakeReceiver(yes, tls=ours.server("monitoring.example.com"))) == "yes"
+    with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+        asked(config, FakeReceiver(yes, tls=theirs.server("monitoring.example.com")))
+
+
+def test_without_one_the_systems_authorities_are_trusted_and_not_just_any(tmp_path: Path) -> None:
+    """A certificate that somebody made at home is refused."""
+    somebody = Authority(tmp_path, "somebody")
+
+    with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+        asked(configuration(tmp_path), FakeReceiver(yes, tls=somebody.server("monitoring.example.com")))
+
+
+def test_a_proxy_in_the_environment_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be asked without the mark, and may be behind the worker that died."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    ours = Authority(tmp_path, "ours")
+    config = configuration(tmp_path, ca_file=ours.file)
+
+    assert asked(config, FakeReceiver(yes, tls=ours.server("monitoring.example.com"))) == "yes"
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1"])
+def test_an_address_is_its_own(tmp_path: Path, address: str) -> None:
+    """Nothing is looked up, and nothing remembered."""
+    assert _resolver(AddressBook(tmp_path / "book"))(address, 51820) == address
+    assert not (tmp_path / "book").exists()
+
+
+def test_a_workers_name_that_is_remembered_needs_no_name_server(tmp_path: Path) -> None:
+    """`.invalid` never resolves."""
+    book = AddressBook(tmp_path / "book")
+    book.remember("fra1.invalid", ["192.0.2.1", "192.0.2.2"])
+
+    assert _resolver(book)("fra1.invalid", 51820) == "192.0.2.1"
+
+
+def test_a_workers_name_that_resolves_is_remembered(tmp_path: Path) -> None:
+    """For the day on which no name server answers."""
+    found = _resolver(AddressBook(tmp_path / "book"))("localhost", 51820)
+
+    assert found in {"127.0.0.1", "::1"}
+    assert AddressBook(tmp_path / "book").remembered("localhost")[0] == found
+
+
+def test_a_workers_name_that_does_not_resolve_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And has no address; the others' have."""
+    assert _resolver(AddressBook(tmp_path / "book"))("fra1.invalid", 51820) is None
+    assert [record.getMessage() for record in caplog.records] == ["endpoint does not resolve"]

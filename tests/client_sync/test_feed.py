@@ -1,0 +1,378 @@
+"""Tests of client_sync/feed.py, against real servers on loopback."""
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from client_sync import feed
+from client_sync.feed import MOST_BYTES, Feed
+from tests.client_sync.receiver import STREAM, FakeReceiver, Request, answer, event
+
+Taken = asyncio.Queue[bytes]
+
+
+@contextlib.asynccontextmanager
+async def following(
+    *receivers: str, token: Callable[[], str] = lambda: "secret"
+) -> AsyncIterator[tuple[Feed, Taken]]:
+    """A feed that is followed as the daemon follows it, and the documents that it brings."""
+    taken: Taken = asyncio.Queue()
+    async with httpx.AsyncClient(trust_env=False) as http:
+        followed = Feed(http, receivers, token)
+
+        async def follow() -> None:
+            async for document in followed.documents():
+                taken.put_nowait(document)
+
+        task = asyncio.create_task(follow())
+        try:
+            yield followed, taken
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def sending(*parts: bytes) -> Callable[[Request, asyncio.StreamWriter], Awaitable[None]]:
+    """Answers with a stream of these parts that then stays open."""
+
+    async def send(_request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(STREAM)
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+
+    return send
+
+
+def ending(*parts: bytes) -> Callable[[Request, asyncio.StreamWriter], Awaitable[None]]:
+    """Answers with a stream of these parts that then ends."""
+
+    async def send(request: Request, writer: asyncio.StreamWriter) -> None:
+        await sending(*parts)(request, writer)
+        raise ConnectionError
+
+    return send
+
+
+def refusing(status: str, body: bytes) -> Callable[[Request, asyncio.StreamWriter], Awaitable[None]]:
+    """Answers with this, each time."""
+
+    async def refuse(_request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer(status, body))
+
+    return refuse
+
+
+def lost(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    """Each receiver that was lost, and why."""
+    facts: Sequence[dict[str, str]] = [
+        getattr(record, "facts", {}) for record in caplog.records if record.getMessage() == "receiver lost"
+    ]
+    return [(one["receiver"], one["error"]) for one in facts]
+
+
+def test_documents_arrive_as_they_were_sent() -> None:
+    """Every one, in order; asked for with the token, at the stream of peer sets."""
+
+    async def story() -> None:
+        async with (
+            FakeReceiver(sending(event(b"first.document.x"), event(b"second"))) as receiver,
+            following(receiver.url) as (followed, taken),
+        ):
+            assert [await taken.get(), await taken.get()] == [b"first.document.x", b"second"]
+            assert followed.receiver == receiver.url
+            assert receiver.requests[0].line == "GET /v1/peer-set/events HTTP/1.1"
+            assert receiver.requests[0].headers["authorization"] == "Bearer secret"
+
+    asyncio.run(story())
+
+
+def test_heartbeats_and_other_events_are_no_documents() -> None:
+    """Comments, events of other names, events without a name or without data."""
+    noise = [
+        b": heartbeat\n\n",
+        event(b"other", "client-list"),
+        b"data: nameless\n\n",
+        b"event: peer-set\n\n",
+    ]
+
+    async def story() -> bytes:
+        async with (
+            FakeReceiver(sending(*noise, event(b"document"))) as receiver,
+            following(receiver.url) as (_, taken),
+        ):
+            return await taken.get()
+
+    assert asyncio.run(story()) == b"document"
+
+
+def test_a_receiver_that_refuses_is_reported_and_the_next_one_followed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """With what it answered, cut to a length that a log bears."""
+
+    async def story() -> None:
+        body = b'{"error": "no such token"}' + b" " * 1000
+        async with (
+            FakeReceiver(refusing("401 Unauthorized", body)) as first,
+            FakeReceiver(sending(event(b"document"))) as second,
+            following(first.url, second.url) as (followed, taken),
+        ):
+            assert await taken.get() == b"document"
+            assert followed.receiver == second.url
+            assert lost(caplog) == [(first.url, f"it answered 401: {body[:500].decode()}")]
+
+    asyncio.run(story())
+
+
+def test_a_receiver_that_is_not_there_is_reported_and_the_next_one_followed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nobody listens at the first address."""
+
+    async def story() -> None:
+        async with FakeReceiver(sending()) as gone:
+            pass
+        async with (
+            FakeReceiver(sending(event(b"document"))) as second,
+            following(gone.url, second.url) as (_, taken),
+        ):
+            assert await taken.get() == b"document"
+            assert lost(caplog) == [(gone.url, "All connection attempts failed")]
+
+    asyncio.run(story())
+
+
+def test_a_redirection_is_not_followed(caplog: pytest.LogCaptureFixture) -> None:
+    """It could lead the token anywhere."""
+
+    async def story() -> None:
+        async def redirect(_request: Request, writer: asyncio.StreamWriter) -> None:
+            writer.write(answer("307 Temporary Redirect", b"", f"Location: {second.url}/elsewhere\r\n"))
+
+        async with (
+            FakeReceiver(sending(event(b"document"))) as second,
+            FakeReceiver(redirect) as first,
+            following(first.url, second.url) as (_, taken),
+        ):
+            await taken.get()
+            assert [request.line for request in second.requests] == ["GET /v1/peer-set/events HTTP/1.1"]
+            assert lost(caplog) == [(first.url, "it answered 307: ")]
+
+    asyncio.run(story())
+
+
+def test_a_stream_that_ends_is_taken_up_again(caplog: pytest.LogCaptureFixture) -> None:
+    """The receiver restarted; each connection brings the newest document."""
+
+    async def story() -> None:
+        async with (
+            FakeReceiver(ending(event(b"document"))) as receiver,
+            following(receiver.url) as (_, taken),
+        ):
+            assert [await taken.get(), await taken.get()] == [b"document", b"document"]
+            assert receiver.connections == 2
+            assert lost(caplog) == [(receiver.url, "it ended the stream")]
+
+    asyncio.run(story())
+
+
+def test_while_no_receiver_is_followed_none_is_named() -> None:
+    """So that no ack is sent to one that is gone."""
+
+    async def story() -> None:
+        seen: list[str | None] = []
+
+        async def end_then_look(request: Request, writer: asyncio.StreamWriter) -> None:
+            seen.append(followed.receiver)
+            await ending(event(b"document"))(request, writer)
+
+        async with (
+            FakeReceiver(end_then_look) as receiver,
+            following(receiver.url) as (followed, taken),
+        ):
+            await taken.get()
+            await taken.get()
+            assert seen == [None, None]
+
+    asyncio.run(story())
+
+
+def test_a_receiver_that_falls_silent_is_left(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It sent a document and then not even heartbeats: the next one is followed."""
+    monkeypatch.setattr(feed, "READ_SECONDS", 0.2)  # The real one would make this test as slow.
+
+    async def story() -> None:
+        async with (
+            FakeReceiver(sending(event(b"old"))) as silent,
+            FakeReceiver(sending(event(b"new"))) as second,
+            following(silent.url, second.url) as (_, taken),
+        ):
+            assert [await taken.get(), await taken.get()] == [b"old", b"new"]
+            assert lost(caplog)[0] == (silent.url, "ReadTimeout")
+
+    asyncio.run(story())
+
+
+def test_the_token_is_read_anew_for_each_connection() -> None:
+    """It can be replaced without a restart."""
+    tokens = iter(["first", "second"])
+
+    async def story() -> list[str]:
+        async with (
+            FakeReceiver(ending(event(b"document"))) as receiver,
+            following(receiver.url, token=lambda: next(tokens)) as (_, taken),
+        ):
+            await taken.get()
+            await taken.get()
+            return [request.headers["authorization"] for request in receiver.requests]
+
+    assert asyncio.run(story()) == ["Bearer first", "Bearer second"]
+
+
+def test_a_token_that_cannot_be_read_is_reported_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    """The operator is about to replace it."""
+    tokens = iter(["", "good"])
+
+    def token() -> str:
+        found = next(tokens)
+        if not found:
+            raise ValueError("/etc/wgfleet/token is empty: it should hold the token")
+        return found
+
+    async def story() -> None:
+        async with (
+            FakeReceiver(sending(event(b"document"))) as receiver,
+            following(receiver.url, token=token) as (_, taken),
+        ):
+            assert await taken.get() == b"document"
+            assert lost(caplog) == [(receiver.url, "/etc/wgfleet/token is empty: it should hold the token")]
+
+    asyncio.run(story())
+
+
+def test_a_document_without_an_end_is_refused(caplog: pytest.LogCaptureFixture) -> None:
+    """A server gone mad fills no client's memory."""
+
+    async def story() -> None:
+        flood = [b"data: "] + [b"x" * 65536] * (MOST_BYTES // 65536 + 1)
+        async with (
+            FakeReceiver(sending(*flood)) as mad,
+            FakeReceiver(sending(event(b"document"))) as second,
+            following(mad.url, second.url) as (_, taken),
+        ):
+            assert await taken.get() == b"document"
+            assert lost(caplog) == [(mad.url, f"it sent more than {MOST_BYTES} bytes without an end")]
+
+    asyncio.run(story())
+
+
+def test_a_document_may_be_large() -> None:
+    """A fleet with every field at its longest."""
+    large = bytes(range(65, 90)) * 40_000
+
+    async def story() -> bytes:
+        async with FakeReceiver(sending(event(large))) as receiver, following(receiver.url) as (_, taken):
+            return await taken.get()
+
+    assert asyncio.run(story()) == large
+
+
+def test_tries_become_rarer_and_begin_anew_after_a_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a fifth of a second, doubled each time, to half a minute; drawn at random, so that a fleet is not in step."""
+    bounds: list[tuple[float, float]] = []
+    enough = asyncio.Event()
+
+    def uniform(low: float, high: float) -> float:
+        bounds.append((low, high))
+        if len(bounds) == 12:
+            enough.set()
+        return 0.0
+
+    monkeypatch.setattr(random, "uniform", uniform)  # What is drawn is all that can be seen without waiting.
+
+    async def refuse_ten_times_then_end(request: Request, writer: asyncio.StreamWriter) -> None:
+        if request.connection == 1 and len(bounds) < 10:
+            writer.write(answer("503 Service Unavailable"))
+        else:
+            await ending(event(b"document"))(request, writer)
+
+    async def story() -> None:
+        async with FakeReceiver(refuse_ten_times_then_end) as receiver, following(receiver.url):
+            await enough.wait()
+
+    asyncio.run(story())
+
+    assert [low for low, _ in bounds] == [0] * 12
+    assert [high for _, high in bounds] == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, 30.0, 0.2, 0.2]
+
+
+def test_what_happens_is_logged_without_the_token(caplog: pytest.LogCaptureFixture) -> None:
+    """Following and losing alike."""
+    caplog.set_level(logging.DEBUG, logger="client_sync")
+
+    async def story() -> None:
+        async with (
+            FakeReceiver(ending(event(b"document"))) as receiver,
+            following(receiver.url, token=lambda: "TOPSECRET") as (_, taken),
+        ):
+            await taken.get()
+            await taken.get()
+
+    asyncio.run(story())
+
+    ours = [record for record in caplog.records if record.name.startswith("client_sync")]
+    assert {record.getMessage() for record in ours} == {"following", "receiver lost"}
+    assert "TOPSECRET" not in str([vars(record) for record in ours])
+
+
+# The parser alone.
+
+LINE = st.binary(max_size=20).filter(lambda text: not {*text} & {*b"\r\n"})
+EVENTS = st.lists(st.tuples(st.sampled_from(["peer-set", "client-list"]), LINE))
+COMMENTS = st.sampled_from([b"", b": heartbeat\n\n", b"retry: 5\n\n"])
+
+
+def messages(chunks: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+    """What is read from these chunks."""
+
+    async def chunked() -> AsyncIterator[bytes]:
+        for chunk in chunks:
+            yield chunk
+
+    async def read() -> list[tuple[bytes, bytes]]:
+        return [message async for message in feed._messages(chunked())]
+
+    return asyncio.run(read())
+
+
+@given(events=EVENTS, comment=COMMENTS, data=st.data())
+def test_events_are_read_however_they_are_cut(
+    events: list[tuple[str, bytes]], comment: bytes, data: st.DataObject
+) -> None:
+    """In whatever pieces the network delivers them, with comments anywhere between."""
+    stream = comment.join([b"", *(event(document, name) for name, document in events), b""])
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)))))
+    chunks = [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
+
+    assert messages(chunks) == [(name.encode(), document) for name, document in events]
+
+
+def test_an_event_without_its_end_is_no_event() -> None:
+    """The connection broke in the middle of it."""
+    assert messages([event(b"whole"), event(b"half")[:-1]]) == [(b"peer-set", b"whole")]
+
+
+@given(chunks=st.lists(st.binary(max_size=30)))
+def test_noise_breaks_nothing(chunks: list[bytes]) -> None:
+    """Any bytes at all are read without an error, as some events or none."""
+    assert len(messages(chunks)) <= b"".join(chunks).count(b"\n\n") + 1

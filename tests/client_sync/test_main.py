@@ -1,0 +1,239 @@
+"""Tests of client_sync/__main__.py: exit codes, and what is said on which of the two outputs."""
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from client_sync.__main__ import EXAMPLE
+from client_sync.config import Config, load
+from client_sync.core import Liveness, State
+from client_sync.daemon import describe
+from tests.client_sync.samples import peer_set, worker
+from wgfleet.peerset import WorkerState
+from wgfleet.signing import Signer
+
+KEY = Signer.generate().public_text
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+
+def command(*arguments: str | Path, path: Path | None = None) -> Done:
+    """Run `wgfleet-sync`; programs in this folder are found before the real ones."""
+    environment = dict(os.environ)
+    if path is not None:
+        environment["PATH"] = f"{path}:{environment['PATH']}"
+    done = subprocess.run(
+        [sys.executable, "-m", "client_sync", *map(str, arguments)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture
+def configured(tmp_path: Path) -> Path:
+    """A good configuration for an interface that is not there."""
+    file = tmp_path / "sync.toml"
+    file.write_text(
+        f'fleet = "example"\nname = "laptop-1"\ninterface = "wg-none"\nreceivers = ["https://a.example.com"]\n'
+        f'token_file = "token"\ntrusted_keys = ["{KEY}"]\nstate_directory = "state"\n'
+    )
+    (tmp_path / "token").write_text("secret\n")
+    return file
+
+
+@pytest.mark.parametrize("what", ["run", "status"])
+def test_a_missing_configuration_is_said(tmp_path: Path, what: str) -> None:
+    """On standard error, with where to read what it should say."""
+    file = tmp_path / "sync.toml"
+
+    assert command(what, "--config", file) == Done(
+        1, "", f"wgfleet-sync: {file} is not there: see `wgfleet-sync run --help` for what it says\n"
+    )
+
+
+@pytest.mark.parametrize("what", ["run", "status"])
+def test_a_faulty_configuration_is_said_with_all_its_faults(configured: Path, what: str) -> None:
+    """One line each."""
+    configured.write_text(configured.read_text().replace('"laptop-1"', '"Laptop"') + "colour = 1\n")
+
+    done = command(what, "--config", configured)
+
+    assert (done.code, done.out) == (1, "")
+    assert [line.split(":")[0].strip() for line in done.err.splitlines()] == [
+        "wgfleet-sync",
+        "name",
+        "colour",
+    ]
+
+
+def test_a_missing_token_is_said_at_once(configured: Path) -> None:
+    """And not with every connection."""
+    token = configured.parent / "token"
+    token.unlink()
+
+    assert command("run", "--config", configured) == Done(
+        1, "", f"wgfleet-sync: {token} is not there: it should hold the token\n"
+    )
+
+
+def test_an_interface_that_is_not_there_is_said_at_once(configured: Path) -> None:
+    """With what `wg` said and what to do; the folder for its state is made, and nobody else's business."""
+    wg = configured.parent / "wg"
+    wg.write_text("#!/bin/sh\necho 'Unable to access interface: No such device' >&2\nexit 1\n")
+    wg.chmod(0o755)
+
+    assert command("run", "--config", configured, path=configured.parent) == Done(
+        1,
+        "",
+        "wgfleet-sync: `wg show wg-none` failed: Unable to access interface: No such device; "
+        "is the interface up? `ip link show wg-none`\n",
+    )
+    assert (configured.parent / "state").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.system
+def test_an_interface_that_is_not_there_is_said_by_the_real_wg_too(configured: Path) -> None:
+    """Kernel and userspace WireGuard say it in different words; ours are the same."""
+    done = command("run", "--config", configured)
+
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("wgfleet-sync: `wg show wg-none` failed: ")
+    assert "is the interface up? `ip link show wg-none`" in done.err
+
+
+def test_a_dump_that_cannot_be_read_is_said(configured: Path) -> None:
+    """Without what it says: it holds keys."""
+    wg = configured.parent / "wg"
+    wg.write_text(f"#!/bin/sh\necho '{KEY}'\n")
+    wg.chmod(0o755)
+
+    assert command("run", "--config", configured, path=configured.parent) == Done(
+        1, "", "wgfleet-sync: dump of wg-none, line 1: 1 fields, expected 4\n"
+    )
+
+
+def test_the_status_without_a_daemon_is_an_error(configured: Path) -> None:
+    """With what to do first."""
+    status = configured.parent / "state" / "status.json"
+
+    assert command("status", "--config", configured) == Done(
+        1, "", f"wgfleet-sync: {status} is not there: has `wgfleet-sync run` been started?\n"
+    )
+
+
+def test_a_status_that_is_broken_is_an_error(configured: Path) -> None:
+    """Not a traceback."""
+    (configured.parent / "state").mkdir()
+    (configured.parent / "state" / "status.json").write_text("{")
+
+    done = command("status", "--config", configured)
+
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("wgfleet-sync: ")
+    assert "Traceback" not in done.err
+
+
+SHOWN = State(
+    peer_set(
+        worker(1),
+        worker(2, WorkerState.DOWN, reason="worker_down"),
+        worker(3, WorkerState.BANNED, reason="banned"),
+        generation=7,
+    ),
+    active="w1",
+    liveness={"w1": Liveness(answered_at=5.0), "w2": Liveness(misses=4)},
+)
+
+
+def show(configured: Path, state: State, receiver: str | None) -> None:
+    """As the daemon writes it."""
+    (configured.parent / "state").mkdir()
+    (configured.parent / "state" / "status.json").write_text(json.dumps(describe(state, receiver)))
+
+
+def test_the_status_is_shown_for_people(configured: Path) -> None:
+    """Who carries the traffic first, then what it was decided from."""
+    show(configured, SHOWN, "https://a.example.com")
+
+    assert command("status", "--config", configured) == Done(
+        0,
+        """\
+active     w1
+receiver   https://a.example.com
+peer set   1.7, monitoring live
+  w1                   serving    up               answers
+  w2                   down       worker_down      silent, 4 missed
+  w3                   banned     banned           not probed
+""",
+        "",
+    )
+
+
+def test_the_status_before_the_first_document_is_shown_for_people(configured: Path) -> None:
+    """What is not there yet is said in words."""
+    show(configured, State(), None)
+
+    assert command("status", "--config", configured) == Done(
+        0, "active     (none)\nreceiver   (not connected)\npeer set   (none yet)\n", ""
+    )
+
+
+def test_the_status_is_shown_for_programs(configured: Path) -> None:
+    """As JSON, all of it, on one line."""
+    show(configured, SHOWN, None)
+
+    done = command("status", "--json", "--config", configured)
+
+    assert (done.code, done.err, done.out.count("\n")) == (0, "", 1)
+    assert json.loads(done.out) == describe(SHOWN, None)
+
+
+@pytest.mark.parametrize("arguments", [[], ["walk"], ["run", "--fast"], ["run", "--log-format", "xml"]])
+def test_a_wrong_command_is_asked_back(arguments: list[str]) -> None:
+    """With the usage, and an exit code of its own."""
+    done = command(*arguments)
+
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("usage: wgfleet-sync")
+
+
+def test_the_version_is_said() -> None:
+    """With the name of the program, as its package has it."""
+    done = command("--version")
+
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("wgfleet-sync ")
+
+
+def test_the_help_shows_a_configuration_that_is_right(tmp_path: Path) -> None:
+    """What it shows can be written to a file and loaded; what it calls defaults are the defaults; no key is left out."""
+    assert EXAMPLE in command("run", "--help").out
+    lines = [line for line in EXAMPLE.splitlines() if line.startswith("  ")]
+    shown = "\n".join(lines).replace("...", KEY)
+    file = tmp_path / "sync.toml"
+    file.write_text(shown)
+    defaults = {name: field.default for name, field in Config.__dataclass_fields__.items()}
+
+    config = load(file)
+
+    assert tomllib.loads(shown).keys() == defaults.keys()
+    assert config.policy is defaults["policy"]
+    assert config.state_directory == defaults["state_directory"]
+    assert config.standby_probe_interval == defaults["standby_probe_interval"]
+    assert config.manage_routes is defaults["manage_routes"]
