@@ -55,7 +55,7 @@ def step(state: State, event: Event, *, now: float, policy: Policy) -> tuple[Sta
         RefusedError: an operator's command that cannot be carried out.
 
     """
-    heard = _hear(state, event, now, policy)
+    heard = _hear(_not_ahead(state, now), event, now, policy)
     settled = _settle(heard, now, policy)
     return _publish(state, settled, now, policy)
 
@@ -105,6 +105,21 @@ def unmonitored(state: State, now: float, policy: Policy) -> frozenset[str]:
 
 
 # Hear: events to facts.
+
+
+def _not_ahead(state: State, now: float) -> State:
+    """Nothing was heard after now. Or, once a clock was set back, a dead Watchdog would seem fresh for as long."""
+    alerts = {
+        key: replace(
+            alert, heard_at=min(alert.heard_at, now), ended_at=alert.ended_at and min(alert.ended_at, now)
+        )
+        for key, alert in state.alerts.items()
+    }
+    workers = {
+        name: replace(worker, up_since=worker.up_since and min(worker.up_since, now))
+        for name, worker in state.workers.items()
+    }
+    return replace(state, alerts=alerts, workers=workers, read_at=min(state.read_at, now))
 
 
 def _hear(state: State, event: Event, now: float, policy: Policy) -> State:
@@ -168,7 +183,9 @@ def _admit(state: State, name: str, *, force: bool, now: float, policy: Policy) 
         if not force:
             raise RefusedError(f"{alert.name} fires for {name}: mend the worker, or admit it with force")
         alerts = {
-            key: replace(other, overruled=other.worker == name and other.action is Action.FAILOVER)
+            key: replace(other, overruled=True)
+            if other.worker == name and other.action is Action.FAILOVER
+            else other
             for key, other in alerts.items()
         }
     admitted = replace(worker, proven=True, failed_at=None, up_since=None, degraded=False)

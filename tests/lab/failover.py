@@ -22,7 +22,7 @@ class Failover:
     firing: float
     """When Prometheus found the alert true (its `startsAt`)."""
     webhook: float
-    """When the receiver took the webhook in."""
+    """When the receiver heard: of the webhook, or a moment sooner by reading Alertmanager's list."""
     published: float
     applied: dict[str, float]
     """When each client that used the worker had changed its interface."""
@@ -62,8 +62,7 @@ def fail_over(fleet: Fleet, worker: str, traffics: dict[str, Traffic], *, timeou
     alert = receiver.wait_for(
         "alert", since=killed, timeout=timeout, alertname=DOWN, worker=worker, status="firing"
     )
-    # Looked for without a limit in time: the log's own clock may be a little behind the alert's line.
-    published = receiver.wait_for("published", since=alert["time"], timeout=timeout)
+    decided = receiver.wait_for("decided", since=killed, timeout=timeout, worker=worker)
     applied = {}
     outages = {}
     for client in users:
@@ -78,8 +77,8 @@ def fail_over(fleet: Fleet, worker: str, traffics: dict[str, Traffic], *, timeou
         killed=killed,
         third_failed_probe=_third_failed_probe(fleet, worker, killed, timeout),
         firing=float(alert["starts_at"]),
-        webhook=float(alert["time"]),
-        published=float(published["time"]),
+        webhook=min(float(alert["time"]), float(decided["time"])),
+        published=float(decided["time"]),
         applied=applied,
         outages=outages,
     )

@@ -1,0 +1,132 @@
+"""Tests of failover_receiver/metrics.py: the whole page."""
+
+import subprocess
+from dataclasses import replace
+
+import pytest
+from prometheus_client.exposition import generate_latest
+
+from failover_receiver.metrics import Metrics
+from failover_receiver.state import State
+from tests.failover_receiver.parts import NOON, Parts, seen
+from tests.lab.programs import MissingProgramError, program
+
+PAGE = """\
+# HELP wgfleet_receiver_alerts_total Alerts that came by webhook; outcome says what became of them.
+# TYPE wgfleet_receiver_alerts_total counter
+# HELP wgfleet_receiver_webhook_duration_seconds Time from a webhook's arrival until its change was durable and shown.
+# TYPE wgfleet_receiver_webhook_duration_seconds histogram
+wgfleet_receiver_webhook_duration_seconds_bucket{le="0.001"} 0.0
+wgfleet_receiver_webhook_duration_seconds_bucket{le="0.0025"} 0.0
+wgfleet_receiver_webhook_duration_seconds_bucket{le="0.005"} 0.0
+wgfleet_receiver_webhook_duration_seconds_bucket{le="0.01"} 0.0
+wgfleet_receiver_webhook_duration_seconds_bucket{le="0.025"} 0.0
+wgfleet_receiver_webhook_duration_seconds_bucket{le="0.05"} 0.0
+wgfleet_receiver_webhook_duration_seconds_bucket{le="0.1"} 0.0
+wgfleet_receiver_webhook_duration_seconds_bucket{le="0.25"} 0.0
+wgfleet_receiver_webhook_duration_seconds_bucket{le="0.5"} 0.0
+wgfleet_receiver_webhook_duration_seconds_bucket{le="1.0"} 0.0
+wgfleet_receiver_webhook_duration_seconds_bucket{le="2.5"} 0.0
+wgfleet_receiver_webhook_duration_seconds_bucket{le="+Inf"} 0.0
+wgfleet_receiver_webhook_duration_seconds_count 0.0
+wgfleet_receiver_webhook_duration_seconds_sum 0.0
+# HELP wgfleet_receiver_alertmanager_readings_total Readings of Alertmanager's active alerts.
+# TYPE wgfleet_receiver_alertmanager_readings_total counter
+# HELP wgfleet_receiver_decisions_total Changes of a worker's published state, with their reason.
+# TYPE wgfleet_receiver_decisions_total counter
+wgfleet_receiver_decisions_total{reason="registered",state="joining"} 2.0
+wgfleet_receiver_decisions_total{reason="up",state="serving"} 2.0
+wgfleet_receiver_decisions_total{reason="worker_down",state="down"} 1.0
+# HELP wgfleet_receiver_store_failures_total Changes that could not be kept.
+# TYPE wgfleet_receiver_store_failures_total counter
+wgfleet_receiver_store_failures_total 0.0
+# HELP wgfleet_receiver_epoch Epoch of the peer set.
+# TYPE wgfleet_receiver_epoch gauge
+wgfleet_receiver_epoch 1.0
+# HELP wgfleet_receiver_generation Generation of the peer set.
+# TYPE wgfleet_receiver_generation gauge
+wgfleet_receiver_generation 4.0
+# HELP wgfleet_receiver_monitoring_live 1 if monitoring is heard, 0 if the receiver is blind.
+# TYPE wgfleet_receiver_monitoring_live gauge
+wgfleet_receiver_monitoring_live 1.0
+# HELP wgfleet_receiver_watchdog_heard_timestamp_seconds When the Watchdog was last heard.
+# TYPE wgfleet_receiver_watchdog_heard_timestamp_seconds gauge
+wgfleet_receiver_watchdog_heard_timestamp_seconds 1.795348805e+09
+# HELP wgfleet_receiver_watchers Open event streams.
+# TYPE wgfleet_receiver_watchers gauge
+wgfleet_receiver_watchers 0.0
+# HELP wgfleet_receiver_worker_state 1 for the state that each worker is published in, 0 for the others.
+# TYPE wgfleet_receiver_worker_state gauge
+wgfleet_receiver_worker_state{state="serving",worker="ams1"} 1.0
+wgfleet_receiver_worker_state{state="joining",worker="ams1"} 0.0
+wgfleet_receiver_worker_state{state="draining",worker="ams1"} 0.0
+wgfleet_receiver_worker_state{state="suspect",worker="ams1"} 0.0
+wgfleet_receiver_worker_state{state="down",worker="ams1"} 0.0
+wgfleet_receiver_worker_state{state="banned",worker="ams1"} 0.0
+wgfleet_receiver_worker_state{state="serving",worker="fra1"} 0.0
+wgfleet_receiver_worker_state{state="joining",worker="fra1"} 0.0
+wgfleet_receiver_worker_state{state="draining",worker="fra1"} 0.0
+wgfleet_receiver_worker_state{state="suspect",worker="fra1"} 0.0
+wgfleet_receiver_worker_state{state="down",worker="fra1"} 1.0
+wgfleet_receiver_worker_state{state="banned",worker="fra1"} 0.0
+"""
+
+
+def page(metrics: Metrics) -> str:
+    """What Prometheus gets, without what is of the process."""
+    lines = generate_latest(metrics.registry).decode().splitlines(keepends=True)
+    return "".join(line for line in lines if "process_" not in line)
+
+
+@pytest.mark.anyio
+async def test_the_page_tells_what_was_decided(parts: Parts) -> None:
+    """Two workers, one of them down: every metric, its help and every label."""
+    await parts.serve("fra1", "ams1")
+    parts.clock.now += 5.0
+    await parts.hear(seen("down", "fra1", NOON + 5.0), seen("up", "ams1", NOON + 5.0))
+
+    assert page(parts.receiver.metrics) == PAGE
+
+
+@pytest.mark.anyio
+async def test_a_worker_that_was_removed_has_no_series(parts: Parts) -> None:
+    """It would stay on every dashboard for ever."""
+    state = await parts.serve("fra1", "ams1")
+    metrics = parts.receiver.metrics
+
+    metrics.show(replace(state, published=state.published[:1]))
+
+    assert 'worker="ams1"' in page(metrics)
+    assert 'worker="fra1"' not in page(metrics)
+
+
+def test_a_receiver_that_heard_nothing_is_blind() -> None:
+    """And the Watchdog was heard in 1970."""
+    metrics = Metrics()
+    metrics.show(State(fleet="test"))
+
+    told = page(metrics)
+
+    assert "wgfleet_receiver_monitoring_live 0.0" in told
+    assert "wgfleet_receiver_watchdog_heard_timestamp_seconds 0.0" in told
+
+
+def test_the_process_is_measured_too() -> None:
+    """Memory, files and processor time, as of every program that Prometheus scrapes."""
+    assert "process_resident_memory_bytes" in generate_latest(Metrics().registry).decode()
+
+
+def test_promtool_finds_no_fault_in_the_names() -> None:
+    """Units, suffixes and helps as Prometheus wants them."""
+    try:
+        promtool = program("promtool")
+    except MissingProgramError as error:
+        pytest.skip(str(error))
+    done = subprocess.run(
+        [promtool, "check", "metrics"],
+        input=generate_latest(Metrics().registry),
+        capture_output=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
