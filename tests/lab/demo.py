@@ -18,6 +18,7 @@ from rich.table import Table
 from tests.lab.failover import DOWN, Failover, fail_over
 from tests.lab.fleet import Fleet, Profile
 from tests.lab.forward import PortTakenError
+from tests.lab.host import CommandError
 from tests.lab.preflight import LabImpossibleError
 from tests.lab.process import ProgramError
 from tests.lab.programs import MissingProgramError
@@ -187,6 +188,7 @@ def main() -> int:
             if arguments.keep:
                 _keep(fleet)
     except (
+        CommandError,
         LabImpossibleError,
         MissingProgramError,
         PortTakenError,
