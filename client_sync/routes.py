@@ -5,8 +5,10 @@ the next best route. A blackhole of the worst metric is what is left then.
 """
 
 import ipaddress
+import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 
 LAST_METRIC = 4278198272
 """Behind any route that people or programs set; Debian's NetworkManager uses the same for its unreachable ones."""
@@ -43,19 +45,74 @@ def route_commands(prefixes: Iterable[str], interface: str, mark: int | None) ->
     return commands
 
 
-def set_routes(prefixes: Iterable[str], interface: str, mark: int | None) -> None:
-    """Run them. Raises RouteError."""
-    for command in route_commands(prefixes, interface, mark):
-        try:
-            done = subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=TIMEOUT_SECONDS,
-                check=False,
+def rule_commands(prefixes: Iterable[str], mark: int | None, rules: Mapping[int, str]) -> list[list[str]]:
+    """The `ip` commands that keep a full tunnel from leaking the family that it does not carry.
+
+    A tunnel with a default route of one family alone would let all of the other out in clear. That family is led into
+    the mark's table too, and finds nothing but "unreachable" there: programs see at once that they must use the other.
+
+    Args:
+        prefixes: what is routed through the tunnel.
+        mark: the interface's firewall mark.
+        rules: what `ip rule show` prints, by family (4, 6); a family that the kernel does not have is absent.
+
+    Raises:
+        RouteError: a family is carried, and no rule leads into the table: its traffic would go out in clear.
+
+    """
+    carried = {
+        network.version for prefix in prefixes if (network := ipaddress.ip_network(prefix)).prefixlen == 0
+    }
+    if not carried or mark is None:
+        return []
+    commands = []
+    for family in sorted(rules):
+        led = (
+            re.search(rf"not from all fwmark (0x{mark:x}|{mark}) lookup {mark}\b", rules[family]) is not None
+        )
+        if family in carried and not led:
+            raise RouteError(
+                f"there is a default route for `ip -{family}` through the tunnel, and no rule that leads to it: bring "
+                f"the interface up with wg-quick, or `ip -{family} rule add not fwmark {mark} table {mark}` and "
+                f"`ip -{family} rule add table main suppress_prefixlength 0`, or set manage_routes = false"
             )
-        except (FileNotFoundError, subprocess.TimeoutExpired) as error:
-            raise RouteError(f"`{' '.join(command)}` could not be run: {error}") from None
-        if done.returncode != 0:
-            raise RouteError(f"`{' '.join(command)}` failed: {done.stderr.strip()}")
+        if family in carried:
+            continue
+        ip = ["ip", f"-{family}"]
+        last = ["metric", str(LAST_METRIC), "table", str(mark)]
+        commands.append([*ip, "route", "replace", "unreachable", "default", *last])
+        if not led:
+            # The second is looked at first: what is on-link, and any route but a default one, stays as it is.
+            commands.append([*ip, "rule", "add", "not", "fwmark", str(mark), "table", str(mark)])
+        if "suppress_prefixlength 0" not in rules[family]:
+            commands.append([*ip, "rule", "add", "table", "main", "suppress_prefixlength", "0"])
+    return commands
+
+
+def set_routes(prefixes: Collection[str], interface: str, mark: int | None) -> None:
+    """Run them all. Raises RouteError."""
+    for command in route_commands(prefixes, interface, mark):
+        _run(command)
+    if mark is not None and any(ipaddress.ip_network(prefix).prefixlen == 0 for prefix in prefixes):
+        # Of IPv6, only where the kernel has it.
+        families = (4, 6) if Path("/proc/sys/net/ipv6").exists() else (4,)
+        rules = {family: _run(["ip", f"-{family}", "rule", "show"]) for family in families}
+        for command in rule_commands(prefixes, mark, rules):
+            _run(command)
+
+
+def _run(command: list[str]) -> str:
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+    except (FileNotFoundError, subprocess.TimeoutExpired) as error:
+        raise RouteError(f"`{' '.join(command)}` could not be run: {error}") from None
+    if done.returncode != 0:
+        raise RouteError(f"`{' '.join(command)}` failed: {done.stderr.strip()}")
+    return done.stdout

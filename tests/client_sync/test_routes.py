@@ -116,6 +116,8 @@ def interface_up() -> None:
     ip("link add wg0 type veth peer name other")
     ip("link set other up")
     ip("link set wg0 up")
+    for family in ("-4", "-6"):
+        ip(f"{family} rule add not fwmark 51820 table 51820")
 
 
 def routes() -> list[tuple[str, str, str]]:
