@@ -94,6 +94,15 @@ def test_words_of_wg_are_no_interfaces(word: str, capsys: pytest.CaptureFixture[
     )
 
 
+def test_the_log_has_two_formats(capsys: pytest.CaptureFixture[str]) -> None:
+    """And the refusal of a third names them."""
+    for log_format in ("text", "json"):
+        assert parser().parse_args(["--interface=wg0", "--log.format", log_format]).log_format == log_format
+
+    said = complaint(capsys, "--interface=wg0", "--log.format=xml")
+    assert all(word in said for word in ("--log.format", "'xml'", "text", "json"))
+
+
 def test_abbreviations_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     """A new flag must not change what an old unit file means."""
     assert complaint(capsys, "--interface=wg0", "--no-peer").endswith("unrecognized arguments: --no-peer")

@@ -79,11 +79,11 @@ def wait_until_open(port: int) -> None:
     raise AssertionError("the exporter does not listen")
 
 
-def scrape(port: int) -> str:
+def scrape(port: int, query: str = "") -> str:
     """The page."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LAST_SECONDS)
     try:
-        connection.request("GET", "/metrics")
+        connection.request("GET", f"/metrics{query}")
         response = connection.getresponse()
         assert response.status == 200
         return response.read().decode()
@@ -111,6 +111,14 @@ def test_it_serves_the_interface_and_itself(port: int, fake_wg: Path) -> None:
         "process_resident_memory_bytes",
         "process_start_time_seconds",
     } <= process
+
+
+def test_a_part_of_the_page_can_be_asked_for(port: int, fake_wg: Path) -> None:
+    """By name, as of every exporter."""
+    with running(port, fake_wg):
+        text = scrape(port, "?name[]=wireguard_interface_up&name[]=wireguard_exporter_build_info")
+
+    assert families(text) == {"wireguard_interface_up", "wireguard_exporter_build_info"}
 
 
 def test_the_age_of_handshakes_is_by_the_machines_clock(port: int, fake_wg: Path) -> None:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
-from exporter.server import ListenError, application, serving
+from exporter.server import ListenError, _Server, application, serving
 
 REGISTRY = CollectorRegistry()
 Gauge("answer", "Of everything.", registry=REGISTRY).set(42)
@@ -142,11 +142,13 @@ def test_no_name_is_looked_up_to_begin(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_reader_who_says_nothing_hinders_nobody() -> None:
     """Others are answered meanwhile, and the end does not wait for him."""
-    with serving(APP, "127.0.0.1", 0) as url, socket.create_connection(("127.0.0.1", port_of(url))):
-        assert get(port_of(url), "/metrics")[0] == 200
-        began = time.monotonic()
+    with socket.socket() as idle:
+        with serving(APP, "127.0.0.1", 0) as url:
+            idle.connect(("127.0.0.1", port_of(url)))
+            assert get(port_of(url), "/metrics")[0] == 200
+            began = time.monotonic()
 
-    assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 5
 
 
 def test_a_reader_who_says_nothing_is_cut_off(
@@ -167,3 +169,18 @@ def test_many_can_knock_at_once(port: int) -> None:
         answers = list(knockers.map(lambda _: get(port, "/metrics")[0], range(50)))
 
     assert answers == [200] * 50
+
+
+def test_an_error_that_nobody_foresaw_is_not_silent(capfd: pytest.CaptureFixture[str]) -> None:
+    """Only readers who go away are."""
+    server = _Server("127.0.0.1", 0, APP)
+    for error in (ConnectionResetError("reader"), ValueError("bug")):
+        try:
+            raise error
+        except (OSError, ValueError):
+            server.handle_error(None, ("127.0.0.1", 1))
+    server.server_close()
+
+    said = capfd.readouterr().err
+    assert "ValueError: bug" in said
+    assert "reader" not in said

@@ -109,16 +109,16 @@ def test_a_malformed_dump_is_refused_by_line(text: str, message: str) -> None:
     assert PRESHARED_KEY not in everything_said(error)
 
 
-@given(data=st.data())
-def test_no_damage_makes_it_say_a_secret(data: st.DataObject) -> None:
+@given(damage=st.data())
+def test_no_damage_makes_it_say_a_secret(damage: st.DataObject) -> None:
     """However fields are swapped, cut and overwritten: a device without secrets, or an error without them."""
     lines = [line.split("\t") for line in REAL.splitlines()]
     secrets = [PRIVATE_KEY, PRESHARED_KEY]
-    for _ in range(data.draw(st.integers(1, 4))):
-        line = data.draw(st.sampled_from(lines))
-        where = data.draw(st.integers(0, len(line)))
-        cut = data.draw(st.integers(0, 2))
-        line[where : where + cut] = data.draw(
+    for _ in range(damage.draw(st.integers(1, 4))):
+        line = damage.draw(st.sampled_from(lines))
+        where = damage.draw(st.integers(0, len(line)))
+        cut = damage.draw(st.integers(0, 2))
+        line[where : where + cut] = damage.draw(
             st.lists(st.text(max_size=4) | st.sampled_from(secrets), max_size=2)
         )
     damaged = "\n".join("\t".join(line) for line in lines)

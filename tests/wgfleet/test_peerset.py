@@ -154,6 +154,38 @@ def test_what_a_worker_need_not_say_has_a_default(field: str, otherwise: object)
     assert getattr(read(document).workers[0], field) == otherwise
 
 
+def test_a_worker_made_here_has_the_same_defaults() -> None:
+    """As one read from a document that leaves them out."""
+    must = ("name", "public_key", "endpoints", "tunnel_addresses", "allowed_ips", "state", "reason")
+    document = {**DOCUMENT, "workers": [{field: WORKER[field] for field in must}]}
+    whole = PEER_SET.workers[0]
+
+    made = PublishedWorker(
+        name=whole.name,
+        public_key=whole.public_key,
+        endpoints=whole.endpoints,
+        tunnel_addresses=whole.tunnel_addresses,
+        allowed_ips=whole.allowed_ips,
+        state=whole.state,
+        reason=whole.reason,
+    )
+
+    assert read(document).workers == (made,)
+
+
+def test_the_words_on_the_wire_are_the_agreed_ones() -> None:
+    """A client that knows others would take a worker that is down for one that joins."""
+    assert [str(state) for state in WorkerState] == [
+        "serving",
+        "joining",
+        "draining",
+        "suspect",
+        "down",
+        "banned",
+    ]
+    assert [str(monitoring) for monitoring in Monitoring] == ["live", "blind"]
+
+
 def test_an_unknown_mtu_may_be_said_as_null() -> None:
     """That is how the document has None."""
     assert read(with_worker(mtu=None)).workers[0].mtu is None

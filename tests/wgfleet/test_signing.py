@@ -88,11 +88,11 @@ def test_several_keys_can_be_pinned() -> None:
 
 
 @given(st.data())
-def test_no_other_payload_passes(data: st.DataObject) -> None:
+def test_no_other_payload_passes(damage: st.DataObject) -> None:
     """A document damaged anywhere is refused, or (base64 may be padded) says exactly what was signed."""
     document = bytearray(SIGNER.sign(PAYLOAD))
-    where = data.draw(st.integers(0, len(document)))
-    document[where : where + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+    where = damage.draw(st.integers(0, len(document)))
+    document[where : where + damage.draw(st.integers(0, 3))] = damage.draw(st.binary(max_size=3))
 
     try:
         payload = VERIFIER.payload(bytes(document))
