@@ -4,8 +4,16 @@ import argparse
 import sys
 
 from wgfleet import __version__
-from wgfleet.cli import operate, render
-from wgfleet.cli.api import ApiError
+
+try:
+    from wgfleet.cli import operate, render
+    from wgfleet.cli.api import ApiError
+except ModuleNotFoundError as missing:
+    # The command is installed with every daemon, its packages only where operators work.
+    sys.exit(
+        f"wgfleet: the package {missing.name} is not installed here: this is the operator's command, which needs "
+        "`pip install --require-hashes -r requirements/receiver.txt`"
+    )
 
 
 def main() -> int:
