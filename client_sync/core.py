@@ -206,7 +206,7 @@ def _path(worker: PublishedWorker) -> tuple[object, ...]:
 
 def _probed(state: State, probed: Probed, now: float) -> State:
     known = _of(state, probed.worker)
-    if not known.waiting or known.asked_at != probed.asked_at:
+    if known.asked_at != probed.asked_at:
         return state  # Of a worker that is gone, or of its former key or endpoint.
     if probed.answered:
         fresh = replace(known, waiting=False, answered_at=now, misses=0)

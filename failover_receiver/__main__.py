@@ -23,7 +23,7 @@ def main() -> int:
     arguments = _parser().parse_args()
     try:
         return int(arguments.run(arguments))
-    except (ConfigurationError, StoreUnavailableError, ValueError) as error:
+    except (ConfigurationError, StoreUnavailableError, ValueError, OSError) as error:
         print(f"wgfleet-receiver: {error}", file=sys.stderr)
         return 1
 

@@ -7,23 +7,26 @@ Sources: the webhook payload of version "4" (prometheus.io/docs/alerting/latest/
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter
 
 from failover_receiver.state import Action, AlertSeen
 
 PER_WORKER = frozenset({Action.FAILOVER, Action.ADMIT})
+
+# The limit also makes pydantic check that it is Unicode: half a surrogate pair can be neither kept nor answered.
+Text = Annotated[str, Field(max_length=65536)]
 
 
 class WebhookAlert(BaseModel):
     """One alert of a webhook."""
 
     status: Literal["firing", "resolved"]
-    labels: dict[str, str]
+    labels: dict[Text, Text]
     startsAt: AwareDatetime  # noqa: N815 - Alertmanager's own name.
     endsAt: AwareDatetime | None = None  # noqa: N815 - Alertmanager's own name.
-    fingerprint: str
+    fingerprint: Text
 
 
 class Webhook(BaseModel):

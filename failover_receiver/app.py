@@ -49,9 +49,10 @@ def _invalid(_request: Request, error: Exception) -> JSONResponse:
 
 
 def _no_such_route(request: Request, error: Exception) -> JSONResponse:
-    # Raised by the router alone: 404 and 405.
     status = error.status_code if isinstance(error, HTTPException) else 404
     said = f"there is no {request.method} {request.url.path} here; GET /openapi.json lists all routes"
+    if isinstance(error, HTTPException) and status not in {404, 405}:  # Those are the router's.
+        said = error.detail  # A body that is not even text, or too long.
     headers = error.headers if isinstance(error, HTTPException) else None
     return JSONResponse({"error": said}, status_code=status, headers=headers)
 

@@ -87,7 +87,7 @@ def hold_down(worker: Worker, policy: Policy) -> float:
 def frozen_by(state: State, now: float, policy: Policy) -> str | None:
     """Why nothing is moved by alerts at present; None if monitoring can be believed."""
     watchdogs = [alert for alert in state.alerts.values() if alert.action is Action.WATCHDOG]
-    if not any(now - alert.heard_at < policy.watchdog_timeout for alert in watchdogs):
+    if not any(now < alert.heard_at + policy.watchdog_timeout for alert in watchdogs):
         return f"no Watchdog for {policy.watchdog_timeout:g} s"
     if any(_active(alert, now, policy) for alert in state.alerts.values() if alert.action is Action.HOLD):
         return "the vantage says that it sees nothing"
@@ -164,11 +164,11 @@ def _must_be_unique(state: State, name: str, spec: WorkerSpec) -> None:
     for other, worker in state.workers.items():
         if other != name and worker.spec.public_key == spec.public_key:
             raise RefusedError(
-                f"public_key {spec.public_key!r} is already worker {other!r}'s: each has its own"
+                f"public_key {spec.public_key!r} is already that of worker {other!r}: each has its own"
             )
         shared = set(worker.spec.tunnel_addresses) & set(spec.tunnel_addresses)
         if other != name and shared:
-            raise RefusedError(f"tunnel_addresses: {min(shared)} is already worker {other!r}'s")
+            raise RefusedError(f"tunnel_addresses: {min(shared)} is already that of worker {other!r}")
 
 
 def _with(state: State, name: str, worker: Worker) -> State:
@@ -235,7 +235,8 @@ def _merge(known: Alert | None, seen: AlertSeen, late: float) -> Alert:
 
 
 def _active(alert: Alert, now: float, policy: Policy) -> bool:
-    lives = alert.ended_at is None and now - alert.heard_at < policy.alert_lifetime
+    # The same sum as in next_deadline, or rounding could keep it alive at its own deadline.
+    lives = alert.ended_at is None and now < alert.heard_at + policy.alert_lifetime
     return lives and not alert.overruled
 
 
@@ -272,8 +273,8 @@ def _standing(name: str, worker: Worker, alerts: Iterable[Alert], now: float, po
         return worker
     if worker.failed_at is None:
         return replace(worker, proven=True)
-    ends = [_over_since(a, policy) for a in alerts if a.worker == name and a.action is Action.FAILOVER]
-    if up.heard_at < max(ends, default=0.0):
+    downs = [a for a in alerts if a.worker == name and a.action is Action.FAILOVER and not a.overruled]
+    if up.heard_at < max((_over_since(down, policy) for down in downs), default=0.0):
         return worker  # That Up is older than the end of the Down: no evidence of recovery.
     recovering = worker if worker.up_since is not None else replace(worker, up_since=now)
     if recovering.up_since is not None and now >= recovering.up_since + hold_down(recovering, policy):
@@ -329,7 +330,7 @@ def _alone(worker: Worker) -> tuple[WorkerState, Reason]:
 def _publish(before: State, settled: State, now: float, policy: Policy) -> tuple[State, tuple[Effect, ...]]:
     published = _view(settled, policy)
     said_anew = published != before.published or settled.monitoring != before.monitoring
-    if not said_anew and 0 <= now - before.issued_at < policy.fresh_for / 2:
+    if not said_anew and before.issued_at <= now < before.issued_at + policy.fresh_for / 2:
         news = _lasting(settled) != _lasting(before)
         return settled, (Persist(),) if news else ()
     state = replace(settled, published=published, generation=before.generation + 1, issued_at=now)

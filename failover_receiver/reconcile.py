@@ -64,11 +64,14 @@ class Reconciler:
 
     async def _read(self, url: str) -> list[ActiveAlert] | None:
         try:
-            answer = await self._http.get(f"{url}/api/v2/alerts", params=EVERYTHING, timeout=TIMEOUT_SECONDS)
+            # All of it: httpx's own limit begins anew with each byte that comes.
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                answer = await self._http.get(f"{url}/api/v2/alerts", params=EVERYTHING, timeout=None)
             answer.raise_for_status()
             alerts = ACTIVE_ALERTS.validate_json(answer.content)
-        except (httpx.HTTPError, ValidationError) as error:
-            reason = str(error) or type(error).__name__
+        except (httpx.HTTPError, ValidationError, TimeoutError) as error:
+            late = f"no whole answer in {TIMEOUT_SECONDS:g} s"
+            reason = late if isinstance(error, TimeoutError) else str(error) or type(error).__name__
             self._metrics.readings.labels(url, "failed").inc()
             if self._failing.get(url) != reason:  # Once, not every few seconds.
                 say(log, "alertmanager not readable", level=logging.WARNING, alertmanager=url, error=reason)

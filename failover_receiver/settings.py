@@ -1,15 +1,34 @@
 """The receiver's configuration: one TOML file. An unknown key is an error, because it is a misspelt one."""
 
 import tomllib
+import urllib.parse
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from failover_receiver.state import Policy
 from wgfleet.names import check_name
 
 Seconds = Annotated[float, Field(gt=0, le=86400)]
+
+
+def _base_url(value: str) -> str:
+    """The URL without a slash at its end, or ValueError."""
+    try:
+        url = urllib.parse.urlsplit(value)
+        usable = url.scheme in {"http", "https"} and url.hostname and url.port != 0
+    except ValueError:  # Of the port, or of a bracket that is left open.
+        usable = False
+    if not usable:
+        raise ValueError("not a URL: as http://127.0.0.1:9093")
+    if url.username is not None:
+        raise PydanticCustomError("secret", "holds a password, which would be logged")
+    return value.rstrip("/")
+
+
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
 
 
 class ConfigurationError(ValueError):
@@ -26,7 +45,7 @@ class Settings(BaseModel):
     listen_port: int = Field(default=9587, ge=0, le=65535)
     store: Path
     signing_key_file: Path
-    alertmanagers: list[str] = ["http://127.0.0.1:9093"]
+    alertmanagers: list[BaseUrl] = ["http://127.0.0.1:9093"]
     read_interval: Seconds = 3.0
     """Between readings of Alertmanager's active alerts."""
     canaries: list[str] = []
@@ -82,6 +101,8 @@ def _explain(path: Path, error: ValidationError) -> str:
             )
         elif fault["type"] == "missing":
             faults.append(f"{key}: is missing")
+        elif fault["type"] == "secret":  # Not repeated.
+            faults.append(f"{key}: {fault['msg']}")
         else:
             faults.append(f"{key}: is {fault['input']!r}: {fault['msg']}")
     return f"{path}:\n  " + "\n  ".join(faults)

@@ -39,10 +39,13 @@ def make(directory: Path, fleet: str) -> list[Path]:
     directory.mkdir(parents=True, exist_ok=True, mode=0o750)
     files = [directory / "signing.key"]
     write_whole(files[0], Signer.generate().to_text().encode() + b"\n")
+    # Before SQLite makes it: its journals get the same mode.
+    (directory / "receiver.db").touch(mode=0o600)
     store = SqliteStore(directory / "receiver.db")
     try:
         for role in FIRST_TOKENS:
             token = new_token()
+            store.remove_token(role)  # Of an init that was cut off.
             store.add_token(StoredToken(role, role, digest(token), time.time()))
             files.append(directory / f"{role}.token")
             write_whole(files[-1], token.encode() + b"\n")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from client_sync import driver
+from client_sync.addresses import AddressBook
 from client_sync.core import Settings
 from tests.client_sync.device import FakeDevice
 from tests.client_sync.scene import CLIENT, Play, Played, Scene
@@ -41,3 +42,9 @@ def played(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Played:
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """What failed is tried again almost at once: the real wait would make these tests as slow."""
     monkeypatch.setattr(driver, "RETRY_SECONDS", 0.02)
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> AddressBook:
+    """A book in which nothing is written yet."""
+    return AddressBook(tmp_path / "addresses.json")

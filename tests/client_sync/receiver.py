@@ -96,3 +96,15 @@ async def _read(reader: asyncio.StreamReader, connection: int) -> Request:
     headers = {name.lower(): value for name, value in (one.split(": ", 1) for one in fields)}
     body = await reader.readexactly(int(headers.get("content-length", "0")))
     return Request(line, headers, body, connection)
+
+
+class Acks:
+    """Takes acks, or refuses them."""
+
+    def __init__(self, status: str = "204 No Content") -> None:
+        self.status = status
+        self.taken: asyncio.Queue[Request] = asyncio.Queue()
+
+    async def __call__(self, request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer(self.status))
+        self.taken.put_nowait(request)

@@ -33,7 +33,8 @@ class Workers:
     """The workers as probes find them, by tunnel address."""
 
     silent: set[str] = field(default_factory=set)
-    hanging: bool = False
+    hanging: set[str] = field(default_factory=set)
+    """These let one wait for ever."""
     asked: list[tuple[str, float]] = field(default_factory=list)
     under_way: int = 0
     more: asyncio.Event = field(default_factory=asyncio.Event)
@@ -45,7 +46,7 @@ class Workers:
         self.under_way += 1
         try:
             await asyncio.sleep(0)
-            if self.hanging:
+            if address in self.hanging:
                 await asyncio.Event().wait()
         finally:
             self.under_way -= 1

@@ -4,7 +4,7 @@ A story is blocks of commands, each followed by `----` and what happened:
 
     settings KEY=VALUE ...       client, policy, and the numbers of the settings (before anything else)
     tell probes                  say each probe and its end too (else only what changes the device is told)
-    document W=STATE[/KEY=VALUE ...] ...   a newer document comes; KEY is weight, priority, endpoint or key
+    document W=STATE[/KEY=VALUE ...] ...   a newer document comes; KEY is weight, priority, key, endpoint or tunnel
     answers W ... | silent W ...           what these workers do from now on
     restarted W ...              these answer again only after their session was made anew
     held W | held nobody         the device was read: who carries the traffic
@@ -55,6 +55,8 @@ def published(words: str) -> PublishedWorker:
                 found = replace(found, priority=int(value))
             case "endpoint":
                 found = replace(found, endpoints=(f"198.51.100.{value}:51820",))
+            case "tunnel":
+                found = replace(found, tunnel_addresses=(f"10.98.0.{value}",))
             case "key":
                 found = replace(found, public_key=public_key(int(value)))
             case _:

@@ -3,9 +3,6 @@
 import asyncio
 import contextlib
 import json
-import os
-import signal
-import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -23,8 +20,8 @@ from client_sync.feed import Feed
 from client_sync.interface import Interface
 from tests.client_sync.certificates import Authority
 from tests.client_sync.device import FakeDevice
-from tests.client_sync.receiver import STREAM, FakeReceiver, Request, answer, event
-from tests.client_sync.samples import FLEET, peer_set, public_key, signed, worker
+from tests.client_sync.receiver import Acks, FakeReceiver, Request, answer
+from tests.client_sync.samples import FLEET, peer_set, worker
 from wgfleet.peerset import WorkerState
 from wgfleet.signing import Signer, Verifier
 
@@ -157,18 +154,6 @@ async def reporting(config: Config, state: State, receiver: str | None) -> Async
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-
-
-class Acks:
-    """Takes acks, or refuses them."""
-
-    def __init__(self, status: str = "204 No Content") -> None:
-        self.status = status
-        self.taken: asyncio.Queue[Request] = asyncio.Queue()
-
-    async def __call__(self, request: Request, writer: asyncio.StreamWriter) -> None:
-        writer.write(answer(self.status))
-        self.taken.put_nowait(request)
 
 
 def test_news_are_acknowledged_and_shown(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from client_sync.cache import Documents
-from tests.client_sync.receiver import STREAM, FakeReceiver, Request, answer, event
+from tests.client_sync.receiver import STREAM, Acks, FakeReceiver, Request, event
 from tests.client_sync.samples import FLEET, peer_set, public_key, signed, worker
 from wgfleet.signing import Signer, Verifier
 

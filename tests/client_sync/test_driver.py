@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from client_sync.cache import ManagedPeers
 from client_sync.core import State
 from client_sync.driver import PROBE_SECONDS
 from tests.client_sync.device import FakeDevice
@@ -283,16 +282,16 @@ def test_closing_cancels_all_that_would_still_come(played: Played) -> None:
     """Probes under way, the timer, and the next look; the device stays as it is."""
 
     async def story(scene: Scene) -> None:
-        scene.receive(TWO)
-        await scene.until_carried_by(1)
-        scene.workers.hanging = True
-        scene.workers.more.clear()
-        await scene.workers.more.wait()
+        scene.workers.hanging.add("10.99.0.2")
+        scene.receive(peer_set(worker(1), worker(2), worker(3)))
+        await scene.until(lambda: scene.driver._timer is not None)
+        assert scene.workers.under_way == 1
         scene.fake.broken = "no buffer space"
-        scene.receive(peer_set(worker(1), worker(3), generation=2))
+        scene.receive(peer_set(worker(1), worker(2), worker(3), worker(4), generation=2))
         device = scene.fake.device
         timer, retry = scene.driver._timer, scene.driver._retry
         assert timer is not None
+        assert not timer.cancelled()
         assert retry is not None
 
         scene.driver.close()
@@ -303,7 +302,7 @@ def test_closing_cancels_all_that_would_still_come(played: Played) -> None:
         assert scene.workers.under_way == 0
         assert scene.fake.device == device
 
-    played(story, standby_interval=0.02)
+    played(story)
 
 
 def test_closing_before_anything_came_is_no_error(played: Played) -> None:

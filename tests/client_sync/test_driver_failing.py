@@ -5,16 +5,9 @@ from pathlib import Path
 import pytest
 
 from client_sync.cache import ManagedPeers
-from client_sync.core import State
-from client_sync.driver import PROBE_SECONDS
-from tests.client_sync.device import FakeDevice
-from tests.client_sync.samples import ALL, peer_set, public_key, signed, worker
+from tests.client_sync.samples import peer_set, public_key, worker
 from tests.client_sync.scene import TWO, Played, Scene, said
-from wgfleet.device import Peer
-from wgfleet.diff import Kind
-from wgfleet.peerset import PeerSet, WorkerState
-from wgfleet.signing import Signer
-
+from wgfleet.peerset import WorkerState
 
 
 @pytest.mark.usefixtures("soon")
@@ -96,5 +89,3 @@ def test_a_worker_without_a_tunnel_address_is_silent(played: Played) -> None:
         assert scene.driver.state.liveness["w1"].misses > 0
 
     played(story)
-
-

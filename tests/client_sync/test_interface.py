@@ -1,8 +1,7 @@
 """Tests of client_sync/interface.py, on an interface in memory that follows WireGuard's rules."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from client_sync.cache import ManagedPeers
-from client_sync.interface import Interface, Wireguard
 from client_sync.routes import RouteError
 from tests.client_sync.device import MARK, FakeDevice, interface, named, peer
 from tests.client_sync.samples import ALL, public_key, worker
 from tests.wgfleet.model import owners
-from wgfleet.device import Device, Peer
+from wgfleet.device import Device
 from wgfleet.diff import Kind, PeerChange
 from wgfleet.peerset import PublishedWorker, WorkerState
 from wgfleet.wg import WgError

@@ -1,24 +1,11 @@
 """Tests of client_sync/interface.py: where workers are, and sessions that are made anew."""
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from client_sync.cache import ManagedPeers
-from client_sync.interface import Interface, Wireguard
-from client_sync.routes import RouteError
-from tests.client_sync.device import MARK, FakeDevice, interface, named, peer
-from tests.client_sync.samples import ALL, public_key, worker
-from tests.wgfleet.model import owners
-from wgfleet.device import Device, Peer
+from tests.client_sync.device import FakeDevice, interface, named, peer
+from tests.client_sync.samples import public_key, worker
 from wgfleet.diff import Kind, PeerChange
-from wgfleet.peerset import PublishedWorker, WorkerState
-from wgfleet.wg import WgError
 
 STRANGER = public_key(999)
 HERE, THERE = "192.0.2.1:51820", "198.51.100.1:51820"

@@ -7,10 +7,11 @@ import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
-from client_sync.__main__ import EXAMPLE
+from client_sync.__main__ import EXAMPLE, main
 from client_sync.config import Config, load
 from client_sync.core import Liveness, State
 from client_sync.daemon import describe
@@ -30,19 +31,43 @@ class Done:
     err: str
 
 
-def command(*arguments: str | Path, path: Path | None = None) -> Done:
-    """Run `wgfleet-sync`; programs in this folder are found before the real ones."""
-    environment = dict(os.environ)
-    if path is not None:
-        environment["PATH"] = f"{path}:{environment['PATH']}"
-    done = subprocess.run(
-        [sys.executable, "-m", "client_sync", *map(str, arguments)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
+class Command(Protocol):
+    """Runs `wgfleet-sync`; programs in the folder `path` are found before the real ones."""
+
+    def __call__(self, *arguments: str | Path, path: Path | None = None) -> Done: ...
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """`run` takes over the log and the signals, and so has a process of its own; the others are fast here."""
+
+    def here(*arguments: str | Path) -> Done:
+        monkeypatch.setattr(sys, "argv", ["wgfleet-sync", *map(str, arguments)])
+        try:
+            code = main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        said = capsys.readouterr()
+        return Done(code, said.out, said.err)
+
+    def apart(*arguments: str | Path, path: Path | None = None) -> Done:
+        first = [] if path is None else [str(path)]
+        environment = {**os.environ, "PATH": ":".join([*first, os.environ["PATH"]])}
+        done = subprocess.run(
+            [sys.executable, "-m", "client_sync", *map(str, arguments)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def either(*arguments: str | Path, path: Path | None = None) -> Done:
+        if arguments[:2] == ("run", "--config"):
+            return apart(*arguments, path=path)
+        return here(*arguments)
+
+    return either
 
 
 @pytest.fixture
@@ -58,7 +83,7 @@ def configured(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("what", ["run", "status"])
-def test_a_missing_configuration_is_said(tmp_path: Path, what: str) -> None:
+def test_a_missing_configuration_is_said(command: Command, tmp_path: Path, what: str) -> None:
     """On standard error, with where to read what it should say."""
     file = tmp_path / "sync.toml"
 
@@ -68,7 +93,9 @@ def test_a_missing_configuration_is_said(tmp_path: Path, what: str) -> None:
 
 
 @pytest.mark.parametrize("what", ["run", "status"])
-def test_a_faulty_configuration_is_said_with_all_its_faults(configured: Path, what: str) -> None:
+def test_a_faulty_configuration_is_said_with_all_its_faults(
+    command: Command, configured: Path, what: str
+) -> None:
     """One line each."""
     configured.write_text(configured.read_text().replace('"laptop-1"', '"Laptop"') + "colour = 1\n")
 
@@ -82,7 +109,7 @@ def test_a_faulty_configuration_is_said_with_all_its_faults(configured: Path, wh
     ]
 
 
-def test_a_missing_token_is_said_at_once(configured: Path) -> None:
+def test_a_missing_token_is_said_at_once(command: Command, configured: Path) -> None:
     """And not with every connection."""
     token = configured.parent / "token"
     token.unlink()
@@ -92,7 +119,7 @@ def test_a_missing_token_is_said_at_once(configured: Path) -> None:
     )
 
 
-def test_an_interface_that_is_not_there_is_said_at_once(configured: Path) -> None:
+def test_an_interface_that_is_not_there_is_said_at_once(command: Command, configured: Path) -> None:
     """With what `wg` said and what to do; the folder for its state is made, and nobody else's business."""
     wg = configured.parent / "wg"
     wg.write_text("#!/bin/sh\necho 'Unable to access interface: No such device' >&2\nexit 1\n")
@@ -108,7 +135,9 @@ def test_an_interface_that_is_not_there_is_said_at_once(configured: Path) -> Non
 
 
 @pytest.mark.system
-def test_an_interface_that_is_not_there_is_said_by_the_real_wg_too(configured: Path) -> None:
+def test_an_interface_that_is_not_there_is_said_by_the_real_wg_too(
+    command: Command, configured: Path
+) -> None:
     """Kernel and userspace WireGuard say it in different words; ours are the same."""
     done = command("run", "--config", configured)
 
@@ -117,7 +146,7 @@ def test_an_interface_that_is_not_there_is_said_by_the_real_wg_too(configured: P
     assert "is the interface up? `ip link show wg-none`" in done.err
 
 
-def test_a_dump_that_cannot_be_read_is_said(configured: Path) -> None:
+def test_a_dump_that_cannot_be_read_is_said(command: Command, configured: Path) -> None:
     """Without what it says: it holds keys."""
     wg = configured.parent / "wg"
     wg.write_text(f"#!/bin/sh\necho '{KEY}'\n")
@@ -128,7 +157,7 @@ def test_a_dump_that_cannot_be_read_is_said(configured: Path) -> None:
     )
 
 
-def test_the_status_without_a_daemon_is_an_error(configured: Path) -> None:
+def test_the_status_without_a_daemon_is_an_error(command: Command, configured: Path) -> None:
     """With what to do first."""
     status = configured.parent / "state" / "status.json"
 
@@ -137,7 +166,7 @@ def test_the_status_without_a_daemon_is_an_error(configured: Path) -> None:
     )
 
 
-def test_a_status_that_is_broken_is_an_error(configured: Path) -> None:
+def test_a_status_that_is_broken_is_an_error(command: Command, configured: Path) -> None:
     """Not a traceback."""
     (configured.parent / "state").mkdir()
     (configured.parent / "state" / "status.json").write_text("{")
@@ -167,7 +196,7 @@ def show(configured: Path, state: State, receiver: str | None) -> None:
     (configured.parent / "state" / "status.json").write_text(json.dumps(describe(state, receiver)))
 
 
-def test_the_status_is_shown_for_people(configured: Path) -> None:
+def test_the_status_is_shown_for_people(command: Command, configured: Path) -> None:
     """Who carries the traffic first, then what it was decided from."""
     show(configured, SHOWN, "https://a.example.com")
 
@@ -185,7 +214,7 @@ peer set   1.7, monitoring live
     )
 
 
-def test_the_status_before_the_first_document_is_shown_for_people(configured: Path) -> None:
+def test_the_status_before_the_first_document_is_shown_for_people(command: Command, configured: Path) -> None:
     """What is not there yet is said in words."""
     show(configured, State(), None)
 
@@ -194,7 +223,7 @@ def test_the_status_before_the_first_document_is_shown_for_people(configured: Pa
     )
 
 
-def test_the_status_is_shown_for_programs(configured: Path) -> None:
+def test_the_status_is_shown_for_programs(command: Command, configured: Path) -> None:
     """As JSON, all of it, on one line."""
     show(configured, SHOWN, None)
 
@@ -205,7 +234,7 @@ def test_the_status_is_shown_for_programs(configured: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["walk"], ["run", "--fast"], ["run", "--log-format", "xml"]])
-def test_a_wrong_command_is_asked_back(arguments: list[str]) -> None:
+def test_a_wrong_command_is_asked_back(command: Command, arguments: list[str]) -> None:
     """With the usage, and an exit code of its own."""
     done = command(*arguments)
 
@@ -213,7 +242,7 @@ def test_a_wrong_command_is_asked_back(arguments: list[str]) -> None:
     assert done.err.startswith("usage: wgfleet-sync")
 
 
-def test_the_version_is_said() -> None:
+def test_the_version_is_said(command: Command) -> None:
     """With the name of the program, as its package has it."""
     done = command("--version")
 
@@ -221,7 +250,7 @@ def test_the_version_is_said() -> None:
     assert done.out.startswith("wgfleet-sync ")
 
 
-def test_the_help_shows_a_configuration_that_is_right(tmp_path: Path) -> None:
+def test_the_help_shows_a_configuration_that_is_right(command: Command, tmp_path: Path) -> None:
     """What it shows can be written to a file and loaded; what it calls defaults are the defaults; no key is left out."""
     assert EXAMPLE in command("run", "--help").out
     lines = [line for line in EXAMPLE.splitlines() if line.startswith("  ")]

@@ -50,16 +50,9 @@ class Evidence:
                 for seen in sorted(alerts, key=lambda one: one.starts_at):
                     if not (reading and seen.action is Action.WATCHDOG):
                         self._hear(seen, self.policy.late_delivery)
-            case AlertsRead(alerts, read_at, complete):
-                for seen in alerts:
-                    self._hear(seen, late=0.0)
-                present = {seen.fingerprint for seen in alerts}
-                for fingerprint, heard in self.alerts.items():
-                    absent = complete and fingerprint not in present
-                    if absent and heard.at < read_at and not heard.ends:
-                        heard.ends.append(read_at)
-                self.read_at = max(self.read_at, read_at)
-            case WorkerAdmitted(name, force=True):
+            case AlertsRead():
+                self._read(event)
+            case WorkerAdmitted(name, force=True) if self.may_fail(name, now):
                 for heard in self._of(name, Action.FAILOVER):
                     heard.overruled = True
             case WorkerRemoved(name):
@@ -75,26 +68,37 @@ class Evidence:
     def may_fail(self, worker: str, now: float) -> bool:
         """An alert that takes this worker out fires, and no operator has overruled it."""
         return any(
-            not heard.ends and not heard.overruled and now - heard.at < self.policy.alert_lifetime
+            not heard.ends and not heard.overruled and now < heard.at + self.policy.alert_lifetime
             for heard in self._of(worker, Action.FAILOVER)
         )
 
     def may_return(self, worker: str, now: float) -> bool:
         """An alert that admits this worker fires, and was heard after all that took it out had ended."""
         lifetime = self.policy.alert_lifetime
-        over = [min([down.at + lifetime, *down.ends]) for down in self._of(worker, Action.FAILOVER)]
+        downs = [down for down in self._of(worker, Action.FAILOVER) if not down.overruled]
+        over = [min([down.at + lifetime, *down.ends]) for down in downs]
         return 0.0 < self.heard_up(worker, now) >= max(over, default=0.0)
 
     def heard_up(self, worker: str, now: float) -> float:
         """When the alert that admits this worker was last heard, if it fires; else 0."""
         ups = [up.at for up in self._of(worker, Action.ADMIT) if not up.ends]
-        return max((at for at in ups if now - at < self.policy.alert_lifetime), default=0.0)
+        return max((at for at in ups if now < at + self.policy.alert_lifetime), default=0.0)
 
     def may_believe(self, now: float) -> bool:
         """The Watchdog is heard, and no vantage says that it sees nothing."""
         lifetime, timeout = self.policy.alert_lifetime, self.policy.watchdog_timeout
-        held = any(not hold.ends and now - hold.at < lifetime for hold in self._of(None, Action.HOLD))
-        return any(now - one.at < timeout for one in self._of(None, Action.WATCHDOG)) and not held
+        held = any(not hold.ends and now < hold.at + lifetime for hold in self._of(None, Action.HOLD))
+        return any(now < one.at + timeout for one in self._of(None, Action.WATCHDOG)) and not held
+
+    def _read(self, reading: AlertsRead) -> None:
+        for seen in reading.alerts:
+            self._hear(seen, late=0.0)
+        present = {seen.fingerprint for seen in reading.alerts}
+        for fingerprint, heard in self.alerts.items():
+            absent = reading.complete and fingerprint not in present
+            if absent and heard.at < reading.read_at and not heard.ends:
+                heard.ends.append(reading.read_at)
+        self.read_at = max(self.read_at, reading.read_at)
 
     def _hear(self, seen: AlertSeen, late: float) -> None:
         known = seen.fingerprint in self.alerts
@@ -120,5 +124,10 @@ class Evidence:
 
     def _forget(self, now: float) -> None:
         """What ended long ago is not remembered, should the clock be set back to then."""
-        ended = {key: max(one.ends, default=one.at + self.policy.alert_lifetime) for key, one in self.alerts.items()}
-        self.alerts = {key: one for key, one in self.alerts.items() if now - ended[key] <= self.policy.flap_window}
+        ended = {
+            key: max(one.ends, default=one.at + self.policy.alert_lifetime)
+            for key, one in self.alerts.items()
+        }
+        self.alerts = {
+            key: one for key, one in self.alerts.items() if now - ended[key] <= self.policy.flap_window
+        }

@@ -25,6 +25,9 @@ FLEET = "test"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()
 """When a test's clock stands at first."""
 
+LIMIT = 20.0
+"""Seconds. Everything is waited for by its event; this only ends a test that waits in vain."""
+
 SIGNER = Signer.generate()
 TOKENS = {role: f"token-of-the-{role}-which-nobody-may-see" for role in Role}
 BODY = {
@@ -97,17 +100,20 @@ def build(
     *,
     store: SqliteStore | None = None,
     publication: Publication | None = None,
+    clock: Clock | None = None,
     policy: Policy | None = None,
     **said: Any,
 ) -> Parts:
     """Wire a receiver in a folder; what its configuration says beyond what it must."""
-    settings = Settings(fleet=FLEET, store=directory / "receiver.db", signing_key_file=directory / "key", **said)
+    settings = Settings(
+        fleet=FLEET, store=directory / "receiver.db", signing_key_file=directory / "key", **said
+    )
     store = store or SqliteStore(settings.store)
     known = {token.name for token in store.tokens()}
     for role, token in TOKENS.items():
         if role not in known:
             store.add_token(StoredToken(role, role, digest(token), NOON))
-    clock, metrics, publication = Clock(), Metrics(), publication or Publication()
+    clock, metrics, publication = clock or Clock(), Metrics(), publication or Publication()
     driver = Driver(
         store=store,
         signer=SIGNER,
@@ -127,10 +133,12 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def seen(kind: str, worker: str | None, at: float, *, ended_at: float | None = None) -> AlertSeen:
-    """An alert (`down`, `degraded`, `up`, `blind` or `watchdog`) as the core gets it."""
+    """An alert (`down`, `degraded`, `up`, `blind` or `watchdog`) that began at noon, as the core gets it."""
     name, action = ALERTS[kind]
-    firing = AlertSeen(f"{kind}/{worker}", name, action, worker, True, at, at, at)  # noqa: FBT003 - a field.
-    return firing if ended_at is None else replace(firing, firing=False, ends_at=ended_at, seen_at=ended_at)
+    firing = AlertSeen(
+        f"{kind}/{worker}", name, action, worker, firing=True, starts_at=NOON, ends_at=at, seen_at=at
+    )
+    return firing if ended_at is None else replace(firing, firing=False, ends_at=ended_at)
 
 
 def posted(kind: str, worker: str | None, at: float, *, ended_at: float | None = None) -> dict[str, Any]:

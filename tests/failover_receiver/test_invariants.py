@@ -39,7 +39,14 @@ def alerts(draw: st.DrawFn) -> AlertSeen:
     name, action = ALERTS[kind]
     firing = draw(st.booleans())
     return AlertSeen(
-        f"{kind}/{worker or ''}", name, action, worker, firing, -float(started), -float(min(started, ended)), 0.0
+        f"{kind}/{worker or ''}",
+        name,
+        action,
+        worker,
+        firing,
+        -float(started),
+        -float(min(started, ended)),
+        0.0,
     )
 
 
@@ -55,10 +62,18 @@ class Receiver(RuleBasedStateMachine):
         count=st.integers(min_value=1, max_value=len(NAMES)),
         least_serving=st.sampled_from([0.0, 0.5, 1.0]),
         hold_down=st.sampled_from([3.0, 30.0]),
+        odd=st.sampled_from([0.0, 0.1, 0.3]),
     )
-    def begin(self, count: int, least_serving: float, hold_down: float) -> None:
-        """Some workers, all up."""
-        policy = Policy(probe_interval=1.0, least_serving=least_serving, hold_down=hold_down)
+    def begin(self, count: int, least_serving: float, hold_down: float, odd: float) -> None:
+        """Some workers, all up, and numbers of the policy that floats cannot hold exactly."""
+        policy = Policy(
+            probe_interval=1.0,
+            least_serving=least_serving,
+            hold_down=hold_down,
+            watchdog_timeout=20.0 + odd,
+            alert_lifetime=45.0 + odd,
+            fresh_for=600.0 + odd,
+        )
         self.story = Watched(policy=policy)
         for number, name in enumerate(NAMES[:count], start=1):
             self.story.take(WorkerRegistered(name, spec(number)))
@@ -103,7 +118,8 @@ class Receiver(RuleBasedStateMachine):
         """An earlier webhook comes again."""
         old = self.story.heard[number % len(self.story.heard)]
         again = tuple(
-            replace(one, seen_at=self.story.now, ends_at=min(one.ends_at, self.story.now)) for one in old.alerts
+            replace(one, seen_at=self.story.now, ends_at=min(one.ends_at, self.story.now))
+            for one in old.alerts
         )
         self.story.take(AlertsDelivered(again))
 
@@ -115,9 +131,7 @@ class Receiver(RuleBasedStateMachine):
     def reading(self, listed: list[tuple[AlertSeen, int]], began: int, *, complete: bool) -> None:
         """A reading of anything, however stale, of several Alertmanagers that disagree."""
         now = self.story.now
-        read = tuple(
-            replace(self._now(one), firing=True, seen_at=now - old) for one, old in listed
-        )
+        read = tuple(replace(self._now(one), firing=True, seen_at=now - old) for one, old in listed)
         self.story.take(AlertsRead(read, read_at=now - began, complete=complete))
 
     @rule(prometheus=st.booleans(), readings=st.booleans())
@@ -129,7 +143,9 @@ class Receiver(RuleBasedStateMachine):
 
     @rule(
         name=names,
-        wish=st.sampled_from(["add", "change", "remove", "drain", "undrain", "ban", "unban", "admit", "force"]),
+        wish=st.sampled_from(
+            ["add", "change", "remove", "drain", "undrain", "ban", "unban", "admit", "force"]
+        ),
     )
     def operate(self, name: str, wish: str) -> None:
         """An operator does something; much of it is refused."""
@@ -169,5 +185,7 @@ class Receiver(RuleBasedStateMachine):
         return replace(alert, starts_at=now + alert.starts_at, ends_at=now + alert.ends_at, seen_at=now)
 
 
-Receiver.TestCase.settings = settings(max_examples=120, stateful_step_count=30, deadline=None, report_multiple_bugs=False)
+Receiver.TestCase.settings = settings(
+    max_examples=200, stateful_step_count=40, deadline=None, report_multiple_bugs=False
+)
 TestWhatAlwaysHolds = Receiver.TestCase

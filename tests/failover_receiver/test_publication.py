@@ -9,11 +9,10 @@ import pytest
 from failover_receiver import publication as module
 from failover_receiver.publication import HEARTBEAT, Publication
 from failover_receiver.store import Document
+from tests.failover_receiver.parts import LIMIT
 from wgfleet.peerset import TYPE
 
 pytestmark = pytest.mark.anyio
-LIMIT = 10.0
-"""Seconds; nothing here takes any, unless it never comes."""
 
 
 def document(generation: int) -> Document:
@@ -23,9 +22,7 @@ def document(generation: int) -> Document:
 
 def message(generation: int) -> bytes:
     """The server-sent event that carries it, as the standard wants it."""
-    return (
-        b"event: peer-set\nid: 3.%d\ndata: header.payload%d.signature\n\n" % (generation, generation)
-    )
+    return b"event: peer-set\nid: 3.%d\ndata: header.payload%d.signature\n\n" % (generation, generation)
 
 
 async def following(watch: AsyncIterator[bytes]) -> bytes:

@@ -122,7 +122,7 @@ class Watched(Story):
     def _published(self, event: Event, before: State, after: State) -> None:
         """The states are those of the facts, and enough of them are usable."""
         chosen = choose(after.workers, self.policy)
-        turned = dict(reversed(after.workers.items()))
+        turned = dict(reversed(list(after.workers.items())))
         assert choose(turned, self.policy) == chosen, "facts alone choose, not their order"
         assert {one.name: (one.state, one.reason) for one in after.published} == chosen
         may_serve = {n for n, w in after.workers.items() if w.proven and not w.drain and not w.banned}

@@ -1,0 +1,182 @@
+"""Tests of failover_receiver/routes/alerting.py."""
+
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from failover_receiver.access import Role
+from tests.failover_receiver.parts import NOON, Parts, facts, posted, webhook
+from wgfleet.peerset import WorkerState
+
+pytestmark = pytest.mark.anyio
+
+
+async def post(parts: Parts, body: Any) -> tuple[int, Any]:
+    """Alertmanager posts; status and answer."""
+    async with parts.ask(Role.ALERTMANAGER) as http:
+        answer = await http.post("/v1/alerts", json=body)
+    return answer.status_code, answer.json()
+
+
+def published(parts: Parts) -> dict[str, WorkerState]:
+    """Each worker's published state."""
+    return {worker.name: worker.state for worker in parts.state.published}
+
+
+def counted(parts: Parts, alertname: str, status: str, outcome: str) -> float | None:
+    """How many such alerts were counted."""
+    labels = {"alertname": alertname, "status": status, "outcome": outcome}
+    return parts.receiver.metrics.registry.get_sample_value("wgfleet_receiver_alerts_total", labels)
+
+
+async def test_a_delivery_is_answered_with_the_generation_that_it_made(parts: Parts) -> None:
+    """2xx: by then the change is durable and shown, under that number."""
+    await parts.serve("fra1", "ams1")
+
+    answer = await post(parts, webhook(posted("down", "fra1", NOON)))
+
+    assert answer == (200, {"accepted": 1, "ignored": [], "generation": 4})
+    assert published(parts) == {"ams1": "serving", "fra1": "down"}
+    kept = parts.store.load()
+    assert kept is not None
+    assert kept.generation == 4
+    assert parts.publication.shown is not None
+    assert parts.publication.shown.document.generation == 4
+
+
+async def test_the_same_delivery_again_changes_nothing(parts: Parts) -> None:
+    """Alertmanager delivers at least once."""
+    await parts.serve("fra1", "ams1")
+    body = webhook(posted("down", "fra1", NOON))
+
+    answers = [await post(parts, body) for _ in range(3)]
+
+    assert {answer[1]["generation"] for answer in answers} == {4}
+
+
+async def test_an_empty_delivery_is_no_mistake(parts: Parts) -> None:
+    """Nothing to do, nothing wrong."""
+    status, said = await post(parts, webhook())
+
+    assert (status, said["accepted"], said["ignored"]) == (200, 0, [])
+
+
+async def test_a_thousand_alerts_in_one_delivery_are_one_change(parts: Parts) -> None:
+    """Ten workers, each told down a hundred times over: one document."""
+    names = [f"w{number}" for number in range(10)]
+    before = await parts.serve(*names)
+    alerts = [posted("down", names[number % 4], NOON) for number in range(1000)]
+
+    status, said = await post(parts, webhook(*alerts))
+
+    assert (status, said["accepted"]) == (200, 1000)
+    assert said["generation"] == before.generation + 1
+    down = [name for name, state in published(parts).items() if state is WorkerState.DOWN]
+    assert down == names[:4]
+
+
+async def test_what_is_not_for_us_is_ignored_and_the_rest_is_taken(
+    parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One bad alert in a batch must not cost the good ones; the answer, the log and the count say why."""
+    await parts.serve("fra1", "ams1")
+    caplog.set_level(logging.INFO)
+    stranger = posted("down", "nowhere", NOON)
+    reason = "label worker is 'nowhere', registered are: ams1, fra1"
+
+    answer = await post(parts, webhook(stranger, posted("down", "fra1", NOON)))
+
+    ignored = [{"alertname": "WireGuardWorkerDown", "reason": reason}]
+    assert answer == (200, {"accepted": 1, "ignored": ignored, "generation": 4})
+    assert facts(caplog.records, "alert ignored") == [
+        {"alertname": "WireGuardWorkerDown", "status": "firing", "reason": reason}
+    ]
+    assert facts(caplog.records, "alert") == [
+        {"alertname": "WireGuardWorkerDown", "worker": "fra1", "status": "firing", "starts_at": NOON}
+    ]
+    assert counted(parts, "WireGuardWorkerDown", "firing", "taken") == 1.0
+    assert counted(parts, "", "firing", "ignored") == 1.0
+
+
+async def test_an_invented_name_becomes_no_series(parts: Parts) -> None:
+    """Or anybody with the token could fill Prometheus."""
+    alert = posted("down", "nowhere", NOON)
+    alert["labels"]["alertname"] = "Invention"
+
+    await post(parts, webhook(alert))
+
+    assert counted(parts, "Invention", "firing", "ignored") is None
+
+
+async def test_a_delivery_of_nothing_but_mistakes_is_refused(parts: Parts) -> None:
+    """422: Alertmanager counts it as failed, and somebody looks; all reasons are there."""
+    await parts.serve("fra1")
+    before = parts.state
+    dance = posted("down", "fra1", NOON)
+    dance["labels"]["action"] = "dance"
+
+    status, said = await post(parts, webhook(dance, posted("up", "nowhere", NOON)))
+
+    first = "label action is 'dance', this receiver acts on failover, admit, hold, watchdog"
+    second = "label worker is 'nowhere', registered are: fra1"
+    assert (status, said["error"]) == (422, first)
+    assert [one["reason"] for one in said["ignored"]] == [first, second]
+    assert parts.state is before
+
+
+async def test_a_truncated_delivery_is_refused(parts: Parts) -> None:
+    """What is missing may be what matters."""
+    await parts.serve("fra1", "ams1")
+    before = parts.state
+
+    answer = await post(parts, webhook(posted("down", "fra1", NOON), truncatedAlerts=3))
+
+    error = "truncatedAlerts is 3: alerts are missing; set max_alerts: 0"
+    assert answer == (422, {"error": error})
+    assert parts.state is before
+
+
+async def test_an_alert_from_the_future_is_refused(parts: Parts) -> None:
+    """The clock that counts is the receiver's."""
+    await parts.serve("fra1")
+
+    status, said = await post(parts, webhook(posted("down", "fra1", NOON + 61.0)))
+
+    error = "startsAt is 61 s in the future, at most 60 s are clocks that disagree"
+    assert (status, said["error"]) == (422, error)
+
+
+@pytest.mark.parametrize("where", ["alertname", "worker", "action"])
+async def test_half_a_character_is_refused(parts: Parts, where: str) -> None:
+    """JSON can spell it; nothing can keep, log or count it."""
+    await parts.serve("fra1")
+    alert = posted("down", "fra1", NOON)
+    alert["labels"][where] = "\ud800"
+    body = json.dumps(webhook(alert))  # In ASCII, as `\ud800`.
+
+    async with parts.ask(Role.ALERTMANAGER) as http:
+        answer = await http.post("/v1/alerts", content=body, headers={"Content-Type": "application/json"})
+
+    assert answer.status_code == 422
+    error = f"body.alerts.0.labels.{where}: is '\\ud800': Input should be a valid string"
+    assert answer.json()["error"].startswith(error)
+
+
+async def test_the_duration_of_each_delivery_is_measured(parts: Parts) -> None:
+    """Slow ones are how Alertmanager's queue fills."""
+    await post(parts, webhook())
+
+    name = "wgfleet_receiver_webhook_duration_seconds_count"
+    assert parts.receiver.metrics.registry.get_sample_value(name) == 1.0
+
+
+async def test_the_history_names_who_delivered(parts: Parts) -> None:
+    """An operator who posts an alert by hand is not taken for Alertmanager."""
+    await parts.serve("fra1", "ams1")
+
+    async with parts.ask(Role.OPERATOR) as http:
+        await http.post("/v1/alerts", json=webhook(posted("down", "fra1", NOON)))
+
+    assert parts.store.events(1)[0].who == "operator"

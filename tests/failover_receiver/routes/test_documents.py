@@ -1,0 +1,149 @@
+"""Tests of failover_receiver/routes/documents.py. Streams are in test_serve.py, on a real server."""
+
+import hashlib
+from typing import Any
+
+import httpx
+import pytest
+
+from failover_receiver.access import Role
+from tests.failover_receiver.parts import FLEET, NOON, SIGNER, Parts, seen
+from wgfleet.peerset import PeerSet
+from wgfleet.signing import SignatureRefusedError, Signer, Verifier
+
+pytestmark = pytest.mark.anyio
+
+
+async def get(parts: Parts, path: str, **headers: str) -> httpx.Response:
+    """A client asks."""
+    async with parts.ask(Role.CLIENT) as http:
+        return await http.get(path, headers=headers)
+
+
+async def test_before_the_first_decision_there_is_nothing_to_fetch(parts: Parts) -> None:
+    """404, with what to do."""
+    answer = await get(parts, "/v1/peer-set")
+
+    assert (answer.status_code, answer.json()) == (
+        404,
+        {"error": "nothing is published yet: add a worker first"},
+    )
+
+
+async def test_the_document_is_signed_by_the_key_that_is_announced(parts: Parts) -> None:
+    """Who has pinned that key can read it; who has pinned another refuses it."""
+    await parts.serve("fra1")
+
+    answer = await get(parts, "/v1/peer-set")
+    announced = (await get(parts, "/v1/signing-key")).json()
+
+    assert announced == {"fleet": FLEET, "public_key": SIGNER.public_text}
+    payload = Verifier([announced["public_key"]]).payload(answer.content)
+    assert PeerSet.from_bytes(payload, fleet=FLEET).workers == parts.state.published
+    with pytest.raises(SignatureRefusedError, match="signed with key"):
+        Verifier([Signer.generate().public_text]).payload(answer.content)
+
+
+async def test_the_document_comes_with_its_digest_as_tag(parts: Parts) -> None:
+    """And may be kept by caches that ask each time whether it is still good."""
+    await parts.serve("fra1")
+
+    answer = await get(parts, "/v1/peer-set")
+
+    assert answer.status_code == 200
+    assert answer.headers["etag"] == f'"{hashlib.sha256(answer.content).hexdigest()}"'
+    assert answer.headers["content-type"] == "application/jose"
+    assert answer.headers["cache-control"] == "no-cache"
+
+
+async def test_who_has_it_already_is_not_sent_it_again(parts: Parts) -> None:
+    """304 without a body, until it changes."""
+    await parts.serve("fra1", "ams1")
+    tag = (await get(parts, "/v1/peer-set")).headers["etag"]
+
+    same = await get(parts, "/v1/peer-set", **{"If-None-Match": tag})
+    await parts.hear(seen("down", "fra1", NOON))
+    changed = await get(parts, "/v1/peer-set", **{"If-None-Match": tag})
+
+    assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
+    assert changed.status_code == 200
+    assert changed.headers["etag"] != tag
+
+
+# Acks.
+
+
+async def ack(parts: Parts, who: Role, **said: Any) -> httpx.Response:
+    """A client or worker says what it has applied."""
+    async with parts.ask(who) as http:
+        return await http.post("/v1/acks", json={"epoch": 1, "generation": 1, **said})
+
+
+async def clients(parts: Parts) -> dict[str, int]:
+    """How many clients /health says are on each worker."""
+    async with parts.ask() as http:
+        workers = (await http.get("/health")).json()["workers"]
+    return {name: worker["clients"] for name, worker in workers.items()}
+
+
+async def test_an_ack_counts_the_client_on_its_worker(parts: Parts) -> None:
+    """Once, however often it comes."""
+    await parts.serve("fra1", "ams1")
+
+    answers = [await ack(parts, Role.CLIENT, active="fra1") for _ in range(3)]
+
+    assert [(answer.status_code, answer.content) for answer in answers] == [(204, b"")] * 3
+    assert await clients(parts) == {"ams1": 0, "fra1": 1}
+
+
+async def test_a_client_that_moves_is_counted_where_it_is(parts: Parts) -> None:
+    """Its last word counts; on no worker or on an unknown one it counts nowhere."""
+    await parts.serve("fra1", "ams1")
+    await ack(parts, Role.CLIENT, active="fra1")
+
+    await ack(parts, Role.CLIENT, active="ams1")
+    assert await clients(parts) == {"ams1": 1, "fra1": 0}
+    await ack(parts, Role.CLIENT, active=None)
+    assert await clients(parts) == {"ams1": 0, "fra1": 0}
+    await ack(parts, Role.CLIENT, active="nowhere")
+    assert await clients(parts) == {"ams1": 0, "fra1": 0}
+
+
+@pytest.mark.parametrize(("silent", "counted"), [(150.0, 1), (150.1, 0)])
+async def test_a_client_that_has_fallen_silent_is_not_counted(
+    parts: Parts, silent: float, counted: int
+) -> None:
+    """It acks every minute; after two and a half it is gone."""
+    await parts.serve("fra1")
+    await ack(parts, Role.CLIENT, active="fra1")
+
+    parts.clock.now += silent
+
+    assert await clients(parts) == {"fra1": counted}
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ({"epoch": -1}, "body.epoch: is -1: Input should be greater than or equal to 0"),
+        (
+            {"generation": "many"},
+            "body.generation: is 'many': Input should be a valid integer, unable to parse string as an integer",
+        ),
+        ({"active": 7}, "body.active: is 7: Input should be a valid string"),
+    ],
+)
+async def test_an_ack_that_makes_no_sense_is_refused(parts: Parts, said: dict[str, Any], error: str) -> None:
+    """With the field that is wrong."""
+    answer = await ack(parts, Role.CLIENT, **said)
+
+    assert (answer.status_code, answer.json()) == (422, {"error": error})
+    assert parts.receiver.acks == {}
+
+
+async def test_a_later_clients_fields_are_ignored(parts: Parts) -> None:
+    """Clients and receivers are not renewed on the same day."""
+    answer = await ack(parts, Role.WORKER, active="fra1", round_trip=0.02)
+
+    assert answer.status_code == 204
+    assert list(parts.receiver.acks) == ["worker"]

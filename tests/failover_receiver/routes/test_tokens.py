@@ -1,0 +1,151 @@
+"""Tests of failover_receiver/routes/tokens.py."""
+
+import logging
+from dataclasses import asdict
+from typing import Any
+
+import httpx
+import pytest
+
+from failover_receiver.access import Role, digest
+from failover_receiver.state import DrainWished
+from tests.failover_receiver.parts import NOON, TOKENS, Parts, bearer
+
+pytestmark = pytest.mark.anyio
+
+
+async def ask(parts: Parts, method: str, path: str, body: Any = None) -> httpx.Response:
+    """An operator asks."""
+    async with parts.ask(Role.OPERATOR) as http:
+        return await http.request(method, path, json=body)
+
+
+async def test_a_new_token_is_shown_once_and_opens_at_once(parts: Parts) -> None:
+    """Nobody can read it again, not even in the store."""
+    made = await ask(parts, "POST", "/v1/tokens", {"name": "phone", "role": "client"})
+
+    secret = made.json()["token"]
+    assert (made.status_code, made.json()) == (201, {"name": "phone", "role": "client", "token": secret})
+    async with parts.ask(None) as http:
+        answer = await http.get("/v1/signing-key", headers=bearer(secret))
+    assert answer.status_code == 200
+    listed = await ask(parts, "GET", "/v1/tokens")
+    assert secret not in listed.text
+    assert {"name": "phone", "role": "client", "created_at": NOON} in listed.json()
+    (kept,) = [token for token in parts.store.tokens() if token.name == "phone"]
+    assert kept.digest == digest(secret)
+
+
+async def test_no_list_shows_a_token_or_its_digest(parts: Parts) -> None:
+    """Names, roles and times are all that anybody is told."""
+    listed = (await ask(parts, "GET", "/v1/tokens")).json()
+
+    assert [token["name"] for token in listed] == sorted(TOKENS)
+    assert {key for token in listed for key in token} == {"name", "role", "created_at"}
+
+
+async def test_a_revoked_token_opens_no_more(parts: Parts) -> None:
+    """From that moment, and in the next life too."""
+    answer = await ask(parts, "DELETE", "/v1/tokens/client")
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    async with parts.ask(Role.CLIENT) as http:
+        assert (await http.get("/v1/signing-key")).status_code == 401
+    assert "client" not in {token.name for token in parts.store.tokens()}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "error"),
+    [
+        (
+            "POST",
+            "/v1/tokens",
+            {"name": "client", "role": "operator"},
+            409,
+            "there is already a token named 'client': revoke it first",
+        ),
+        ("DELETE", "/v1/tokens/nobody", None, 409, "there is no token named 'nobody'"),
+        (
+            "POST",
+            "/v1/tokens",
+            {"name": "x", "role": "admin"},
+            422,
+            (
+                "body.role: is 'admin': "
+                "Input should be 'operator', 'alertmanager', 'prometheus', 'worker' or 'client'"
+            ),
+        ),
+        (
+            "POST",
+            "/v1/tokens",
+            {"name": "My Phone", "role": "client"},
+            422,
+            (
+                "body.name: is 'My Phone': Value error, 'My Phone' is not a name: "
+                "lower-case letters, digits and inner hyphens, 1 to 63 of them"
+            ),
+        ),
+        (
+            "POST",
+            "/v1/tokens",
+            {"name": "x", "role": "client", "expires": 5},
+            422,
+            "body.expires: is 5: Extra inputs are not permitted",
+        ),
+        (
+            "GET",
+            "/v1/events?limit=0",
+            None,
+            422,
+            "query.limit: is '0': Input should be greater than or equal to 1",
+        ),
+    ],
+)
+async def test_a_wrong_wish_is_refused_with_the_reason(
+    parts: Parts, method: str, path: str, *, body: Any, status: int, error: str
+) -> None:
+    """And nobody's token changes."""
+    before = parts.store.tokens()
+
+    answer = await ask(parts, method, path, body)
+
+    assert (answer.status_code, answer.json()) == (status, {"error": error})
+    assert parts.store.tokens() == before
+
+
+async def test_the_history_is_told_as_it_was_kept(parts: Parts) -> None:
+    """The newest, oldest first, as many as asked for."""
+    await parts.serve("fra1", "ams1")
+    await parts.driver.take(DrainWished("fra1", drain=True), who="alice")
+
+    everything = await ask(parts, "GET", "/v1/events")
+    last = await ask(parts, "GET", "/v1/events?limit=1")
+
+    assert everything.json() == [asdict(event) for event in parts.store.events(100)]
+    assert len(everything.json()) == 5
+    assert last.json() == [
+        {
+            "at": NOON,
+            "who": "alice",
+            "worker": "fra1",
+            "before": "serving",
+            "after": "draining",
+            "reason": "drained",
+            "epoch": 1,
+            "generation": 4,
+        }
+    ]
+
+
+async def test_no_token_is_ever_logged(parts: Parts, caplog: pytest.LogCaptureFixture) -> None:
+    """At any level, of anybody, whatever was asked."""
+    caplog.set_level(logging.DEBUG)
+
+    made = await ask(parts, "POST", "/v1/tokens", {"name": "phone", "role": "client"})
+    async with parts.ask(None) as http:
+        await http.get("/health", headers=bearer("wrong-token-of-somebody"))
+    await ask(parts, "DELETE", "/v1/tokens/phone")
+
+    for secret in (*TOKENS.values(), made.json()["token"], "wrong-token-of-somebody"):
+        assert secret not in caplog.text
+        assert digest(secret) not in caplog.text

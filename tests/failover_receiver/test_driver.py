@@ -1,0 +1,453 @@
+"""Tests of failover_receiver/driver.py: with a real store, and a clock that is held."""
+
+import asyncio
+import json
+import logging
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from failover_receiver import driver as module
+from failover_receiver import store as store_module
+from failover_receiver.driver import Driver
+from failover_receiver.metrics import Metrics
+from failover_receiver.publication import Publication
+from failover_receiver.state import (
+    AlertsDelivered,
+    Decided,
+    DrainWished,
+    Policy,
+    RefusedError,
+    State,
+    Tick,
+    WorkerRegistered,
+    WorkerRemoved,
+)
+from failover_receiver.store import Document, HistoryEvent, SqliteStore, StoreUnavailableError
+from tests.failover_receiver.parts import FLEET, LIMIT, NOON, SIGNER, Clock, Parts, build, facts, seen
+from tests.failover_receiver.story import spec
+from wgfleet.peerset import TYPE, Monitoring, PeerSet
+from wgfleet.signing import Verifier
+
+pytestmark = pytest.mark.anyio
+ADD = WorkerRegistered("fra1", spec(1))
+
+
+def published(document: Document | None) -> PeerSet:
+    """What a document says, if its signature is good."""
+    assert document is not None
+    return PeerSet.from_bytes(Verifier([SIGNER.public_text]).payload(document.body), fleet=FLEET)
+
+
+class Journal(SqliteStore):
+    """A real store that notes what it keeps; each save waits until it may go on."""
+
+    def __init__(self, path: Path) -> None:
+        """Let everything go on at first."""
+        super().__init__(path)
+        self.kept: list[Document | None] = []
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.go_on.set()
+
+    def save(
+        self, state: State, document: Document | None, decided: Sequence[Decided], *, at: float, who: str
+    ) -> None:
+        """Keep it, when it may."""
+        self.begun.set()
+        assert self.go_on.wait(LIMIT)
+        super().save(state, document, decided, at=at, who=who)
+        self.kept.append(document)
+
+    async def until_begun(self) -> None:
+        """Wait until a save has begun."""
+        await asyncio.get_running_loop().run_in_executor(None, self.begun.wait, LIMIT)
+
+
+class Screen(Publication):
+    """A publication that notes what the store held at the moment when a document was shown."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        """Look into this store."""
+        super().__init__()
+        self._store = store
+        self.held: list[bool] = []
+
+    def show(self, document: Document) -> None:
+        """Note, and show."""
+        self.held.append(self._store.document(document.type) == document)
+        super().show(document)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    """A store that can be held up."""
+    store = Journal(tmp_path / "receiver.db")
+    yield store
+    store.go_on.set()
+    store.close()
+
+
+@pytest.fixture
+def held(tmp_path: Path, journal: Journal) -> Iterator[Parts]:
+    """A receiver on the store that can be held up."""
+    parts = build(tmp_path, store=journal)
+    yield parts
+    journal.go_on.set()
+    parts.driver.close()
+
+
+@pytest.fixture
+def lock(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
+    """Another process's hold on the store of `parts`; BEGIN IMMEDIATE locks it."""
+    monkeypatch.setattr(store_module, "BUSY_SECONDS", 0.01)
+    parts.store._db.execute("PRAGMA busy_timeout = 10")
+    other = sqlite3.connect(parts.receiver.settings.store, isolation_level=None)
+    yield other
+    other.close()
+
+
+# Durable, then shown.
+
+
+async def test_a_document_is_durable_before_anyone_sees_it(tmp_path: Path, journal: Journal) -> None:
+    """At the moment when it is shown, the store has it already; while it is being kept, nobody sees it."""
+    screen = Screen(journal)
+    parts = build(tmp_path, store=journal, publication=screen)
+    journal.go_on.clear()
+    taking = asyncio.ensure_future(parts.driver.take(ADD, who="operator"))
+    await journal.until_begun()
+
+    assert screen.shown is None
+    assert parts.state.generation == 0
+    journal.go_on.set()
+    await taking
+
+    assert screen.held == [True]
+    assert screen.shown is not None
+    assert published(screen.shown.document).workers[0].name == "fra1"
+    parts.driver.close()
+
+
+async def test_what_is_shown_is_what_was_decided_signed(parts: Parts) -> None:
+    """The document, the state in memory and the state on the disk say the same, under the same number."""
+    await parts.serve("fra1", "ams1")
+
+    said = published(parts.publication.shown.document if parts.publication.shown else None)
+
+    assert parts.store.load() == parts.state
+    assert parts.store.document(TYPE) == (parts.publication.shown and parts.publication.shown.document)
+    assert said.number == (parts.state.epoch, parts.state.generation)
+    assert said.workers == parts.state.published
+    assert said.issued_at == NOON
+
+
+async def test_a_repetition_is_not_written(held: Parts, journal: Journal) -> None:
+    """The Watchdog and every Up come every few seconds: that must not wear the disk."""
+    await held.serve("fra1")
+    before = len(journal.kept)
+
+    for _ in range(10):
+        held.clock.now += 3.0
+        await held.hear(seen("up", "fra1", held.clock.now))
+
+    assert len(journal.kept) == before
+    assert held.state.read_at == held.clock.now, "but it is known"
+
+
+async def test_every_decision_is_kept_logged_and_counted_with_who_and_why(
+    parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The history tells the same as the log."""
+    await parts.serve("fra1")
+    caplog.set_level(logging.INFO)
+
+    await parts.driver.take(DrainWished("fra1", drain=True), who="alice")
+
+    assert facts(caplog.records, "decided") == [
+        {
+            "worker": "fra1", "before": "serving", "after": "draining", "reason": "drained",
+            "who": "alice", "generation": 3,
+        }
+    ]  # fmt: skip
+    assert facts(caplog.records, "published") == [{"generation": 3, "epoch": 1, "monitoring": "live"}]
+    assert parts.store.events(1) == [
+        HistoryEvent(NOON, "alice", "fra1", "serving", "draining", "drained", 1, 3)
+    ]
+    labels = {"state": "draining", "reason": "drained"}
+    registry = parts.receiver.metrics.registry
+    assert registry.get_sample_value("wgfleet_receiver_decisions_total", labels) == 1.0
+    assert registry.get_sample_value("wgfleet_receiver_generation") == 3.0
+
+
+async def test_a_blind_publication_says_why_in_the_log(
+    parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody has to guess why nothing moves."""
+    caplog.set_level(logging.INFO)
+
+    await parts.driver.take(ADD, who="operator")
+
+    (said,) = facts(caplog.records, "published")
+    assert said == {
+        "generation": 1, "epoch": 1, "monitoring": "blind", "frozen_by": "no Watchdog for 20 s"
+    }  # fmt: skip
+
+
+# The store fails.
+
+
+async def test_a_failing_store_changes_nothing(parts: Parts, lock: sqlite3.Connection) -> None:
+    """Memory, publication and history are as before; it is counted; the next one gets the number."""
+    await parts.serve("fra1")
+    before, shown = parts.state, parts.publication.shown
+    lock.execute("BEGIN IMMEDIATE")
+
+    for _ in range(3):
+        with pytest.raises(StoreUnavailableError, match="database is locked"):
+            await parts.driver.take(DrainWished("fra1", drain=True), who="operator")
+
+    assert parts.state is before
+    assert parts.publication.shown is shown
+    failures = "wgfleet_receiver_store_failures_total"
+    assert parts.receiver.metrics.registry.get_sample_value(failures) == 3.0
+    lock.execute("ROLLBACK")
+    after = await parts.driver.take(DrainWished("fra1", drain=True), who="operator")
+    assert after.generation == before.generation + 1
+    assert published(parts.store.document(TYPE)).workers[0].state == "draining"
+
+
+async def test_a_refused_command_changes_nothing(parts: Parts) -> None:
+    """And the driver goes on."""
+    before = await parts.serve("fra1")
+
+    with pytest.raises(RefusedError, match="there is no worker 'ams1'"):
+        await parts.driver.take(WorkerRemoved("ams1"), who="operator")
+
+    assert parts.state is before
+    await parts.driver.take(WorkerRemoved("fra1"), who="operator")
+    assert parts.state.published == ()
+
+
+# Cancellation and concurrency.
+
+
+async def test_a_caller_who_hangs_up_during_a_save_costs_no_number(held: Parts, journal: Journal) -> None:
+    """The save goes on without him: its number is never given to another document."""
+    journal.go_on.clear()
+    taking = asyncio.ensure_future(held.driver.take(ADD, who="operator"))
+    await journal.until_begun()
+
+    taking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    journal.go_on.set()
+    state = await held.driver.take(WorkerRegistered("ams1", spec(2)), who="operator")
+
+    assert sorted(state.workers) == ["ams1", "fra1"]
+    assert state.generation == 2
+    numbers = [document.generation for document in journal.kept if document]
+    assert numbers == [1, 2]
+    assert journal.load() == state
+
+
+async def test_a_caller_who_hangs_up_while_he_waits_harms_nobody(held: Parts, journal: Journal) -> None:
+    """Those behind him in the queue are served in their order."""
+    journal.go_on.clear()
+    first, second, third = (
+        asyncio.ensure_future(held.driver.take(WorkerRegistered(f"w{number}", spec(number)), who="operator"))
+        for number in (1, 2, 3)
+    )
+    await journal.until_begun()
+
+    second.cancel()
+    journal.go_on.set()
+    await asyncio.gather(first, second, third, return_exceptions=True)
+
+    numbers = [document.generation for document in journal.kept if document]
+    assert numbers == sorted(set(numbers))
+    assert {"w1", "w3"} <= held.state.workers.keys()
+    assert journal.load() == held.state
+
+
+async def test_a_hundred_at_once_are_taken_one_after_the_other(held: Parts, journal: Journal) -> None:
+    """Each gets a number of its own, and all of them are there in the end."""
+    await asyncio.gather(
+        *(held.driver.take(WorkerRegistered(f"w{n}", spec(n)), who="operator") for n in range(1, 101))
+    )
+
+    assert [document.generation for document in journal.kept if document] == list(range(1, 101))
+    assert len(held.state.workers) == 100
+    assert journal.load() == held.state
+
+
+async def test_closing_waits_for_the_last_write(held: Parts, journal: Journal) -> None:
+    """What is being written when the receiver is told to stop is written."""
+    journal.go_on.clear()
+    taking = asyncio.ensure_future(held.driver.take(ADD, who="operator"))
+    await journal.until_begun()
+    closing = asyncio.get_running_loop().run_in_executor(None, held.driver.close)
+
+    journal.go_on.set()
+    await closing
+    await taking
+
+    assert journal.load() == held.state
+    assert "fra1" in held.state.workers
+
+
+# Deadlines.
+
+
+async def changed(parts: Parts, monitoring: Monitoring) -> None:
+    """Wait until a document says so."""
+    async with asyncio.timeout(LIMIT):
+        async for _ in parts.publication.watch():
+            if parts.state.monitoring is monitoring:
+                return
+
+
+async def test_a_deadline_rings_without_any_event(tmp_path: Path) -> None:
+    """The Watchdog falls silent: the receiver says that it is blind, although nothing came."""
+    parts = build(tmp_path, policy=Policy(watchdog_timeout=0.02))
+    await parts.serve("fra1")
+    assert parts.state.monitoring is Monitoring.LIVE
+
+    parts.clock.now += 0.02
+
+    await changed(parts, Monitoring.BLIND)
+    assert published(parts.store.document(TYPE)).monitoring is Monitoring.BLIND
+    parts.close()
+
+
+class Watch(Clock):
+    """A clock that tells when it was looked at."""
+
+    def __init__(self) -> None:
+        """Nobody has looked."""
+        super().__init__()
+        self.looked_at = asyncio.Event()
+
+    def __call__(self) -> float:
+        """What it shows."""
+        self.looked_at.set()
+        return super().__call__()
+
+
+async def test_a_timer_that_rings_early_is_set_again(tmp_path: Path) -> None:
+    """The wall clock was set back while it ran: nothing is decided before its time."""
+    watch = Watch()
+    parts = build(tmp_path, clock=watch, policy=Policy(watchdog_timeout=0.01))
+    await parts.serve("fra1")
+    async with asyncio.timeout(LIMIT):
+        for _ in range(3):
+            watch.looked_at.clear()
+            await watch.looked_at.wait()
+    assert parts.state.monitoring is Monitoring.LIVE
+
+    watch.now += 0.01
+
+    await changed(parts, Monitoring.BLIND)
+    parts.close()
+
+
+async def test_a_deadline_that_could_not_be_kept_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The store is locked when it rings: that is logged, and the decision comes once it can be kept."""
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(store_module, "BUSY_SECONDS", 0.01)
+    parts = build(tmp_path, policy=Policy(watchdog_timeout=0.02))
+    await parts.serve("fra1")
+    lock = sqlite3.connect(parts.receiver.settings.store, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+
+    parts.clock.now += 0.02
+    failures = parts.receiver.metrics.store_failures
+    async with asyncio.timeout(LIMIT):
+        while failures._value.get() < 2:
+            await parts.driver.stored(lambda store: store.events(1))
+    assert parts.state.monitoring is Monitoring.LIVE
+    lock.execute("ROLLBACK")
+
+    await changed(parts, Monitoring.BLIND)
+    assert "database is locked" in str(facts(caplog.records, "not kept")[0]["error"])
+    lock.close()
+    parts.close()
+
+
+async def test_a_closed_driver_rings_no_more(tmp_path: Path) -> None:
+    """Its timer is stopped with it."""
+    parts = build(tmp_path, policy=Policy(watchdog_timeout=0.01))
+    await parts.serve("fra1")
+    timer = parts.driver._timer
+
+    parts.close()
+
+    assert timer is not None
+    assert timer.cancelled()
+
+
+# The next life.
+
+
+def another(parts: Parts, fleet: str = FLEET) -> tuple[Driver, Publication]:
+    """A driver that takes up where the first left off."""
+    publication = Publication()
+    driver = Driver(
+        store=parts.store,
+        signer=SIGNER,
+        policy=Policy(),
+        publication=publication,
+        metrics=Metrics(),
+        clock=Clock(NOON + 5.0),
+        fleet=fleet,
+    )
+    return driver, publication
+
+
+async def test_the_next_life_begins_with_the_last_document(parts: Parts) -> None:
+    """The same state and the same bytes, shown at once and under the same tag."""
+    await parts.serve("fra1", "ams1")
+    await parts.hear(seen("down", "fra1", NOON))
+
+    driver, publication = another(parts)
+
+    assert driver.state == parts.state
+    assert publication.shown == parts.publication.shown
+    state = await driver.take(WorkerRegistered("lon1", spec(3)), who="operator")
+    assert state.generation == parts.state.generation + 1
+    driver.close()
+
+
+async def test_a_restart_moves_nobody(parts: Parts) -> None:
+    """A worker that is down stays down, whatever was not heard in between."""
+    await parts.serve("fra1", "ams1")
+    await parts.hear(seen("down", "fra1", NOON))
+    before = {worker.name: worker.state for worker in parts.state.published}
+
+    driver, _ = another(parts)
+    state = await driver.take(Tick(), who="start")
+    state = await driver.take(AlertsDelivered((seen("down", "fra1", NOON, ended_at=NOON + 5.0),)), who="am")
+
+    assert {worker.name: worker.state for worker in state.published} == before
+    driver.close()
+
+
+async def test_another_fleets_store_is_refused(parts: Parts) -> None:
+    """Its clients would refuse every document."""
+    await parts.serve("fra1")
+
+    with pytest.raises(ValueError, match=r"^the store holds fleet 'test', the configuration says 'other'$"):
+        another(parts, fleet="other")
+
+
+async def test_what_is_kept_is_readable_json(parts: Parts) -> None:
+    """An operator at night can read the row."""
+    await parts.serve("fra1")
+
+    (body,) = parts.store._db.execute("SELECT body FROM state").fetchone()
+
+    assert json.loads(body)["workers"]["fra1"]["proven"] is True

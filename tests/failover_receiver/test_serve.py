@@ -1,0 +1,312 @@
+"""Tests of failover_receiver/serve.py: the whole receiver as a process, over real sockets."""
+
+import asyncio
+import datetime as dt
+import ipaddress
+import re
+import signal
+import ssl
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from failover_receiver.access import Role
+from tests.failover_receiver.parts import BODY, FLEET, LIMIT, posted, webhook
+from tests.failover_receiver.running import IMPATIENT, Running
+from tests.failover_receiver.story import spec
+from wgfleet.files import read_secret
+from wgfleet.peerset import PeerSet
+from wgfleet.signing import SignatureRefusedError, Signer, Verifier
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    """A receiver that serves."""
+    with Running(tmp_path / "receiver") as process:
+        yield process
+
+
+@dataclass(frozen=True)
+class Stream:
+    """An open stream of server-sent events."""
+
+    response: httpx.Response
+    lines: AsyncIterator[str]
+
+    async def event(self) -> dict[str, str]:
+        """The next event's fields; comments are skipped, as every reader does."""
+        fields: dict[str, str] = {}
+        async with asyncio.timeout(LIMIT):
+            async for line in self.lines:
+                if line == "" and fields:
+                    return fields
+                if line and not line.startswith(":"):
+                    name, _, value = line.partition(": ")
+                    fields[name] = value
+        raise AssertionError("the stream has ended")
+
+    async def rest(self) -> list[str]:
+        """What comes until its end, which must be a clean one."""
+        async with asyncio.timeout(LIMIT):
+            return [line async for line in self.lines]
+
+
+@asynccontextmanager
+async def following(http: httpx.AsyncClient) -> AsyncIterator[Stream]:
+    """Follow the peer set."""
+    async with http.stream("GET", "/v1/peer-set/events") as response:
+        assert response.status_code == 200
+        yield Stream(response, response.aiter_lines())
+
+
+async def add(http: httpx.AsyncClient, name: str, number: int = 1, **said: Any) -> dict[str, Any]:
+    """Add a worker, or say something else of it; the answer."""
+    of = spec(number)
+    body = {**BODY, "public_key": of.public_key, "tunnel_addresses": list(of.tunnel_addresses), **said}
+    answer = await http.put(f"/v1/workers/{name}", json=body)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+# Streams.
+
+
+async def test_a_stream_begins_with_the_document_and_pushes_every_change(running: Running) -> None:
+    """The whole document each time, under its number, as the plain route has it."""
+    async with running.ask() as http:
+        first = await add(http, "fra1")
+        async with following(http) as stream:
+            snapshot = await stream.event()
+            await add(http, "ams1", 2)
+            pushed = await stream.event()
+        plain = await http.get("/v1/peer-set")
+
+    assert stream.response.headers["content-type"].startswith("text/event-stream")
+    assert stream.response.headers["cache-control"] == "no-store"
+    assert snapshot["event"] == pushed["event"] == "peer-set"
+    assert snapshot["id"] == f"1.{first['generation']}"
+    assert pushed["id"] == f"1.{first['generation'] + 1}"
+    assert pushed["data"] == plain.text != snapshot["data"]
+
+
+async def test_what_is_streamed_verifies_with_the_signing_key_alone(running: Running) -> None:
+    """The key that init has made; any other refuses it."""
+    signer = Signer.from_text(read_secret(running.directory / "signing.key"))
+    async with running.ask() as http:
+        await add(http, "fra1")
+        async with following(http) as stream:
+            document = (await stream.event())["data"].encode()
+
+    said = PeerSet.from_bytes(Verifier([signer.public_text]).payload(document), fleet=FLEET)
+
+    assert [worker.name for worker in said.workers] == ["fra1"]
+    with pytest.raises(SignatureRefusedError):
+        Verifier([Signer.generate().public_text]).payload(document)
+
+
+async def test_who_has_the_document_is_told_so(running: Running) -> None:
+    """304 over a real connection: no body, and the connection goes on."""
+    async with running.ask() as http:
+        await add(http, "fra1")
+        tag = (await http.get("/v1/peer-set")).headers["etag"]
+
+        same = await http.get("/v1/peer-set", headers={"If-None-Match": tag})
+        await add(http, "ams1", 2)
+        changed = await http.get("/v1/peer-set", headers={"If-None-Match": tag})
+
+    assert (same.status_code, same.content, changed.status_code) == (304, b"", 200)
+
+
+async def test_a_quiet_stream_has_a_heartbeat(tmp_path: Path) -> None:
+    """So that a client can tell a quiet receiver from a dead one."""
+    with Running(tmp_path / "receiver", program=IMPATIENT) as running:
+        async with running.ask() as http:
+            await add(http, "fra1")
+            async with following(http) as stream:
+                await stream.event()
+                async with asyncio.timeout(LIMIT):
+                    beats = [await anext(stream.lines) for _ in range(6)]
+
+    assert beats == [": heartbeat", ""] * 3
+
+
+async def test_streams_are_counted_until_they_are_left(running: Running) -> None:
+    """Clients that go away are noticed."""
+    async with running.ask() as http:
+        await add(http, "fra1")
+        async with following(http) as one, following(http) as other:
+            await one.event()
+            await other.event()
+            during = (await http.get("/metrics")).text
+        async with asyncio.timeout(LIMIT):
+            while "wgfleet_receiver_watchers 0.0" not in (await http.get("/metrics")).text:
+                pass
+
+    assert "wgfleet_receiver_watchers 2.0" in during
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_told_to_stop_it_ends_all_streams_and_exits_with_0(
+    running: Running, number: signal.Signals
+) -> None:
+    """Cleanly and at once: no client sees a broken stream, and nothing had to be cut off after the grace time."""
+    async with running.ask() as http:
+        await add(http, "fra1")
+        async with following(http) as one, following(http) as other:
+            await one.event()
+            await other.event()
+
+            stopping = asyncio.get_running_loop().run_in_executor(None, running.stop, number)
+
+            assert (await one.rest(), await other.rest()) == ([], [])
+            assert await stopping == 0
+    said = [line["event"] for line in running.log]
+    assert said[-1] == "stopped"
+    assert [event for event in said if "exceeded" in event or "Cancel" in event] == []
+    assert [line for line in running.log if line["level"] != "info"] == []
+
+
+# Nothing that was confirmed is lost.
+
+
+async def test_nothing_that_was_answered_2xx_is_lost_by_kill_9(running: Running) -> None:
+    """Killed in the midst of a hundred requests, three times: each worker that was confirmed is there again."""
+    confirmed: dict[str, int] = {}
+    enough = asyncio.Event()
+    numbers = iter(range(1, 10_000))
+
+    async def go_on(http: httpx.AsyncClient, least: int) -> None:
+        for number in numbers:
+            try:
+                answer = await add(http, f"w{number}", number)
+            except httpx.TransportError:
+                return
+            confirmed[f"w{number}"] = answer["generation"]
+            if len(confirmed) >= least:
+                enough.set()
+
+    for least in (10, 25, 45):
+        enough.clear()
+        async with running.ask() as http, asyncio.timeout(LIMIT):
+            requests = [asyncio.ensure_future(go_on(http, least)) for _ in range(4)]
+            await enough.wait()
+            running.kill()
+            await asyncio.gather(*requests)
+
+        running.start()
+
+        async with running.ask() as http:
+            workers = (await http.get("/v1/workers")).json()
+        assert confirmed.keys() <= workers["workers"].keys()
+        assert workers["generation"] >= max(confirmed.values())
+
+
+async def test_a_worker_that_was_taken_out_stays_out_over_kill_9(running: Running) -> None:
+    """And the document that said so is the one that is shown again, byte for byte."""
+    now = time.time()
+    async with running.ask(Role.ALERTMANAGER) as alertmanager, running.ask() as http:
+        for number, name in enumerate(("fra1", "ams1", "lon1"), start=1):
+            await add(http, name, number)
+        ups = [posted("up", name, now) for name in ("fra1", "ams1", "lon1")]
+        await alertmanager.post("/v1/alerts", json=webhook(posted("watchdog", None, now), *ups))
+        answer = await alertmanager.post("/v1/alerts", json=webhook(posted("down", "fra1", now)))
+        document = (await http.get("/v1/peer-set")).content
+        running.kill()
+
+    running.start()
+
+    async with running.ask() as http:
+        health = (await http.get("/health")).json()
+        again = (await http.get("/v1/peer-set")).content
+    assert answer.status_code == 200
+    assert again == document
+    assert health["generation"] == answer.json()["generation"]
+    states = {name: worker["state"] for name, worker in health["workers"].items()}
+    assert states == {"fra1": "down", "ams1": "serving", "lon1": "serving"}
+
+
+# The rest of its outside.
+
+
+async def test_no_secret_is_in_the_log(running: Running) -> None:
+    """Neither a token nor the signing key, good or wrong, whatever was asked with it."""
+    wrong = "a-wrong-token-that-somebody-sent"
+    async with running.ask() as http:
+        made = (await http.post("/v1/tokens", json={"name": "phone", "role": "client"})).json()["token"]
+        answers = [
+            await http.get("/health", headers={"Authorization": f"Bearer {wrong}"}),
+            await http.post("/v1/alerts", content=b"{", headers={"Content-Type": "application/json"}),
+            await http.get("/v1/tokens", headers={"Authorization": f"Bearer {made}"}),
+        ]
+    assert running.stop() == 0
+
+    secrets = [running.secret(role) for role in (Role.OPERATOR, Role.ALERTMANAGER, Role.PROMETHEUS)]
+    secrets += [made, wrong, read_secret(running.directory / "signing.key")]
+    told = str(running.log) + "".join(answer.text for answer in answers)
+    assert [secret for secret in secrets if secret in told] == []
+    assert [answer.status_code for answer in answers] == [401, 422, 403]
+
+
+async def test_an_alertmanager_that_is_not_there_does_not_stop_it(tmp_path: Path) -> None:
+    """It says so once and serves: the webhook may work."""
+    with Running(tmp_path / "receiver", alertmanagers=["http://127.0.0.1:1"], read_interval=0.01) as running:
+        async with running.ask() as http:
+            async with asyncio.timeout(LIMIT):
+                while not re.search(r'outcome="failed"} ([3-9]|\d\d)', (await http.get("/metrics")).text):
+                    pass
+            health = await http.get("/health")
+        assert running.stop() == 0
+
+    assert health.status_code == 200
+    complaints = [line for line in running.log if line["event"] == "alertmanager not readable"]
+    assert [(line["alertmanager"], line["level"]) for line in complaints] == [
+        ("http://127.0.0.1:1", "warning")
+    ]
+
+
+def certificate(directory: Path) -> ssl.SSLContext:
+    """Make a key and a certificate for 127.0.0.1; who trusts it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "receiver")])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    (directory / "tls.pem").write_bytes(made.public_bytes(Encoding.PEM))
+    (directory / "tls.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return ssl.create_default_context(cafile=directory / "tls.pem")
+
+
+async def test_it_serves_tls_with_the_certificate_of_the_configuration(tmp_path: Path) -> None:
+    """And a client that does not trust it is not served."""
+    trusting = certificate(tmp_path)
+    with Running(
+        tmp_path / "receiver", tls_certificate_file="../tls.pem", tls_key_file="../tls.key"
+    ) as running:
+        async with httpx.AsyncClient(verify=trusting, trust_env=False) as http:
+            answer = await http.get(f"{running.url}/livez")
+        with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+            async with httpx.AsyncClient(trust_env=False) as http:
+                await http.get(f"{running.url}/livez")
+
+    assert running.url.startswith("https://")
+    assert answer.json() == {"status": "alive"}

@@ -1,0 +1,173 @@
+"""Tests of failover_receiver/settings.py: what a configuration may say, and each fault in its words."""
+
+from pathlib import Path
+
+import pytest
+
+from failover_receiver.settings import ConfigurationError, Settings, load
+from failover_receiver.state import Policy
+
+LEAST = 'fleet = "test"\nstore = "receiver.db"\nsigning_key_file = "signing.key"\n'
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Where the configuration stands."""
+    return tmp_path / "receiver.toml"
+
+
+def faults(file: Path, text: str) -> str:
+    """The text of the error that this configuration is refused with."""
+    file.write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        load(file)
+    return str(caught.value)
+
+
+def test_the_least_that_must_be_said(file: Path) -> None:
+    """Everything else has a value that is right for most; files are beside the configuration."""
+    file.write_text(LEAST)
+
+    settings = load(file)
+
+    assert settings == Settings(
+        fleet="test", store=file.parent / "receiver.db", signing_key_file=file.parent / "signing.key"
+    )
+    assert (settings.listen_address, settings.listen_port) == ("127.0.0.1", 9587)
+    assert settings.alertmanagers == ["http://127.0.0.1:9093"]
+    assert settings.open_health is False
+    assert settings.policy == Policy()
+
+
+def test_every_number_of_a_decision_comes_from_the_configuration(file: Path) -> None:
+    """Nothing that is said is lost on the way."""
+    said = (
+        "probe_interval = 5\nhold_down = 10\nhold_down_factor = 3\nhold_down_max = 100\n"
+        "least_serving = 0.25\nfresh_for = 60\n"
+    )
+    file.write_text(LEAST + said)
+
+    assert load(file).policy == Policy(
+        probe_interval=5.0,
+        hold_down=10.0,
+        hold_down_factor=3.0,
+        hold_down_max=100.0,
+        least_serving=0.25,
+        fresh_for=60.0,
+    )
+
+
+def test_a_hold_down_beyond_its_limit_is_meant_as_it_is_said(file: Path) -> None:
+    """The limit is for what repetition adds."""
+    file.write_text(LEAST + "hold_down = 900\n")
+
+    assert load(file).policy.hold_down_max == 900.0
+
+
+def test_absolute_paths_stay_as_they_are(file: Path) -> None:
+    """And relative ones count from the configuration, wherever the receiver was started."""
+    file.write_text(
+        'fleet = "test"\nstore = "/srv/receiver.db"\nsigning_key_file = "keys/signing.key"\n'
+        'tls_certificate_file = "tls.pem"\ntls_key_file = "/etc/tls.key"\n'
+    )
+
+    settings = load(file)
+
+    assert settings.store == Path("/srv/receiver.db")
+    assert settings.signing_key_file == file.parent / "keys" / "signing.key"
+    assert settings.tls_certificate_file == file.parent / "tls.pem"
+    assert settings.tls_key_file == Path("/etc/tls.key")
+
+
+def test_all_faults_are_told_at_once(file: Path) -> None:
+    """Each key with its value and what would be right; a misspelt one with those there are."""
+    text = (
+        'fleet = "My Fleet"\nlisten_port = 70000\nhold_dwon = 30\nleast_serving = 1.5\n'
+        'probe_interval = 0\nhold_down = "long"\nopen_health = "perhaps"\nalertmanagers = "http://one"\n'
+    )
+
+    assert faults(file, text) == (
+        f"{file}:\n"
+        "  fleet: is 'My Fleet': Value error, 'My Fleet' is not a name: "
+        "lower-case letters, digits and inner hyphens, 1 to 63 of them\n"
+        "  listen_port: is 70000: Input should be less than or equal to 65535\n"
+        "  store: is missing\n"
+        "  signing_key_file: is missing\n"
+        "  alertmanagers: is 'http://one': Input should be a valid list\n"
+        "  open_health: is 'perhaps': Input should be a valid boolean, unable to interpret input\n"
+        "  probe_interval: is 0: Input should be greater than 0\n"
+        "  hold_down: is 'long': Input should be a valid number, unable to parse string as a number\n"
+        "  least_serving: is 1.5: Input should be less than or equal to 1\n"
+        "  hold_dwon: there is no such key; known are alertmanagers, canaries, fleet, fresh_for, hold_down, "
+        "hold_down_factor, hold_down_max, least_serving, listen_address, listen_port, open_health, "
+        "probe_interval, read_interval, signing_key_file, store, tls_certificate_file, tls_key_file"
+    )
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf", "-1", "86401"])
+def test_a_time_that_is_none_is_refused(file: Path, number: str) -> None:
+    """TOML can say nan and inf; a deadline cannot be there."""
+    assert "hold_down: is " in faults(file, f"{LEAST}hold_down = {number}\n")
+
+
+@pytest.mark.parametrize("number", ["nan", "-0.1", "1.1"])
+def test_a_part_that_is_none_is_refused(file: Path, number: str) -> None:
+    """The panic limit is between nothing and everything."""
+    assert "least_serving: is " in faults(file, f"{LEAST}least_serving = {number}\n")
+
+
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:9093", "ftp://127.0.0.1", "http://", "http://[::1", "http://am:port"]
+)
+def test_an_alertmanager_that_is_no_url_is_refused(file: Path, url: str) -> None:
+    """Or the sure way would fail every three seconds, and nobody would look."""
+    said = faults(file, f'{LEAST}alertmanagers = ["{url}"]\n')
+
+    fault = f"alertmanagers.0: is {url!r}: Value error, not a URL: as http://127.0.0.1:9093"
+    assert said == f"{file}:\n  {fault}"
+
+
+def test_an_alertmanagers_password_is_refused_and_not_repeated(file: Path) -> None:
+    """It would stand in the log and in a metric's label."""
+    said = faults(file, f'{LEAST}alertmanagers = ["http://prometheus:hunter2@am:9093"]\n')
+
+    assert said == f"{file}:\n  alertmanagers.0: holds a password, which would be logged"
+
+
+def test_a_slash_at_the_end_of_an_alertmanager_means_nothing(file: Path) -> None:
+    """Copied from a browser; a path before it is kept."""
+    file.write_text(LEAST + 'alertmanagers = ["http://am:9093/", "https://example.org/am/"]\n')
+
+    assert load(file).alertmanagers == ["http://am:9093", "https://example.org/am"]
+
+
+def test_a_file_that_is_not_there_says_how_to_make_one(file: Path) -> None:
+    """The first thing that anybody meets."""
+    with pytest.raises(ConfigurationError) as caught:
+        load(file)
+
+    assert str(caught.value) == f"{file} is not there: `wgfleet-receiver init` makes one"
+
+
+def test_a_file_that_is_no_toml_says_where(file: Path) -> None:
+    """Line and column."""
+    said = faults(file, 'fleet = "test\n')
+
+    assert said.startswith(f"{file} cannot be read: ")
+    assert "line 1" in said
+
+
+def test_a_file_that_is_no_text_is_refused(file: Path) -> None:
+    """And not quoted: it may be the store, or a key."""
+    file.write_bytes(b"\xff\xfe\x00secret")
+
+    with pytest.raises(ConfigurationError, match="cannot be read: 'utf-8' codec can't decode") as caught:
+        load(file)
+
+    assert "secret" not in str(caught.value)
+
+
+def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
+    """The path was cut short."""
+    with pytest.raises(ConfigurationError, match=r"cannot be read: .*Is a directory"):
+        load(tmp_path)

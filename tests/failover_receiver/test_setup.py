@@ -1,0 +1,112 @@
+"""Tests of failover_receiver/setup.py."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from failover_receiver import setup
+from failover_receiver.access import Role, digest
+from failover_receiver.settings import load
+from failover_receiver.store import SqliteStore, StoredToken
+from wgfleet.files import read_secret, write_whole
+from wgfleet.signing import Signer
+
+FILES = [
+    "signing.key",
+    "operator.token",
+    "alertmanager.token",
+    "prometheus.token",
+    "receiver.db",
+    "receiver.toml",
+]
+
+
+def tokens(directory: Path) -> list[StoredToken]:
+    """What the store knows."""
+    store = SqliteStore(directory / "receiver.db")
+    known = store.tokens()
+    store.close()
+    return known
+
+
+def test_a_new_folder_holds_everything_that_run_needs(tmp_path: Path) -> None:
+    """A configuration that can be read, a signing key, and the first tokens, which the store knows."""
+    directory = tmp_path / "var" / "receiver"
+
+    files = setup.make(directory, "test")
+
+    assert files == [directory / name for name in FILES]
+    assert all(file.is_file() for file in files)
+    settings = load(directory / "receiver.toml")
+    assert (settings.fleet, settings.store) == ("test", directory / "receiver.db")
+    assert Signer.from_text(read_secret(settings.signing_key_file)).public_text
+    assert [(token.name, token.role, token.digest) for token in tokens(directory)] == [
+        (role, role, digest(read_secret(directory / f"{role}.token")))
+        for role in (Role.ALERTMANAGER, Role.OPERATOR, Role.PROMETHEUS)
+    ]
+
+
+def test_nothing_but_the_configuration_is_for_other_eyes(tmp_path: Path) -> None:
+    """Keys, tokens and store are their owner's alone, whatever the umask; the folder lists to its group."""
+    directory = tmp_path / "receiver"
+
+    setup.make(directory, "test")
+
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in directory.iterdir()}
+    assert modes == dict.fromkeys(FILES, 0o600) | {"receiver.toml": 0o640}
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o750
+
+
+def test_a_second_init_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    """The keys there are what clients trust."""
+    setup.make(tmp_path, "test")
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+
+    with pytest.raises(ValueError, match="is already there") as caught:
+        setup.make(tmp_path, "other")
+
+    assert str(caught.value) == (
+        f"{tmp_path / 'receiver.toml'} is already there: its keys are what clients trust; choose another folder"
+    )
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_two_receivers_share_no_secret(tmp_path: Path) -> None:
+    """Neither key nor token."""
+    for name in ("one", "two"):
+        setup.make(tmp_path / name, "test")
+
+    for name in FILES[:4]:
+        assert (tmp_path / "one" / name).read_bytes() != (tmp_path / "two" / name).read_bytes()
+
+
+class PowerCutError(Exception):
+    """Stands for the end of the process."""
+
+
+@pytest.mark.parametrize("written", range(5))
+def test_an_init_that_was_cut_off_can_be_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int
+) -> None:
+    """After any of its files; the tokens that lie there in the end are those that open."""
+    write = write_whole
+    left = [None] * written
+
+    def until_power_cut(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+        if not left:
+            raise PowerCutError
+        left.pop()
+        write(path, content, mode=mode)
+
+    with monkeypatch.context() as cut:
+        cut.setattr("failover_receiver.setup.write_whole", until_power_cut)
+        with pytest.raises(PowerCutError):
+            setup.make(tmp_path, "test")
+
+    setup.make(tmp_path, "test")
+
+    assert {token.name: token.digest for token in tokens(tmp_path)} == {
+        role: digest(read_secret(tmp_path / f"{role}.token")) for role in setup.FIRST_TOKENS
+    }
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(FILES)
