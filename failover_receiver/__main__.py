@@ -5,14 +5,22 @@ import socket
 import sys
 from pathlib import Path
 
-import uvloop
-
-from failover_receiver import setup
-from failover_receiver.serve import serve
-from failover_receiver.settings import ConfigurationError, Settings, load
-from failover_receiver.store import StoreUnavailableError
 from wgfleet import __version__, logs
 from wgfleet.names import check_name
+
+try:
+    import uvloop
+
+    from failover_receiver import setup
+    from failover_receiver.serve import serve
+    from failover_receiver.settings import ConfigurationError, Settings, check_readable, load
+    from failover_receiver.store import StoreUnavailableError
+except ModuleNotFoundError as missing:
+    # The command is installed with every daemon, its packages only on the monitoring host.
+    sys.exit(
+        f"wgfleet-receiver: the package {missing.name} is not installed here: on the monitoring host, "
+        "`pip install --require-hashes -r requirements/receiver.txt`"
+    )
 
 DIRECTORY = Path("/var/lib/wgfleet")
 KEYS = ", ".join(sorted(Settings.model_fields))
@@ -71,6 +79,7 @@ def _init(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     logs.configure(arguments.log_format)
     settings = load(arguments.config)
+    check_readable(settings)
     _must_be_free(settings)
     uvloop.run(serve(settings))
     return 0

@@ -19,13 +19,13 @@ had ended, because a Prometheus that dies makes Alertmanager say `resolved` of a
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from failover_receiver.peersets import CHANGED, decisions, peer_set, published_worker
 from failover_receiver.state import (
     Action,
     Alert,
     AlertsDelivered,
     AlertSeen,
     AlertsRead,
-    Decided,
     DrainWished,
     Effect,
     Event,
@@ -43,7 +43,7 @@ from failover_receiver.state import (
     WorkerRemoved,
     WorkerSpec,
 )
-from wgfleet.peerset import Monitoring, PeerSet, PublishedWorker, WorkerState
+from wgfleet.peerset import Monitoring, PublishedWorker, WorkerState
 
 DEGRADED = "WireGuardWorkerDegraded"
 
@@ -132,17 +132,17 @@ def _hear(state: State, event: Event, now: float, policy: Policy) -> State:
             return replace(state, alerts=_record(state.alerts, counted, policy.late_delivery))
         case AlertsRead():
             return _read(state, event)
-        case WorkerRegistered(name, spec):
+        case WorkerRegistered(name, spec, new_key):
             _must_be_unique(state, name, spec)
             known = state.workers.get(name)
-            return _with(state, name, Worker(spec) if known is None else replace(known, spec=spec))
+            worker = _registered(known, name, spec, new_key=new_key)
+            # What was heard of the old key says nothing about the new one.
+            kept = known is None or known.spec.public_key == spec.public_key
+            return _with(state if kept else _without_alerts(state, name), name, worker)
         case WorkerRemoved(name):
             _known(state, name)
-            return replace(
-                state,
-                workers={other: worker for other, worker in state.workers.items() if other != name},
-                alerts={key: alert for key, alert in state.alerts.items() if alert.worker != name},
-            )
+            others = {other: worker for other, worker in state.workers.items() if other != name}
+            return replace(_without_alerts(state, name), workers=others)
         case DrainWished(name, drain):
             return _with(state, name, replace(_known(state, name), drain=drain))
         case WorkerBanned(name, banned):
@@ -171,12 +171,31 @@ def _must_be_unique(state: State, name: str, spec: WorkerSpec) -> None:
             raise RefusedError(f"tunnel_addresses: {min(shared)} is already that of worker {other!r}")
 
 
+def _without_alerts(state: State, name: str) -> State:
+    return replace(state, alerts={key: alert for key, alert in state.alerts.items() if alert.worker != name})
+
+
+def _registered(known: Worker | None, name: str, spec: WorkerSpec, *, new_key: bool) -> Worker:
+    if known is None:
+        return Worker(spec)
+    if known.spec.public_key == spec.public_key:
+        return replace(known, spec=spec)
+    if not new_key:
+        raise RefusedError(
+            f"worker {name!r} has the public_key {known.spec.public_key!r}, not {spec.public_key!r}: every client would "
+            "lose it; choose another name, or say that it has a new key"
+        )
+    return Worker(spec, drain=known.drain, banned=known.banned)
+
+
 def _with(state: State, name: str, worker: Worker) -> State:
     return replace(state, workers={**state.workers, name: worker})
 
 
 def _admit(state: State, name: str, *, force: bool, now: float, policy: Policy) -> State:
     worker = _known(state, name)
+    if worker.banned:
+        raise RefusedError(f"{name} is banned: lift the ban first")
     alert = _firing(state.alerts.values(), name, Action.FAILOVER, now, policy)
     alerts = state.alerts
     if alert is not None:
@@ -333,61 +352,18 @@ def _publish(before: State, settled: State, now: float, policy: Policy) -> tuple
     if not said_anew and before.issued_at <= now < before.issued_at + policy.fresh_for / 2:
         news = _lasting(settled) != _lasting(before)
         return settled, (Persist(),) if news else ()
-    state = replace(settled, published=published, generation=before.generation + 1, issued_at=now)
-    return state, (*_decisions(before.published, published), Publish(peer_set(state, policy)))
-
-
-def peer_set(state: State, policy: Policy) -> PeerSet:
-    """The document that the state publishes."""
-    return PeerSet(
-        fleet=state.fleet,
-        epoch=state.epoch,
-        generation=state.generation,
-        issued_at=state.issued_at,
-        fresh_until=state.issued_at + policy.fresh_for,
-        monitoring=state.monitoring,
-        workers=state.published,
+    decided = decisions(before.published, published)
+    since = {worker.name: before.since.get(worker.name, now) for worker in published}
+    since |= {one.worker: now for one in decided if one.worker in since and one.reason != CHANGED}
+    state = replace(
+        settled, published=published, since=since, generation=before.generation + 1, issued_at=now
     )
+    return state, (*decided, Publish(peer_set(state, policy)))
 
 
 def _view(state: State, policy: Policy) -> tuple[PublishedWorker, ...]:
     chosen = choose(state.workers, policy)
-    return tuple(_published(name, state.workers[name], *chosen[name]) for name in sorted(chosen))
-
-
-def _published(name: str, worker: Worker, state: WorkerState, reason: Reason) -> PublishedWorker:
-    spec = worker.spec
-    return PublishedWorker(
-        name=name,
-        public_key=spec.public_key,
-        endpoints=spec.endpoints,
-        tunnel_addresses=spec.tunnel_addresses,
-        allowed_ips=spec.allowed_ips,
-        state=state,
-        reason=reason,
-        keepalive=spec.keepalive,
-        mtu=spec.mtu,
-        dns=spec.dns,
-        weight=spec.weight,
-        priority=spec.priority,
-        region=spec.region,
-    )
-
-
-def _decisions(
-    before: tuple[PublishedWorker, ...], after: tuple[PublishedWorker, ...]
-) -> tuple[Decided, ...]:
-    was = {worker.name: worker for worker in before}
-    now_is = {worker.name: worker for worker in after}
-    changed = [
-        Decided(
-            name, old.state if old else None, new.state if new else None, new.reason if new else "removed"
-        )
-        for name in sorted(was.keys() | now_is.keys())
-        for old, new in [(was.get(name), now_is.get(name))]
-        if old is None or new is None or (old.state, old.reason) != (new.state, new.reason)
-    ]
-    return tuple(changed)
+    return tuple(published_worker(name, state.workers[name], *chosen[name]) for name in sorted(chosen))
 
 
 def _lasting(state: State) -> State:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import ipaddress
 import logging
 import signal
 import time
@@ -51,6 +52,9 @@ class _Server(uvicorn.Server):
 
 async def serve(settings: Settings) -> None:
     """Run a receiver; returns after SIGTERM or Ctrl-C."""
+    if settings.tls_certificate_file is None and not _is_loopback(settings.listen_address):
+        say(log, "no TLS: tokens go in clear, unless a proxy or a tunnel carries them", level=logging.WARNING,
+            listen_address=settings.listen_address)  # fmt: skip
     signer = Signer.from_text(read_secret(settings.signing_key_file))
     store = SqliteStore(settings.store)
     publication, metrics = Publication(), Metrics()
@@ -81,6 +85,13 @@ async def serve(settings: Settings) -> None:
             driver.close()
             store.close()
             say(log, "stopped")
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
 
 
 def _server(settings: Settings, receiver: Receiver) -> _Server:

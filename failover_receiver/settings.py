@@ -91,6 +91,19 @@ def load(path: Path) -> Settings:
     return settings.model_copy(update=absolute)
 
 
+def check_readable(settings: Settings) -> None:
+    """Raise ConfigurationError for a TLS file that is not there or not ours to read: uvicorn would not name it."""
+    for key in ("tls_certificate_file", "tls_key_file"):
+        file: Path | None = getattr(settings, key)
+        try:
+            if file is not None:
+                file.open("rb").close()
+        except OSError as error:
+            raise ConfigurationError(
+                f"{key}: {file} cannot be read: {error.strerror}; is it there, and this user's to read?"
+            ) from None
+
+
 def _explain(path: Path, error: ValidationError) -> str:
     faults = []
     for fault in error.errors():

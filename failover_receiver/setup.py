@@ -15,8 +15,11 @@ CONFIGURATION = """\
 fleet = "{fleet}"
 store = "receiver.db"
 signing_key_file = "signing.key"
+# For clients elsewhere: another address here, and TLS below, or a TLS proxy before it.
 listen_address = "127.0.0.1"
 listen_port = 9587
+#tls_certificate_file = "certificate.pem"
+#tls_key_file = "key.pem"
 # Where alerts are read from, besides the webhook.
 alertmanagers = ["http://127.0.0.1:9093"]
 # As in `wgfleet render --interval`: seconds between probes.

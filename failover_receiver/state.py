@@ -111,6 +111,8 @@ class State:
     read_at: float = 0.0
     """When Alertmanagers' active alerts were last read."""
     published: tuple[PublishedWorker, ...] = ()
+    since: Mapping[str, float] = field(default_factory=dict)
+    """When each worker's published state or reason last changed, by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,8 @@ class WorkerRegistered:
 
     name: str
     spec: WorkerSpec
+    new_key: bool = False
+    """It is known to have another public key than before: it begins anew, as one that was never heard up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +245,7 @@ class Persist:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """One worker's published state or reason changed; state None: it was not, or is no longer, there."""
+    """What is published of one worker changed; state None: it was not, or is no longer, there."""
 
     worker: str
     before: WorkerState | None

@@ -27,6 +27,7 @@ PURE = {
     "wgfleet.peerset": (),
     "failover_receiver.alerts": ("pydantic",),
     "failover_receiver.core": (),
+    "failover_receiver.peersets": (),
     "failover_receiver.state": (),
     "client_sync.choice": (),
     "client_sync.core": (),

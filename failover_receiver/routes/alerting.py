@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from failover_receiver.access import Holder, Role
 from failover_receiver.alerts import Webhook, from_webhook
 from failover_receiver.receiver import Receiver
-from failover_receiver.state import AlertsDelivered
+from failover_receiver.state import Action, AlertsDelivered
 from wgfleet.logs import say
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,10 @@ def routes(receiver: Receiver) -> APIRouter:
             if not understood.seen and reasons:
                 return JSONResponse({"error": reasons[0]["reason"], "ignored": reasons}, status_code=422)
             for seen in understood.seen:
-                say(log, "alert", alertname=seen.name, worker=seen.worker,
+                # What a healthy fleet says all the time is not worth a line each time.
+                quiet = seen.firing and seen.action in {Action.ADMIT, Action.WATCHDOG}
+                say(log, "alert", level=logging.DEBUG if quiet else logging.INFO,
+                    alertname=seen.name, worker=seen.worker,
                     status="firing" if seen.firing else "resolved", starts_at=seen.starts_at)  # fmt: skip
             state = await driver.take(AlertsDelivered(understood.seen), who=holder.name)
             for seen in understood.seen:

@@ -37,7 +37,7 @@ def routes(receiver: Receiver) -> APIRouter:
                     "status": _status(state.workers[said.name]),
                     "state": said.state,
                     "reason": said.reason,
-                    "since": _since(state.workers[said.name]),
+                    "since": state.since.get(said.name),
                     "monitored": said.name not in silent,
                     "load": None,
                     "clients": clients[said.name],
@@ -73,7 +73,3 @@ def _status(worker: Worker) -> str:
     if worker.failed_at is not None and worker.up_since is None:
         return "offline"
     return "online" if worker.proven or worker.up_since is not None else "unknown"
-
-
-def _since(worker: Worker) -> float | None:
-    return worker.up_since if worker.up_since is not None else worker.failed_at

@@ -62,9 +62,11 @@ def routes(receiver: Receiver) -> APIRouter:
         return _workers(driver.state)
 
     @router.put("/workers/{name}")
-    async def put_worker(name: Annotated[Name, Path()], body: WorkerBody, who: Who) -> dict[str, Any]:
-        """Add a worker, or change what is said of it."""
-        return await take(WorkerRegistered(name, body.spec()), who)
+    async def put_worker(
+        name: Annotated[Name, Path()], body: WorkerBody, who: Who, new_key: bool = False
+    ) -> dict[str, Any]:
+        """Add a worker, or change what is said of it; another public key only with `new_key`."""
+        return await take(WorkerRegistered(name, body.spec(), new_key), who)
 
     @router.delete("/workers/{name}")
     async def remove(name: str, who: Who) -> dict[str, Any]:

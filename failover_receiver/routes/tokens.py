@@ -48,6 +48,11 @@ def routes(receiver: Receiver) -> APIRouter:
     @router.delete("/tokens/{name}", status_code=204)
     async def revoke(name: str) -> None:
         """Forget a token: its holder is let in no more."""
+        known = await driver.stored(lambda store: store.tokens())
+        if [token.name for token in known if token.role == Role.OPERATOR] == [name]:
+            raise RefusedError(
+                f"{name!r} is the last operator's token: create another one first, or nobody gets in"
+            )
         if not await driver.stored(lambda store: store.remove_token(name)):
             raise RefusedError(f"there is no token named {name!r}")
         receiver.gate.learn(await driver.stored(lambda store: store.tokens()))

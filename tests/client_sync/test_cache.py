@@ -259,10 +259,13 @@ def test_a_document_that_cannot_be_kept_leaves_the_old_one(tmp_path: Path) -> No
 
 
 def test_our_peers_are_remembered(tmp_path: Path) -> None:
-    """From run to run."""
+    """In this run and in the next."""
     keys = frozenset({public_key(1), public_key(2)})
-    ManagedPeers(tmp_path).replace(keys)
+    managed = ManagedPeers(tmp_path)
 
+    managed.replace(keys)
+
+    assert managed.keys == keys
     assert ManagedPeers(tmp_path).keys == keys
 
 

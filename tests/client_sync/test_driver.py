@@ -262,6 +262,21 @@ def test_a_deadline_that_passes_while_the_device_is_slow_is_not_lost(played: Pla
     played(story)
 
 
+def test_there_is_one_timer_at_a_time(played: Played) -> None:
+    """What was armed before does not ring too."""
+
+    async def story(scene: Scene) -> None:
+        scene.receive(TWO)
+        await scene.until(lambda: scene.driver._timer is not None)
+        former = scene.driver._timer
+        scene.receive(peer_set(worker(1, keepalive=5), worker(2), generation=2))
+        assert former is not None
+        assert former.cancelled()
+        assert scene.driver._timer is not former
+
+    played(story)
+
+
 def test_every_state_that_did_something_is_shown(played: Played) -> None:
     """The last one shown is the one that holds."""
 

@@ -172,7 +172,7 @@ TUNSETIFF, IFF_TUN_WITHOUT_HEADER = 0x400454CA, 0x1001
 
 
 @contextlib.contextmanager
-def tunnel(reply: Callable[[bytes], bytes | None]) -> Iterator[None]:
+def tunnel(reply: Callable[[bytes], list[bytes]]) -> Iterator[None]:
     """An interface wg0 at 10.99.0.100/24; what is sent there is answered by the function."""
     end = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
     try:
@@ -182,8 +182,7 @@ def tunnel(reply: Callable[[bytes], bytes | None]) -> Iterator[None]:
 
         def answer() -> None:
             packet = os.read(end, 2048)
-            answered = reply(packet) if packet[0] >> 4 == 4 else None
-            if answered:
+            for answered in reply(packet) if packet[0] >> 4 == 4 else []:
                 os.write(end, answered)
 
         loop = asyncio.get_running_loop()
@@ -196,17 +195,17 @@ def tunnel(reply: Callable[[bytes], bytes | None]) -> Iterator[None]:
         os.close(end)
 
 
-def worker(packet: bytes, *, identifier_change: int = 0, source: bytes | None = None) -> bytes:
+def worker(packet: bytes, *, identifier_change: int = 0, source: bytes | None = None) -> list[bytes]:
     """What a worker answers: the addresses exchanged, the request made a reply."""
     identifier = int.from_bytes(packet[24:26]) ^ identifier_change
     body = struct.pack("!HH", identifier, int.from_bytes(packet[26:28]))
     head = struct.pack("!BBH", 0, 0, _checksum(b"\0\0\0\0" + body))
     ip_head = packet[:8] + b"\x40\x01\0\0" + (source or packet[16:20]) + packet[12:16]
-    return ip_head[:10] + struct.pack("!H", _checksum(ip_head)) + ip_head[12:] + head + body
+    return [ip_head[:10] + struct.pack("!H", _checksum(ip_head)) + ip_head[12:] + head + body]
 
 
 def in_tunnel(
-    reply: Callable[[bytes], bytes | None], story: Callable[[Echo], Awaitable[list[bool]]]
+    reply: Callable[[bytes], list[bytes]], story: Callable[[Echo], Awaitable[list[bool]]]
 ) -> list[bool]:
     """Play the story in a network with that tunnel."""
 
@@ -241,8 +240,8 @@ def test_a_silent_worker_does_not_answer() -> None:
     """And its silence is not another one's."""
     dead = bytes([10, 99, 0, 2])
 
-    def one_dead(packet: bytes) -> bytes | None:
-        return None if packet[16:20] == dead else worker(packet)
+    def one_dead(packet: bytes) -> list[bytes]:
+        return [] if packet[16:20] == dead else worker(packet)
 
     assert in_tunnel(one_dead, asking("10.99.0.1", "10.99.0.2", "10.99.0.3", within=0.3)) == [
         True,
@@ -270,11 +269,11 @@ def test_an_answer_from_another_address_is_none() -> None:
 @pytest.mark.system
 def test_an_answer_to_an_earlier_echo_is_none() -> None:
     """A worker that hung for a while answers late; each echo wants its own answer."""
-    earlier: list[bytes] = []
+    earlier: list[list[bytes]] = [[]]
 
-    def late(packet: bytes) -> bytes | None:
+    def late(packet: bytes) -> list[bytes]:
         earlier.append(worker(packet))
-        return earlier[-2] if len(earlier) > 1 else None
+        return earlier[-2]
 
     async def story(echo: Echo) -> list[bool]:
         return [await echo.answers("10.99.0.1", 0.2) for _ in range(3)]
@@ -303,8 +302,30 @@ def test_an_interface_that_was_made_anew_is_used_again() -> None:
 @pytest.mark.system
 def test_an_address_that_cannot_be_sent_to_spoils_nobody_elses_answer() -> None:
     """The kernel refuses a broadcast while another's answer is under way; the socket is still good."""
-    assert in_tunnel(worker, asking("10.99.0.1", "10.99.0.255", "10.99.0.2", within=0.5)) == [
-        True,
-        False,
-        True,
-    ]
+    asked = asking("10.99.0.1", "255.255.255.255", "10.99.0.2", within=0.5)
+
+    assert in_tunnel(worker, asked) == [True, False, True]
+
+
+@pytest.mark.system
+def test_a_silence_spoils_nobody_elses_answer() -> None:
+    """One worker's time is over while another's answer is under way."""
+    held: list[bytes] = []
+
+    def first_with_the_last(packet: bytes) -> list[bytes]:
+        if packet[19] == 1:
+            held.extend(worker(packet))
+        return [*held, *worker(packet)] if packet[19] == 3 else []
+
+    async def story(echo: Echo) -> list[bool]:
+        first = asyncio.create_task(echo.answers("10.99.0.1", 5.0))
+        return [await echo.answers("10.99.0.2", 0.1), await echo.answers("10.99.0.3", 5.0), await first]
+
+    assert in_tunnel(first_with_the_last, story) == [False, True, True]
+
+
+@pytest.mark.system
+def test_an_answer_that_comes_twice_is_one(caplog: pytest.LogCaptureFixture) -> None:
+    """Networks may double packets; nothing goes wrong with the second one."""
+    assert in_tunnel(lambda packet: worker(packet) * 2, asking("10.99.0.1", "10.99.0.2")) == [True, True]
+    assert caplog.records == []

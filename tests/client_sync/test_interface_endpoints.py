@@ -130,6 +130,16 @@ def test_an_endpoint_that_an_attempt_has_found_is_kept() -> None:
     assert endpoint_of(fake) == THERE
 
 
+def test_an_endpoint_that_an_earlier_run_has_found_is_kept() -> None:
+    """It is one of the worker's own, though not the first."""
+    fake = FakeDevice()
+    fake.add(peer(public_key(1), endpoint=THERE))
+
+    interface(fake).configure(named(worker(1, endpoints=(HERE, THERE))), "w1")
+
+    assert endpoint_of(fake) == THERE
+
+
 def test_the_attempts_of_one_worker_are_not_anothers() -> None:
     """Each goes through its own endpoints."""
     fake = FakeDevice()

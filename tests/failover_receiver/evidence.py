@@ -15,7 +15,6 @@ from failover_receiver.state import (
     Policy,
     State,
     WorkerAdmitted,
-    WorkerRemoved,
 )
 
 
@@ -55,9 +54,11 @@ class Evidence:
             case WorkerAdmitted(name, force=True) if self.may_fail(name, now):
                 for heard in self._of(name, Action.FAILOVER):
                     heard.overruled = True
-            case WorkerRemoved(name):
-                self.alerts = {key: heard for key, heard in self.alerts.items() if heard.worker != name}
         self._forget(now)
+
+    def gone(self, worker: str) -> None:
+        """It was removed, or begins anew with another key: what was heard of it says nothing any more."""
+        self.alerts = {key: heard for key, heard in self.alerts.items() if heard.worker != worker}
 
     def restarted(self, state: State) -> None:
         """Forget what the receiver has forgotten."""

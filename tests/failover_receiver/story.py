@@ -3,7 +3,7 @@
 A story is blocks of commands, each followed by `----` and what happened:
 
     policy KEY=NUMBER ...        numbers of the policy (before anything else)
-    add W ... | remove W | drain W | undrain W | ban W | unban W | admit W [force]
+    add W ... | rekey W [new] | weigh W WEIGHT | remove W | drain W | undrain W | ban W | unban W | admit W [force]
     fires ALERT W ...            Prometheus: the alert fires for these workers, and is delivered by webhook at once
     ends ALERT W ...             Prometheus: it fires no more; delivered as resolved at once
     quiet fires|ends ALERT W ... likewise, but no webhook comes: only a reading can tell
@@ -98,6 +98,11 @@ class Story:
             case ["add", *names]:
                 for name in names:
                     self.take(WorkerRegistered(name, spec(len(self.state.workers) + 1)))
+            case ["rekey", name, *new]:
+                self.take(WorkerRegistered(name, spec(99), new_key=bool(new)))
+            case ["weigh", name, weight]:
+                known = self.state.workers[name].spec
+                self.take(WorkerRegistered(name, replace(known, weight=int(weight))))
             case ["remove", name]:
                 self.take(WorkerRemoved(name))
             case ["drain" | "undrain" as verb, name]:

@@ -145,11 +145,13 @@ class Watched(Story):
         documents = [effect.peer_set for effect in effects if isinstance(effect, Publish)]
         decided = {effect.worker: effect for effect in effects if isinstance(effect, Decided)}
         was, is_now = states(before), states(after)
-        changed = {name for name in was.keys() | is_now.keys() if was.get(name) != is_now.get(name)}
-        assert changed == decided.keys()
+        old = {worker.name: worker for worker in before.published}
+        new = {worker.name: worker for worker in after.published}
+        assert {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)} == decided.keys()
         for name, one in decided.items():
             assert one.before == was.get(name, (None, ""))[0]
-            assert (one.after, one.reason) == is_now.get(name, (None, "removed"))
+            said = is_now.get(name, (None, "removed"))
+            assert (one.after, one.reason) == ((said[0], "changed") if was.get(name) == said else said)
         if documents:
             assert isinstance(effects[-1], Publish)
             (said,) = documents

@@ -16,12 +16,12 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.lab.failover import DOWN, Failover, fail_over
-from tests.lab.fleet import Fleet, Profile
-from tests.lab.forward import PortTakenError
+from tests.lab.fleet import ALERTMANAGER_PORT, PROMETHEUS_PORT, RECEIVER_PORT, Fleet, Profile
+from tests.lab.forward import PortTakenError, listen
 from tests.lab.host import CommandError
-from tests.lab.preflight import LabImpossibleError
+from tests.lab.preflight import LabImpossibleError, require
 from tests.lab.process import ProgramError
-from tests.lab.programs import MissingProgramError
+from tests.lab.programs import LAB, MONITORING, MissingProgramError
 from tests.lab.traffic import Traffic
 from tests.lab.waiting import WaitedInVainError, wait_until
 
@@ -147,7 +147,7 @@ class Demo:
                 for client, outage in failover.outages.items()
             ),
         ]
-        for at, what in stages:
+        for at, what in sorted(stages):
             table.add_row(f"{at - failover.killed:7.3f} s", what)
         self.console.print(table)
 
@@ -179,8 +179,11 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     console = Console()
     profile = Profile(interval="1s", hold_down=HOLD_DOWN_SECONDS, ports=arguments.keep)
-    console.print("the lab comes up: 3 workers, 2 clients, the monitoring host with all its parts")
     try:
+        require((*LAB, *MONITORING))
+        for port in (PROMETHEUS_PORT, ALERTMANAGER_PORT, RECEIVER_PORT) if arguments.keep else ():
+            listen(port).close()
+        console.print("the lab comes up: 3 workers, 2 clients, the monitoring host with all its parts")
         with Fleet(profile) as fleet:
             demo = Demo(fleet, console)
             held = demo.run()
@@ -213,7 +216,7 @@ def _keep(fleet: Fleet) -> None:
     for name in ("prometheus", "alertmanager", "receiver"):
         print(f"{name:13} {fleet.url(name)}", file=where)
     token = fleet.network.directory / "receiver" / "operator.token"
-    print(f"status        wgfleet status --watch --token-file {token}", file=where)
+    print(f"status        .venv/bin/wgfleet status --watch --token-file {token}", file=where)
     for host in fleet.network.hosts:
         print(f"{host.name:13} {host.way_in}", file=where)
     print("Ctrl-C ends it.", file=where)

@@ -34,7 +34,7 @@ class Api:
             answer = self._http.request(method, f"{self._url}{path}", json=body, params=query)
         except httpx.HTTPError as error:
             raise ApiError(
-                f"the receiver at {self._url} was not reached: {error}; does it run? is --receiver right?"
+                f"the receiver at {self._url} was not reached: {error}; does it run? is --receiver (or $WGFLEET_RECEIVER) right, http or https? does its certificate need --ca-file?"
             ) from None
         if answer.is_error:
             raise ApiError(f"the receiver said {answer.status_code}: {_reason(answer)}")

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from wgfleet.names import check_address, check_endpoint, check_name, check_prefi
 RECEIVER = "http://127.0.0.1:9587"
 TOKEN_FILE = Path("/var/lib/wgfleet/operator.token")
 WATCH_SECONDS = 1.0
+USABLE = ("serving", "suspect")
 Run = Callable[[argparse.Namespace], int]
 
 
@@ -47,6 +49,9 @@ def _worker_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParse
                      help="the worker's own address inside the tunnel; it must answer pings there")  # fmt: skip
     add.add_argument("--allowed-ips", action="append", type=_checked(check_prefix),
                      help="network that clients reach through it; repeat for more (default: 0.0.0.0/0)")  # fmt: skip
+    add.add_argument(
+        "--new-key", action="store_true", help="it is known by this name with another key: it begins anew"
+    )
     add.add_argument("--weight", type=int, default=100, help="share of the clients (default: %(default)s)")
     add.add_argument(
         "--priority", type=int, default=0, help="for clients with policy priority: lower is preferred"
@@ -150,9 +155,9 @@ def _worker_add(arguments: argparse.Namespace) -> int:
         "keepalive": arguments.keepalive,
         "exporter_port": arguments.exporter_port,
     }
-    return _show(
-        arguments, _api(arguments).call("PUT", f"/v1/workers/{arguments.name}", body=body), show.workers
-    )
+    query = {"new_key": "true"} if arguments.new_key else {}
+    answer = _api(arguments).call("PUT", f"/v1/workers/{arguments.name}", body=body, **query)
+    return _show(arguments, answer, show.workers)
 
 
 def _worker_list(arguments: argparse.Namespace) -> int:
@@ -162,6 +167,8 @@ def _worker_list(arguments: argparse.Namespace) -> int:
 def _worker_verb(method: str, path: str) -> Run:
     def run(arguments: argparse.Namespace) -> int:
         answer = _api(arguments).call(method, f"/v1/workers/{arguments.name}{path}")
+        if not any(worker["state"] in USABLE for worker in answer["workers"].values()):
+            print("wgfleet: warning: no worker serves now", file=sys.stderr)
         return _show(arguments, answer, show.workers)
 
     return run
@@ -191,6 +198,9 @@ def _token_list(arguments: argparse.Namespace) -> int:
 
 def _token_revoke(arguments: argparse.Namespace) -> int:
     _api(arguments).call("DELETE", f"/v1/tokens/{arguments.name}")
+    print(
+        json.dumps({"revoked": arguments.name}) if arguments.json else f"{arguments.name} is let in no more"
+    )
     return 0
 
 

@@ -51,11 +51,12 @@ def workers(listed: Mapping[str, Any], console: Console) -> None:
     """What is said of the workers."""
     _table(
         console,
-        ("worker", "state", "endpoints", "tunnel addresses", "allowed IPs", "weight", "region"),
+        ("worker", "state", "public key", "endpoints", "tunnel addresses", "allowed IPs", "weight", "region"),
         (
             (
                 name,
                 coloured(worker["state"]),
+                worker["public_key"],
                 ", ".join(worker["endpoints"]),
                 ", ".join(worker["tunnel_addresses"]),
                 ", ".join(worker["allowed_ips"]),

@@ -55,12 +55,12 @@ async def test_every_status_is_told_with_its_reason_and_its_time(parts: Parts) -
     answer = await health(parts)
 
     assert answer["workers"] == {
-        "up": told("online", "serving", "up", None),
-        "drained": told("online", "draining", "drained", None),
+        "up": told("online", "serving", "up", NOON),
+        "drained": told("online", "draining", "drained", NOON),
         "dead": told("offline", "suspect", "too_many_down", NOON + 10.0),
         "sick": told("offline", "suspect", "too_many_down", NOON + 10.0),
-        "back": told("online", "suspect", "too_many_down", NOON + 20.0),
-        "new": told("unknown", "joining", "registered", None, monitored=False),
+        "back": told("online", "suspect", "too_many_down", NOON + 10.0),
+        "new": told("unknown", "joining", "registered", NOON, monitored=False),
     }
     assert (answer["monitoring"], answer["frozen_by"]) == ("live", None)
     assert answer["generation"] == parts.state.generation

@@ -1,0 +1,200 @@
+"""Tests of failover_receiver/driver.py: its deadlines, and its next life."""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from failover_receiver import driver as module
+from failover_receiver import store as store_module
+from failover_receiver.driver import Driver
+from failover_receiver.metrics import Metrics
+from failover_receiver.publication import Publication
+from failover_receiver.state import (
+    AlertsDelivered,
+    Policy,
+    Tick,
+    WorkerRegistered,
+)
+from failover_receiver.store import Document
+from tests.failover_receiver.parts import FLEET, LIMIT, NOON, SIGNER, Clock, Parts, build, facts, seen
+from tests.failover_receiver.story import spec
+from wgfleet.peerset import TYPE, Monitoring, PeerSet
+from wgfleet.signing import Verifier
+
+pytestmark = pytest.mark.anyio
+ADD = WorkerRegistered("fra1", spec(1))
+
+
+def published(document: Document | None) -> PeerSet:
+    """What a document says, if its signature is good."""
+    assert document is not None
+    return PeerSet.from_bytes(Verifier([SIGNER.public_text]).payload(document.body), fleet=FLEET)
+
+
+@pytest.fixture
+def lock(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
+    """Another process's hold on the store of `parts`; BEGIN IMMEDIATE locks it."""
+    monkeypatch.setattr(store_module, "BUSY_SECONDS", 0.01)
+    parts.store._db.execute("PRAGMA busy_timeout = 10")
+    other = sqlite3.connect(parts.receiver.settings.store, isolation_level=None)
+    yield other
+    other.close()
+
+
+# Deadlines.
+
+
+async def changed(parts: Parts, monitoring: Monitoring) -> None:
+    """Wait until a document says so."""
+    async with asyncio.timeout(LIMIT):
+        async for _ in parts.publication.watch():
+            if parts.state.monitoring is monitoring:
+                return
+
+
+async def test_a_deadline_rings_without_any_event(tmp_path: Path) -> None:
+    """The Watchdog falls silent: the receiver says that it is blind, although nothing came."""
+    parts = build(tmp_path, policy=Policy(watchdog_timeout=0.02))
+    await parts.serve("fra1")
+    assert parts.state.monitoring is Monitoring.LIVE
+
+    parts.clock.now += 0.02
+
+    await changed(parts, Monitoring.BLIND)
+    assert published(parts.store.document(TYPE)).monitoring is Monitoring.BLIND
+    parts.close()
+
+
+class Watch(Clock):
+    """A clock that tells when it was looked at."""
+
+    def __init__(self) -> None:
+        """Nobody has looked."""
+        super().__init__()
+        self.looked_at = asyncio.Event()
+
+    def __call__(self) -> float:
+        """What it shows."""
+        self.looked_at.set()
+        return super().__call__()
+
+
+async def test_a_timer_that_rings_early_is_set_again(tmp_path: Path) -> None:
+    """The wall clock was set back while it ran: nothing is decided before its time."""
+    watch = Watch()
+    parts = build(tmp_path, clock=watch, policy=Policy(watchdog_timeout=0.01))
+    await parts.serve("fra1")
+    async with asyncio.timeout(LIMIT):
+        for _ in range(3):
+            watch.looked_at.clear()
+            await watch.looked_at.wait()
+    assert parts.state.monitoring is Monitoring.LIVE
+
+    watch.now += 0.01
+
+    await changed(parts, Monitoring.BLIND)
+    parts.close()
+
+
+async def test_a_deadline_that_could_not_be_kept_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The store is locked when it rings: that is logged, and the decision comes once it can be kept."""
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(store_module, "BUSY_SECONDS", 0.01)
+    parts = build(tmp_path, policy=Policy(watchdog_timeout=0.02))
+    await parts.serve("fra1")
+    lock = sqlite3.connect(parts.receiver.settings.store, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+
+    parts.clock.now += 0.02
+    failures = parts.receiver.metrics.store_failures
+    async with asyncio.timeout(LIMIT):
+        while failures._value.get() < 2:
+            await parts.driver.stored(lambda store: store.events(1))
+    assert parts.state.monitoring is Monitoring.LIVE
+    lock.execute("ROLLBACK")
+
+    await changed(parts, Monitoring.BLIND)
+    assert "database is locked" in str(facts(caplog.records, "not kept")[0]["error"])
+    lock.close()
+    parts.close()
+
+
+async def test_a_closed_driver_rings_no_more(tmp_path: Path) -> None:
+    """Its timer is stopped with it."""
+    parts = build(tmp_path, policy=Policy(watchdog_timeout=0.01))
+    await parts.serve("fra1")
+    timer = parts.driver._timer
+
+    parts.close()
+
+    assert timer is not None
+    assert timer.cancelled()
+
+
+# The next life.
+
+
+def another(parts: Parts, fleet: str = FLEET) -> tuple[Driver, Publication]:
+    """A driver that takes up where the first left off."""
+    publication = Publication()
+    driver = Driver(
+        store=parts.store,
+        signer=SIGNER,
+        policy=Policy(),
+        publication=publication,
+        metrics=Metrics(),
+        clock=Clock(NOON + 5.0),
+        fleet=fleet,
+    )
+    return driver, publication
+
+
+async def test_the_next_life_begins_with_the_last_document(parts: Parts) -> None:
+    """The same state and the same bytes, shown at once and under the same tag."""
+    await parts.serve("fra1", "ams1")
+    await parts.hear(seen("down", "fra1", NOON))
+
+    driver, publication = another(parts)
+
+    assert driver.state == parts.state
+    assert publication.shown == parts.publication.shown
+    state = await driver.take(WorkerRegistered("lon1", spec(3)), who="operator")
+    assert state.generation == parts.state.generation + 1
+    driver.close()
+
+
+async def test_a_restart_moves_nobody(parts: Parts) -> None:
+    """A worker that is down stays down, whatever was not heard in between."""
+    await parts.serve("fra1", "ams1")
+    await parts.hear(seen("down", "fra1", NOON))
+    before = {worker.name: worker.state for worker in parts.state.published}
+
+    driver, _ = another(parts)
+    state = await driver.take(Tick(), who="start")
+    state = await driver.take(AlertsDelivered((seen("down", "fra1", NOON, ended_at=NOON + 5.0),)), who="am")
+
+    assert {worker.name: worker.state for worker in state.published} == before
+    driver.close()
+
+
+async def test_another_fleets_store_is_refused(parts: Parts) -> None:
+    """Its clients would refuse every document."""
+    await parts.serve("fra1")
+
+    with pytest.raises(ValueError, match=r"^the store holds fleet 'test', the configuration says 'other'$"):
+        another(parts, fleet="other")
+
+
+async def test_what_is_kept_is_readable_json(parts: Parts) -> None:
+    """An operator at night can read the row."""
+    await parts.serve("fra1")
+
+    (body,) = parts.store._db.execute("SELECT body FROM state").fetchone()
+
+    assert json.loads(body)["workers"]["fra1"]["proven"] is True
