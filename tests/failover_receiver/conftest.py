@@ -1,10 +1,12 @@
 """What most tests of the receiver stand on."""
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from failover_receiver import store as store_module
 from tests.failover_receiver.parts import Parts, build
 
 
@@ -20,3 +22,13 @@ def parts(tmp_path: Path) -> Iterator[Parts]:
     wired = build(tmp_path)
     yield wired
     wired.close()
+
+
+@pytest.fixture
+def lock(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
+    """Another process's hold on the store of `parts`; BEGIN IMMEDIATE locks it."""
+    monkeypatch.setattr(store_module, "BUSY_SECONDS", 0.01)
+    parts.store._db.execute("PRAGMA busy_timeout = 10")
+    other = sqlite3.connect(parts.receiver.settings.store, isolation_level=None)
+    yield other
+    other.close()

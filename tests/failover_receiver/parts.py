@@ -17,9 +17,10 @@ from failover_receiver.publication import Publication
 from failover_receiver.receiver import Receiver
 from failover_receiver.settings import Settings
 from failover_receiver.state import AlertSeen, AlertsRead, Policy, State, WorkerRegistered
-from failover_receiver.store import SqliteStore, StoredToken
+from failover_receiver.store import Document, SqliteStore, StoredToken
 from tests.failover_receiver.story import ALERTS, spec
-from wgfleet.signing import Signer
+from wgfleet.peerset import PeerSet
+from wgfleet.signing import Signer, Verifier
 
 FLEET = "test"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()
@@ -181,3 +182,9 @@ def rfc3339(at: float) -> str:
 def facts(log: Sequence[Any], event: str) -> list[dict[str, Any]]:
     """The facts of all log records of that event."""
     return [record.facts for record in log if record.getMessage() == event]
+
+
+def published(document: Document | None) -> PeerSet:
+    """What a document says, if its signature is good."""
+    assert document is not None
+    return PeerSet.from_bytes(Verifier([SIGNER.public_text]).payload(document.body), fleet=FLEET)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from failover_receiver import store as store_module
 from failover_receiver.publication import Publication
 from failover_receiver.state import (
     Decided,
@@ -20,19 +19,12 @@ from failover_receiver.state import (
     WorkerRemoved,
 )
 from failover_receiver.store import Document, HistoryEvent, SqliteStore, StoreUnavailableError
-from tests.failover_receiver.parts import FLEET, LIMIT, NOON, SIGNER, Parts, build, facts, seen
+from tests.failover_receiver.parts import LIMIT, NOON, Parts, build, facts, published, seen
 from tests.failover_receiver.story import spec
-from wgfleet.peerset import TYPE, PeerSet
-from wgfleet.signing import Verifier
+from wgfleet.peerset import TYPE
 
 pytestmark = pytest.mark.anyio
 ADD = WorkerRegistered("fra1", spec(1))
-
-
-def published(document: Document | None) -> PeerSet:
-    """What a document says, if its signature is good."""
-    assert document is not None
-    return PeerSet.from_bytes(Verifier([SIGNER.public_text]).payload(document.body), fleet=FLEET)
 
 
 class Journal(SqliteStore):
@@ -90,16 +82,6 @@ def held(tmp_path: Path, journal: Journal) -> Iterator[Parts]:
     yield parts
     journal.go_on.set()
     parts.driver.close()
-
-
-@pytest.fixture
-def lock(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
-    """Another process's hold on the store of `parts`; BEGIN IMMEDIATE locks it."""
-    monkeypatch.setattr(store_module, "BUSY_SECONDS", 0.01)
-    parts.store._db.execute("PRAGMA busy_timeout = 10")
-    other = sqlite3.connect(parts.receiver.settings.store, isolation_level=None)
-    yield other
-    other.close()
 
 
 # Durable, then shown.

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,30 +18,23 @@ from failover_receiver.state import (
     Tick,
     WorkerRegistered,
 )
-from failover_receiver.store import Document
-from tests.failover_receiver.parts import FLEET, LIMIT, NOON, SIGNER, Clock, Parts, build, facts, seen
+from tests.failover_receiver.parts import (
+    FLEET,
+    LIMIT,
+    NOON,
+    SIGNER,
+    Clock,
+    Parts,
+    build,
+    facts,
+    published,
+    seen,
+)
 from tests.failover_receiver.story import spec
-from wgfleet.peerset import TYPE, Monitoring, PeerSet
-from wgfleet.signing import Verifier
+from wgfleet.peerset import TYPE, Monitoring
 
 pytestmark = pytest.mark.anyio
 ADD = WorkerRegistered("fra1", spec(1))
-
-
-def published(document: Document | None) -> PeerSet:
-    """What a document says, if its signature is good."""
-    assert document is not None
-    return PeerSet.from_bytes(Verifier([SIGNER.public_text]).payload(document.body), fleet=FLEET)
-
-
-@pytest.fixture
-def lock(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
-    """Another process's hold on the store of `parts`; BEGIN IMMEDIATE locks it."""
-    monkeypatch.setattr(store_module, "BUSY_SECONDS", 0.01)
-    parts.store._db.execute("PRAGMA busy_timeout = 10")
-    other = sqlite3.connect(parts.receiver.settings.store, isolation_level=None)
-    yield other
-    other.close()
 
 
 # Deadlines.

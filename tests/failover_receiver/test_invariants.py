@@ -144,7 +144,7 @@ class Receiver(RuleBasedStateMachine):
     @rule(
         name=names,
         wish=st.sampled_from(
-            ["add", "change", "remove", "drain", "undrain", "ban", "unban", "admit", "force"]
+            ["add", "change", "rekey", "remove", "drain", "undrain", "ban", "unban", "admit", "force"]
         ),
     )
     def operate(self, name: str, wish: str) -> None:
@@ -153,6 +153,7 @@ class Receiver(RuleBasedStateMachine):
         events: dict[str, Event] = {
             "add": WorkerRegistered(name, spec(number)),
             "change": WorkerRegistered(name, replace(spec(number), weight=number, region="here")),
+            "rekey": WorkerRegistered(name, spec(number + 10), new_key=True),
             "remove": WorkerRemoved(name),
             "drain": DrainWished(name, drain=True),
             "undrain": DrainWished(name, drain=False),

@@ -141,12 +141,15 @@ def test_a_port_that_is_taken_is_said_before_anything_is_opened(
 def test_a_missing_signing_key_is_said(tmp_path: Path, command: Command) -> None:
     """Without it nothing can be published, so it does not start."""
     file = configuration(tmp_path, 0)
-    (tmp_path / "signing.key").unlink()
+    key = tmp_path / "signing.key"
+    key.unlink()
 
-    code, _, err = command("run", "--config", file)
-
-    assert code == 1
-    assert err.startswith(f"wgfleet-receiver: {tmp_path / 'signing.key'} is not there")
+    assert command("run", "--config", file) == (
+        1,
+        "",
+        f"wgfleet-receiver: {file}:\n  signing_key_file: {key} cannot be read: "
+        "No such file or directory; is it there, and this user's to read?\n",
+    )
 
 
 def test_a_signing_key_that_is_none_is_said_and_not_shown(tmp_path: Path, command: Command) -> None:

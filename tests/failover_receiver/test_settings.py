@@ -12,7 +12,8 @@ LEAST = 'fleet = "test"\nstore = "receiver.db"\nsigning_key_file = "signing.key"
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Where the configuration stands."""
+    """Where the configuration stands, beside a signing key."""
+    (tmp_path / "signing.key").touch()
     return tmp_path / "receiver.toml"
 
 
@@ -64,19 +65,40 @@ def test_a_hold_down_beyond_its_limit_is_meant_as_it_is_said(file: Path) -> None
     assert load(file).policy.hold_down_max == 900.0
 
 
-def test_absolute_paths_stay_as_they_are(file: Path) -> None:
+def test_absolute_paths_stay_as_they_are(file: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """And relative ones count from the configuration, wherever the receiver was started."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "tls.key").touch()
+    (file.parent / "keys").mkdir()
+    for name in ("keys/signing.key", "tls.pem"):
+        (file.parent / name).touch()
     file.write_text(
-        'fleet = "test"\nstore = "/srv/receiver.db"\nsigning_key_file = "keys/signing.key"\n'
-        'tls_certificate_file = "tls.pem"\ntls_key_file = "/etc/tls.key"\n'
+        f'fleet = "test"\nstore = "{elsewhere}/receiver.db"\nsigning_key_file = "keys/signing.key"\n'
+        f'tls_certificate_file = "tls.pem"\ntls_key_file = "{elsewhere}/tls.key"\n'
     )
 
     settings = load(file)
 
-    assert settings.store == Path("/srv/receiver.db")
+    assert settings.store == elsewhere / "receiver.db"
     assert settings.signing_key_file == file.parent / "keys" / "signing.key"
     assert settings.tls_certificate_file == file.parent / "tls.pem"
-    assert settings.tls_key_file == Path("/etc/tls.key")
+    assert settings.tls_key_file == elsewhere / "tls.key"
+
+
+def test_files_that_cannot_be_read_are_told_all_at_once(file: Path) -> None:
+    """Before anything is opened; the store alone is made where it is missing."""
+    (file.parent / "signing.key").unlink()
+    text = LEAST + 'tls_certificate_file = "signing.key/tls.pem"\ntls_key_file = "/nowhere/tls.key"\n'
+
+    assert faults(file, text) == (
+        f"{file}:\n"
+        f"  signing_key_file: {file.parent}/signing.key cannot be read: "
+        "No such file or directory; is it there, and this user's to read?\n"
+        f"  tls_certificate_file: {file.parent}/signing.key/tls.pem cannot be read: "
+        "No such file or directory; is it there, and this user's to read?\n"
+        "  tls_key_file: /nowhere/tls.key cannot be read: "
+        "No such file or directory; is it there, and this user's to read?"
+    )
 
 
 def test_all_faults_are_told_at_once(file: Path) -> None:

@@ -22,6 +22,7 @@ from failover_receiver.state import (
     Tick,
     Worker,
     WorkerBanned,
+    WorkerRegistered,
     WorkerRemoved,
 )
 from tests.failover_receiver.evidence import Evidence
@@ -60,6 +61,9 @@ class Watched(Story):
             return
         finally:
             assert before == self.state, "the state that was given is as it was"
+        for name, worker in before.workers.items():
+            if name not in after.workers or after.workers[name].spec.public_key != worker.spec.public_key:
+                self.evidence.gone(name)
         self.evidence.hear(event, self.now)
         self._order_means_nothing(event, before, (after, effects))
         self._settled(event, after)
@@ -135,7 +139,9 @@ class Watched(Story):
         down = {name for name, worker in after.workers.items() if is_out(worker)}
         assert named(after, WorkerState.DOWN) == down - banned - named(after, WorkerState.SUSPECT)
         assert all(one.reason in set(Reason) for one in after.published)
-        empties = isinstance(event, WorkerRemoved | DrainWished | WorkerBanned)
+        empties = isinstance(event, WorkerRemoved | DrainWished | WorkerBanned) or (
+            isinstance(event, WorkerRegistered) and event.new_key
+        )
         if named(before, *USABLE) and not empties:
             assert named(after, *USABLE), "only an operator empties what may be used"
 
@@ -150,8 +156,11 @@ class Watched(Story):
         assert {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)} == decided.keys()
         for name, one in decided.items():
             assert one.before == was.get(name, (None, ""))[0]
-            said = is_now.get(name, (None, "removed"))
-            assert (one.after, one.reason) == ((said[0], "changed") if was.get(name) == said else said)
+            told = is_now.get(name, (None, "removed"))
+            assert (one.after, one.reason) == ((told[0], "changed") if was.get(name) == told else told)
+        since = {name: before.since.get(name) for name in is_now}
+        since |= {name: self.now for name, one in decided.items() if one.after and one.reason != "changed"}
+        assert after.since == since, "it counts from when the state or its reason changed"
         if documents:
             assert isinstance(effects[-1], Publish)
             (said,) = documents
