@@ -59,7 +59,7 @@ bench: setup ## one bench: NAME=failover INTERVAL=1s RUNS=20
 	@$(PYTHON) -m tests.bench $(NAME) --interval $(INTERVAL) --runs $(RUNS)
 
 rewrite: setup ## the failover stories as they now are; read the diff
-	WGFLEET_REWRITE=1 $(PYTHON) -m pytest -q tests/failover_receiver/test_core.py || true
+	WGFLEET_REWRITE=1 $(PYTHON) -m pytest -q tests/failover_receiver/test_core.py tests/client_sync/test_core.py || true
 
 lock: setup ## the pinned requirement files anew
 	tools/lock.sh

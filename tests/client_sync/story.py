@@ -15,7 +15,6 @@ something else. An answer takes 0.02 s; a probe is missed after 0.5 s.
 """
 
 import heapq
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from client_sync.choice import Policy
@@ -152,29 +151,3 @@ class Story:
 
     def _say(self, what: str) -> None:
         self.said.append(f"{round(self.now - START, 3):g}s {what}")
-
-
-def told(text: str) -> str:
-    """The story as it should have been written: the same commands, with what happens now."""
-    story = Story()
-    lines: list[str] = []
-    for line in _commands(text):
-        if line == "----":
-            lines += ["----", *(story.said or ["nothing"])]
-            story.said.clear()
-        else:
-            lines.append(line)
-            if line and not line.startswith("#"):
-                story.run(line)
-    return "\n".join(lines) + "\n"
-
-
-def _commands(text: str) -> Iterator[str]:
-    """The lines without what happened: from each `----` to the next empty line."""
-    result = False
-    for line in text.splitlines():
-        if line == "":
-            result = False
-        if not result:
-            yield line
-        result = result or line == "----"

@@ -13,7 +13,8 @@ from typing import Any
 
 import httpx
 
-from tests.failover_receiver.parts import LIMIT
+from failover_receiver.reconcile import Reconciler
+from tests.failover_receiver.parts import LIMIT, Parts
 from tests.lab.programs import PARTS, MissingProgramError, program
 
 TEMPLATES = Path("/usr/share/prometheus/alertmanager/default.tmpl")
@@ -87,6 +88,12 @@ def recorded() -> Iterator[Recorded]:
         server.go_on.set()
         server.shutdown()
         server.thread.join(LIMIT)
+
+
+def reader(parts: Parts, http: httpx.AsyncClient, *servers: Recorded | str) -> Reconciler:
+    """Reads these."""
+    urls = [server if isinstance(server, str) else server.url for server in servers]
+    return Reconciler(parts.driver, parts.receiver.metrics, urls, http)
 
 
 def listed(labels: dict[str, str], *, started: str, updated: str) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """What most tests of the receiver stand on."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from failover_receiver import store as store_module
@@ -32,3 +33,10 @@ def lock(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Conn
     other = sqlite3.connect(parts.receiver.settings.store, isolation_level=None)
     yield other
     other.close()
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    """As the receiver makes it."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        yield client

@@ -72,6 +72,11 @@ class Parts:
     def state(self) -> State:
         return self.receiver.driver.state
 
+    @property
+    def states(self) -> dict[str, str]:
+        """Each worker's published state."""
+        return {worker.name: worker.state.value for worker in self.state.published}
+
     def ask(self, who: Role | None = Role.OPERATOR) -> httpx.AsyncClient:
         """HTTP without a network, with the token of a role."""
         headers = {} if who is None else bearer(TOKENS[who])

@@ -16,7 +16,6 @@ A story is blocks of commands, each followed by `----` and what happened:
 ALERT is down, degraded, up or blind. The Watchdog fires while Prometheus lives.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from pydantic import TypeAdapter
@@ -241,29 +240,3 @@ class Story:
 
     def _say(self, what: str) -> None:
         self.said.append(f"{self.now - START:g}s {what}")
-
-
-def told(text: str) -> str:
-    """The story as it should have been written: the same commands, with what happens now."""
-    story = Story()
-    lines: list[str] = []
-    for line in _commands(text):
-        if line == "----":
-            lines += ["----", *(story.said or ["nothing"])]
-            story.said.clear()
-        else:
-            lines.append(line)
-            if line and not line.startswith("#"):
-                story.run(line)
-    return "\n".join(lines) + "\n"
-
-
-def _commands(text: str) -> Iterator[str]:
-    """The lines without what happened: from each `----` to the next empty line."""
-    result = False
-    for line in text.splitlines():
-        if line == "":
-            result = False
-        if not result:
-            yield line
-        result = result or line == "----"

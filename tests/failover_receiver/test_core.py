@@ -4,22 +4,24 @@ After a change that was meant: `WGFLEET_REWRITE=1 pytest tests/failover_receiver
 Only commit what you understand and want.
 """
 
-import os
 from pathlib import Path
 
 import pytest
 
-from tests.failover_receiver.story import told
+from failover_receiver.core import hold_down
+from failover_receiver.state import Policy, Worker
+from tests.failover_receiver.story import Story, spec
+from tests.timelines import must_hold, timelines
 
-TIMELINES = sorted((Path(__file__).parent / "timelines").glob("*.txt"))
 
-
-@pytest.mark.parametrize("file", TIMELINES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", timelines(Path(__file__).parent), ids=lambda file: file.stem)
 def test_the_core_decides_as_the_story_says(file: Path) -> None:
     """Every command has the outcome that is written below it, and no other."""
-    text = file.read_text()
-    now = told(text)
-    if os.environ.get("WGFLEET_REWRITE"):
-        file.write_text(now)
+    must_hold(file, Story())
 
-    assert text == now
+
+def test_a_worker_that_flaps_all_day_is_held_down_for_the_longest_time() -> None:
+    """Thousands of failures overflow no number."""
+    worker = Worker(spec(1), failures=tuple(float(second) for second in range(3600)))
+
+    assert hold_down(worker, Policy(hold_down_factor=10.0)) == 600.0

@@ -141,14 +141,27 @@ def test_a_port_that_is_taken_is_said_before_anything_is_opened(
 def test_a_missing_signing_key_is_said(tmp_path: Path, command: Command) -> None:
     """Without it nothing can be published, so it does not start."""
     file = configuration(tmp_path, 0)
-    key = tmp_path / "signing.key"
-    key.unlink()
+    (tmp_path / "signing.key").unlink()
 
-    assert command("run", "--config", file) == (
+    code, _, err = command("run", "--config", file)
+
+    assert code == 1
+    assert err.startswith(f"wgfleet-receiver: {tmp_path / 'signing.key'} is not there")
+
+
+def test_a_missing_certificate_is_said(tmp_path: Path, command: Command) -> None:
+    """By its name and its key in the configuration, and no traceback."""
+    file = configuration(tmp_path, 0)
+    file.write_text(file.read_text() + 'tls_certificate_file = "tls.pem"\n')
+
+    code, _, err = command("run", "--config", file)
+
+    assert (code, err) == (
         1,
-        "",
-        f"wgfleet-receiver: {file}:\n  signing_key_file: {key} cannot be read: "
-        "No such file or directory; is it there, and this user's to read?\n",
+        (
+            f"wgfleet-receiver: tls_certificate_file: {tmp_path / 'tls.pem'} cannot be read: "
+            "No such file or directory; is it there, and this user's to read?\n"
+        ),
     )
 
 

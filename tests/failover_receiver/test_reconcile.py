@@ -4,8 +4,7 @@ import asyncio
 import datetime as dt
 import logging
 import sqlite3
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -15,11 +14,9 @@ import pytest
 
 from failover_receiver import reconcile as module
 from failover_receiver import store as store_module
-from failover_receiver.reconcile import Reconciler
 from failover_receiver.state import AlertsDelivered
-from tests.failover_receiver.alertmanager import NotHereError, Real, Recorded, listed, recorded
+from tests.failover_receiver.alertmanager import Recorded, listed, recorded
 from tests.failover_receiver.parts import LIMIT, NOON, Parts, build, facts, rfc3339, seen
-from tests.lab.waiting import wait_until
 from wgfleet.peerset import Monitoring
 
 pytestmark = pytest.mark.anyio
@@ -42,19 +39,6 @@ def other() -> Iterator[Recorded]:
         yield server
 
 
-@pytest.fixture
-async def http() -> AsyncIterator[httpx.AsyncClient]:
-    """As the receiver makes it."""
-    async with httpx.AsyncClient(trust_env=False) as client:
-        yield client
-
-
-def reader(parts: Parts, http: httpx.AsyncClient, *servers: Recorded | str) -> Reconciler:
-    """Reads these."""
-    urls = [server if isinstance(server, str) else server.url for server in servers]
-    return Reconciler(parts.driver, parts.receiver.metrics, urls, http)
-
-
 def alert(kind: str, worker: str | None = None, *, updated: float = NOON) -> dict[str, Any]:
     """An alert as it is listed, with the fingerprint that `seen` gives it."""
     firing = seen(kind, worker, NOON)
@@ -68,11 +52,6 @@ def alert(kind: str, worker: str | None = None, *, updated: float = NOON) -> dic
 def monitoring(parts: Parts) -> Monitoring:
     """Whether it can be believed."""
     return parts.state.monitoring
-
-
-def states(parts: Parts) -> dict[str, str]:
-    """Each worker's published state."""
-    return {worker.name: worker.state.value for worker in parts.state.published}
 
 
 def readings(parts: Parts, url: str, outcome: str) -> float | None:
@@ -95,7 +74,7 @@ async def test_a_recorded_answer_takes_silenced_and_inhibited_workers_out(
 
     await reader(parts, http, one).once()
 
-    assert states(parts) == {"a": "down", "b": "down", "c": "serving", "d": "serving", "e": "serving"}
+    assert parts.states == {"a": "down", "b": "down", "c": "serving", "d": "serving", "e": "serving"}
 
 
 async def test_everything_is_asked_for(parts: Parts, one: Recorded, http: httpx.AsyncClient) -> None:
@@ -135,7 +114,7 @@ async def test_the_union_of_all_alertmanagers_counts(
 
     await reader(parts, http, one, other).once()
 
-    assert states(parts) == {"a": "down", "b": "down", "c": "serving", "d": "serving"}
+    assert parts.states == {"a": "down", "b": "down", "c": "serving", "d": "serving"}
 
 
 async def test_what_one_of_two_does_not_list_is_not_over_while_the_other_is_silent(
@@ -175,7 +154,7 @@ async def test_a_webhook_that_comes_during_a_reading_is_not_contradicted_by_it(
     await reading
 
     assert parts.state.alerts["down/fra1"].ended_at is None
-    assert states(parts)["fra1"] == "down"
+    assert parts.states["fra1"] == "down"
 
 
 # What cannot be read.
@@ -249,7 +228,7 @@ async def test_an_alertmanager_that_hangs_does_not_hold_the_others_up(
     async with asyncio.timeout(LIMIT):
         await reader(parts, http, one, other).once()
 
-    assert states(parts)["a"] == "down"
+    assert parts.states["a"] == "down"
     (complaint,) = facts(caplog.records, "alertmanager not readable")
     assert (complaint["alertmanager"], complaint["error"]) == (other.url, "no whole answer in 0.2 s")
 
@@ -292,12 +271,12 @@ async def test_a_store_that_fails_does_not_end_the_readings(
     lock.execute("BEGIN IMMEDIATE")
 
     await reconciler.once()
-    held_up = states(parts)
+    held_up = parts.states
     lock.execute("ROLLBACK")
     await reconciler.once()
 
     assert held_up == {"a": "serving", "b": "serving"}
-    assert states(parts) == {"a": "down", "b": "serving"}
+    assert parts.states == {"a": "down", "b": "serving"}
     assert "database is locked" in str(facts(caplog.records, "not kept")[0]["error"])
     lock.close()
     parts.close()
@@ -318,81 +297,3 @@ async def test_readings_go_on_until_they_are_stopped(
     await asyncio.gather(running, return_exceptions=True)
 
     assert running.cancelled()
-
-
-# The real one.
-
-
-@pytest.fixture
-def alertmanager(tmp_path: Path) -> Iterator[Real]:
-    """Debian's, if it can run here."""
-    try:
-        real = Real(tmp_path)
-    except NotHereError as error:
-        pytest.skip(str(error))
-    yield real
-    real.close()
-
-
-def given(kind: str, worker: str | None = None) -> dict[str, Any]:
-    """An alert as Prometheus gives it to Alertmanager."""
-    firing = seen(kind, worker, NOON)
-    labels = {"alertname": firing.name, "action": firing.action.value, "severity": "critical"}
-    now = time.time()
-    return {
-        "labels": labels | ({"worker": worker} if worker else {}),
-        "startsAt": rfc3339(now),
-        "endsAt": rfc3339(now + 300.0),
-    }
-
-
-async def test_the_real_alertmanager_is_read_with_what_it_silences_and_inhibits(
-    parts: Parts, alertmanager: Real, http: httpx.AsyncClient
-) -> None:
-    """fra1 is silenced, ams1 is inhibited: both die, and both are taken out."""
-    parts.clock.now = time.time() - 1.0
-    await parts.serve("fra1", "ams1", "lon1", "par1")
-    now = time.time()
-    silence = {
-        "matchers": [{"name": "worker", "value": "fra1", "isRegex": False, "isEqual": True}],
-        "startsAt": rfc3339(now),
-        "endsAt": rfc3339(now + 300.0),
-        "createdBy": "test",
-        "comment": "a planned repair",
-    }
-    alertmanager.post("silences", silence)
-    source = given("blind")  # What inhibits carries no action here: or it would hold everything.
-    del source["labels"]["action"]
-    alertmanager.post("alerts", [source, given("watchdog"), given("down", "fra1"), given("down", "ams1")])
-    reconciler = reader(parts, http, alertmanager.url)
-
-    wait_until(lambda: suppressed(alertmanager) == ["ams1", "fra1"], LIMIT, "both to be suppressed")
-    parts.clock.now = time.time()
-    await reconciler.once()
-
-    assert states(parts) == {"ams1": "down", "fra1": "down", "lon1": "serving", "par1": "serving"}
-
-
-def suppressed(alertmanager: Real) -> list[str]:
-    """The workers whose alerts it would tell nobody."""
-    held = alertmanager.http.get("/alerts").json()
-    return sorted(one["labels"]["worker"] for one in held if one["status"]["state"] == "suppressed")
-
-
-async def test_the_real_alertmanager_dies_and_nobody_is_moved(
-    parts: Parts, alertmanager: Real, http: httpx.AsyncClient
-) -> None:
-    """What it held is not over because it is gone."""
-    parts.clock.now = time.time() - 1.0
-    await parts.serve("fra1", "ams1")
-    alertmanager.post("alerts", [given("watchdog"), given("down", "fra1")])
-    reconciler = reader(parts, http, alertmanager.url)
-    parts.clock.now = time.time()
-    await reconciler.once()
-    before = parts.state
-
-    alertmanager.close()
-    await reconciler.once()
-
-    assert parts.state is before
-    assert states(parts) == {"ams1": "serving", "fra1": "down"}

@@ -277,6 +277,19 @@ async def test_an_alertmanager_that_is_not_there_does_not_stop_it(tmp_path: Path
     ]
 
 
+@pytest.mark.parametrize(
+    ("address", "warned"), [("127.0.0.1", False), ("localhost", False), ("0.0.0.0", True)]
+)
+async def test_tokens_that_go_in_clear_are_warned_of(tmp_path: Path, address: str, *, warned: bool) -> None:
+    """Where others could listen; not on the loopback."""
+    with Running(tmp_path / "receiver", listen_address=address) as running:
+        assert running.stop() == 0
+
+    warnings = [line for line in running.log if line["level"] == "warning"]
+    assert [line["listen_address"] for line in warnings] == ([address] if warned else [])
+    assert all(line["event"].startswith("no TLS: tokens go in clear") for line in warnings)
+
+
 def certificate(directory: Path) -> ssl.SSLContext:
     """Make a key and a certificate for 127.0.0.1; who trusts it."""
     key = ec.generate_private_key(ec.SECP256R1())

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from failover_receiver.settings import ConfigurationError, Settings, load
+from failover_receiver.settings import ConfigurationError, Settings, check_readable, load
 from failover_receiver.state import Policy
 
 LEAST = 'fleet = "test"\nstore = "receiver.db"\nsigning_key_file = "signing.key"\n'
@@ -12,8 +12,7 @@ LEAST = 'fleet = "test"\nstore = "receiver.db"\nsigning_key_file = "signing.key"
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Where the configuration stands, beside a signing key."""
-    (tmp_path / "signing.key").touch()
+    """Where the configuration stands."""
     return tmp_path / "receiver.toml"
 
 
@@ -65,40 +64,43 @@ def test_a_hold_down_beyond_its_limit_is_meant_as_it_is_said(file: Path) -> None
     assert load(file).policy.hold_down_max == 900.0
 
 
-def test_absolute_paths_stay_as_they_are(file: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_absolute_paths_stay_as_they_are(file: Path) -> None:
     """And relative ones count from the configuration, wherever the receiver was started."""
-    elsewhere = tmp_path_factory.mktemp("elsewhere")
-    (elsewhere / "tls.key").touch()
-    (file.parent / "keys").mkdir()
-    for name in ("keys/signing.key", "tls.pem"):
-        (file.parent / name).touch()
     file.write_text(
-        f'fleet = "test"\nstore = "{elsewhere}/receiver.db"\nsigning_key_file = "keys/signing.key"\n'
-        f'tls_certificate_file = "tls.pem"\ntls_key_file = "{elsewhere}/tls.key"\n'
+        'fleet = "test"\nstore = "/srv/receiver.db"\nsigning_key_file = "keys/signing.key"\n'
+        'tls_certificate_file = "tls.pem"\ntls_key_file = "/etc/tls.key"\n'
     )
 
     settings = load(file)
 
-    assert settings.store == elsewhere / "receiver.db"
+    assert settings.store == Path("/srv/receiver.db")
     assert settings.signing_key_file == file.parent / "keys" / "signing.key"
     assert settings.tls_certificate_file == file.parent / "tls.pem"
-    assert settings.tls_key_file == elsewhere / "tls.key"
+    assert settings.tls_key_file == Path("/etc/tls.key")
 
 
-def test_files_that_cannot_be_read_are_told_all_at_once(file: Path) -> None:
-    """Before anything is opened; the store alone is made where it is missing."""
-    (file.parent / "signing.key").unlink()
-    text = LEAST + 'tls_certificate_file = "signing.key/tls.pem"\ntls_key_file = "/nowhere/tls.key"\n'
+@pytest.mark.parametrize("key", ["tls_certificate_file", "tls_key_file"])
+def test_a_tls_file_that_cannot_be_read_is_told_by_name(file: Path, key: str) -> None:
+    """The server's own error would not say which."""
+    file.write_text(f'{LEAST}{key} = "nowhere/tls.pem"\n')
+    settings = load(file)
 
-    assert faults(file, text) == (
-        f"{file}:\n"
-        f"  signing_key_file: {file.parent}/signing.key cannot be read: "
-        "No such file or directory; is it there, and this user's to read?\n"
-        f"  tls_certificate_file: {file.parent}/signing.key/tls.pem cannot be read: "
-        "No such file or directory; is it there, and this user's to read?\n"
-        "  tls_key_file: /nowhere/tls.key cannot be read: "
-        "No such file or directory; is it there, and this user's to read?"
+    with pytest.raises(ConfigurationError) as caught:
+        check_readable(settings)
+
+    assert str(caught.value) == (
+        f"{key}: {file.parent}/nowhere/tls.pem cannot be read: No such file or directory; "
+        "is it there, and this user's to read?"
     )
+
+
+def test_tls_files_that_can_be_read_are_no_fault(file: Path) -> None:
+    """Nor is it to have none."""
+    file.write_text(LEAST)
+    check_readable(load(file))
+
+    file.write_text(LEAST + 'tls_certificate_file = "receiver.toml"\ntls_key_file = "receiver.toml"\n')
+    check_readable(load(file))
 
 
 def test_all_faults_are_told_at_once(file: Path) -> None:

@@ -8,7 +8,6 @@ import pytest
 
 from failover_receiver.access import Role
 from tests.failover_receiver.parts import NOON, Parts, facts, posted, webhook
-from wgfleet.peerset import WorkerState
 
 pytestmark = pytest.mark.anyio
 
@@ -18,11 +17,6 @@ async def post(parts: Parts, body: Any) -> tuple[int, Any]:
     async with parts.ask(Role.ALERTMANAGER) as http:
         answer = await http.post("/v1/alerts", json=body)
     return answer.status_code, answer.json()
-
-
-def published(parts: Parts) -> dict[str, WorkerState]:
-    """Each worker's published state."""
-    return {worker.name: worker.state for worker in parts.state.published}
 
 
 def counted(parts: Parts, alertname: str, status: str, outcome: str) -> float | None:
@@ -38,7 +32,7 @@ async def test_a_delivery_is_answered_with_the_generation_that_it_made(parts: Pa
     answer = await post(parts, webhook(posted("down", "fra1", NOON)))
 
     assert answer == (200, {"accepted": 1, "ignored": [], "generation": 4})
-    assert published(parts) == {"ams1": "serving", "fra1": "down"}
+    assert parts.states == {"ams1": "serving", "fra1": "down"}
     kept = parts.store.load()
     assert kept is not None
     assert kept.generation == 4
@@ -73,7 +67,7 @@ async def test_a_thousand_alerts_in_one_delivery_are_one_change(parts: Parts) ->
 
     assert (status, said["accepted"]) == (200, 1000)
     assert said["generation"] == before.generation + 1
-    down = [name for name, state in published(parts).items() if state is WorkerState.DOWN]
+    down = [name for name, state in parts.states.items() if state == "down"]
     assert down == names[:4]
 
 
@@ -98,6 +92,28 @@ async def test_what_is_not_for_us_is_ignored_and_the_rest_is_taken(
     ]
     assert counted(parts, "WireGuardWorkerDown", "firing", "taken") == 1.0
     assert counted(parts, "", "firing", "ignored") == 1.0
+
+
+async def test_what_a_healthy_fleet_says_all_the_time_is_no_line_of_the_log(
+    parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The Watchdog and every Up come twice a minute; their end, and everything else, is news."""
+    await parts.serve("fra1", "ams1")
+    caplog.set_level(logging.DEBUG)
+
+    await post(parts, webhook(posted("watchdog", None, NOON), posted("up", "fra1", NOON)))
+    ended = posted("up", "fra1", NOON, ended_at=NOON)
+    await post(parts, webhook(ended, posted("down", "fra1", NOON), posted("blind", None, NOON)))
+
+    levels = [record.levelname for record in caplog.records if record.getMessage() == "alert"]
+    told = facts(caplog.records, "alert")
+    assert [(one["alertname"], one["status"], level) for one, level in zip(told, levels, strict=True)] == [
+        ("Watchdog", "firing", "DEBUG"),
+        ("WireGuardWorkerUp", "firing", "DEBUG"),
+        ("WireGuardWorkerUp", "resolved", "INFO"),
+        ("WireGuardWorkerDown", "firing", "INFO"),
+        ("WireGuardVantageBlind", "firing", "INFO"),
+    ]
 
 
 async def test_an_invented_name_becomes_no_series(parts: Parts) -> None:

@@ -94,6 +94,40 @@ async def test_a_worker_may_be_described_by_the_same_again(parts: Parts) -> None
     assert (again.status_code, again.json()) == (200, first.json())
 
 
+async def test_another_key_under_an_old_name_must_be_meant(parts: Parts) -> None:
+    """A slip would take the worker from every client; when it is meant, the worker begins anew."""
+    await parts.serve("fra1", "ams1")
+    other = {**BODY, "public_key": spec(9).public_key}
+
+    refused = await ask(parts, "PUT", "/v1/workers/fra1", other)
+    unchanged = (await ask(parts, "GET", "/v1/workers")).json()["workers"]["fra1"]
+    meant = await ask(parts, "PUT", "/v1/workers/fra1?new_key=true", other)
+
+    assert refused.status_code == 409
+    assert refused.json()["error"] == (
+        f"worker 'fra1' has the public_key '{BODY['public_key']}', not '{spec(9).public_key}': "
+        "every client would lose it; choose another name, or say that it has a new key"
+    )
+    assert (unchanged["public_key"], unchanged["state"]) == (BODY["public_key"], "serving")
+    worker = meant.json()["workers"]["fra1"]
+    assert (worker["public_key"], worker["state"], worker["reason"]) == (
+        spec(9).public_key,
+        "joining",
+        "registered",
+    )
+
+
+async def test_a_drained_worker_with_a_new_key_stays_drained(parts: Parts) -> None:
+    """The operator's wish is for the name."""
+    await parts.serve("fra1", "ams1")
+    await ask(parts, "PUT", "/v1/workers/fra1/drain")
+    other = {**BODY, "public_key": spec(9).public_key}
+
+    answer = await ask(parts, "PUT", "/v1/workers/fra1?new_key=true", other)
+
+    assert answer.json()["workers"]["fra1"]["drain"] is True
+
+
 # What is refused, in which words.
 
 KEY = "44 characters of base64, as `wg pubkey` prints"

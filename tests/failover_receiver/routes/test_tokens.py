@@ -113,6 +113,20 @@ async def test_a_wrong_wish_is_refused_with_the_reason(
     assert parts.store.tokens() == before
 
 
+async def test_the_last_operators_token_cannot_be_revoked(parts: Parts) -> None:
+    """Nobody could make another one; with a second operator it can."""
+    refused = await ask(parts, "DELETE", "/v1/tokens/operator")
+    second = (await ask(parts, "POST", "/v1/tokens", {"name": "alice", "role": "operator"})).json()["token"]
+    revoked = await ask(parts, "DELETE", "/v1/tokens/operator")
+
+    error = "'operator' is the last operator's token: create another one first, or nobody gets in"
+    assert (refused.status_code, refused.json()) == (409, {"error": error})
+    assert revoked.status_code == 204
+    async with parts.ask(None) as http:
+        assert (await http.delete("/v1/tokens/client", headers=bearer(second))).status_code == 204
+        assert (await http.delete("/v1/tokens/alice", headers=bearer(second))).status_code == 409
+
+
 async def test_the_history_is_told_as_it_was_kept(parts: Parts) -> None:
     """The newest, oldest first, as many as asked for."""
     await parts.serve("fra1", "ams1")
