@@ -15,7 +15,7 @@ import pytest
 from failover_receiver import reconcile as module
 from failover_receiver import store as store_module
 from failover_receiver.state import AlertsDelivered
-from tests.failover_receiver.alertmanager import Recorded, listed, recorded
+from tests.failover_receiver.alertmanager import Recorded, listed, reader, recorded
 from tests.failover_receiver.parts import LIMIT, NOON, Parts, build, facts, rfc3339, seen
 from wgfleet.peerset import Monitoring
 

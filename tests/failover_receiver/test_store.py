@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from failover_receiver.state import Alert, State, Worker
 from failover_receiver.store import Document, HistoryEvent, SqliteStore, StoredToken, StoreUnavailableError
+from tests.failover_receiver.keeping import DOWN, save
 
 
 @pytest.fixture
