@@ -7,10 +7,18 @@ import sys
 from pathlib import Path
 
 from client_sync.config import ConfigurationError, load
-from client_sync.daemon import STATUS, run
 from wgfleet import __version__, logs
 from wgfleet.dump import DumpError
 from wgfleet.wg import WgError
+
+try:
+    from client_sync.daemon import STATUS, run
+except ModuleNotFoundError as missing:
+    # The command is installed with every daemon, its packages only on clients.
+    sys.exit(
+        f"wgfleet-sync: the package {missing.name} is not installed here: on a client, "
+        "`pip install --require-hashes -r requirements/sync.txt`"
+    )
 
 CONFIGURATION = Path("/etc/wgfleet/sync.toml")
 EXAMPLE = """\

@@ -8,14 +8,22 @@ import signal
 import sys
 import time
 
-from prometheus_client import CollectorRegistry, ProcessCollector
-
-from exporter.collector import BuildInfo, WireGuardCollector
-from exporter.flags import parser
-from exporter.server import ListenError, application, serving
-from exporter.sysfs import read_netdev
 from wgfleet import __version__, logs
 from wgfleet.wg import read_device
+
+try:
+    from prometheus_client import CollectorRegistry, ProcessCollector
+
+    from exporter.collector import BuildInfo, WireGuardCollector
+    from exporter.flags import parser
+    from exporter.server import ListenError, application, serving
+    from exporter.sysfs import read_netdev
+except ModuleNotFoundError as missing:
+    # The command is installed with every daemon, its packages only on workers.
+    sys.exit(
+        f"wgfleet-exporter: the package {missing.name} is not installed here: on a worker, "
+        "`pip install --require-hashes -r requirements/exporter.txt`"
+    )
 
 LOGGER = logging.getLogger("exporter")
 

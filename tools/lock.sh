@@ -9,7 +9,7 @@ lock() {
         --no-annotate "$@" pyproject.toml --output-file "requirements/$out.txt"
     echo "requirements/$out.txt"
 }
-lock exporter --extra exporter
-lock sync --extra sync
-lock receiver --extra receiver --extra cli
+lock exporter --extra exporter --extra build
+lock sync --extra sync --extra build
+lock receiver --extra receiver --extra cli --extra build
 lock dev --extra dev

@@ -187,6 +187,6 @@ class Receiver(RuleBasedStateMachine):
 
 
 Receiver.TestCase.settings = settings(
-    max_examples=200, stateful_step_count=40, deadline=None, report_multiple_bugs=False
+    max_examples=150, stateful_step_count=40, deadline=None, report_multiple_bugs=False
 )
 TestWhatAlwaysHolds = Receiver.TestCase

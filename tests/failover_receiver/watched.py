@@ -113,6 +113,8 @@ class Watched(Story):
         failing, failed = is_out(was), is_out(is_now)
         if failed and not failing:
             assert self.evidence.may_fail(name, self.now), f"no alert takes {name} out"
+            window = self.now - self.policy.flap_window
+            assert is_now.failures == (*(at for at in was.failures if window <= at <= self.now), self.now)
         returned = (failing and not failed) or (was.failed_at is not None and is_now.failed_at is None)
         if returned:
             assert self.evidence.may_return(name, self.now), f"no alert lets {name} in"
