@@ -84,7 +84,7 @@ def test_the_very_first_packet_carries_the_mark(book: AddressBook, mark: int | N
         ip("rule add pref 10 table local")
         ip("rule del pref 0")
         ip(f"rule add pref 4 fwmark {MARK} table local")
-        ip("rule add pref 5 ipproto tcp dport 9587 prohibit")
+        ip("rule add pref 5 ipproto 6 dport 9587 prohibit")
         return asyncio.run(story())
 
     assert in_own_network(part) == outcome

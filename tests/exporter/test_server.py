@@ -71,7 +71,7 @@ def test_nothing_else_is_served(port: int, path: str) -> None:
     assert get(port, path) == expected
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "0x7f.1"])
 def test_addresses_of_both_families_and_names_are_listened_on(host: str) -> None:
     """The URL can be typed into a browser."""
     with serving(APP, host, 0) as url:
