@@ -18,9 +18,13 @@ class Api:
     """One receiver, with the operator's token."""
 
     def __init__(self, url: str, token_file: Path, ca_file: Path | None) -> None:
-        """Read the token; nothing is sent yet. Raises ValueError if there is none."""
+        """Read the token; nothing is sent yet. Raises ValueError if a file is missing."""
         self._url = url.rstrip("/")
         headers = {"Authorization": f"Bearer {read_secret(token_file)}"}
+        if ca_file is not None and not ca_file.is_file():
+            raise ValueError(
+                f"{ca_file} is not there: --ca-file names the certificate of the receiver's authority"
+            )
         verify = True if ca_file is None else str(ca_file)
         self._http = httpx.Client(headers=headers, timeout=TIMEOUT_SECONDS, trust_env=False, verify=verify)
 
