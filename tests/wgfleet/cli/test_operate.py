@@ -115,6 +115,11 @@ def test_status_says_by_its_exit_code_that_monitoring_is_blind(wgfleet: Run) -> 
             "/nonexistent is not there: it should hold the token",
         ),
         (
+            ("status", "--ca-file", "/nonexistent"),
+            1,
+            "/nonexistent is not there: --ca-file names the certificate",
+        ),
+        (
             ("status", "--receiver", "http://127.0.0.1:1"),
             1,
             "the receiver at http://127.0.0.1:1 was not reached",
