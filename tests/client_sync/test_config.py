@@ -167,7 +167,7 @@ def test_a_wrong_value_is_refused_with_what_would_be_right(written: Written, lin
     assert refusal(written(with_line(line))) == f"FILE:\n  {fault}"
 
 
-@pytest.mark.parametrize("name", ["a-name-of-sixteen", "wg/0", "wg 0", r"wg\t0", ""])
+@pytest.mark.parametrize("name", ["a234567890123456", "wg/0", "wg 0", r"wg\t0", ""])
 def test_what_cannot_be_an_interfaces_name_is_refused(written: Written, name: str) -> None:
     """The kernel would refuse it later, and less clearly."""
     assert refusal(written(with_line(f'interface = "{name}"'))).startswith("FILE:\n  interface: is ")

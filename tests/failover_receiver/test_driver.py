@@ -263,11 +263,14 @@ async def test_closing_waits_for_the_last_write(held: Parts, journal: Journal) -
     journal.go_on.clear()
     taking = asyncio.ensure_future(held.driver.take(ADD, who="operator"))
     await journal.until_begun()
-    closing = asyncio.get_running_loop().run_in_executor(None, held.driver.close)
 
+    def close() -> int:
+        held.driver.close()
+        return len(journal.kept)
+
+    closing = asyncio.get_running_loop().run_in_executor(None, close)
     journal.go_on.set()
-    await closing
-    await taking
 
+    assert await closing == 1
+    await taking
     assert journal.load() == held.state
-    assert "fra1" in held.state.workers

@@ -117,6 +117,18 @@ async def test_a_deadline_that_could_not_be_kept_is_tried_again(
     parts.close()
 
 
+async def test_there_is_one_timer_however_much_is_heard(parts: Parts) -> None:
+    """The old one is stopped when a new one is set, or a day of readings would leave thousands."""
+    await parts.serve("fra1")
+    before = parts.driver._timer
+
+    await parts.hear(seen("up", "fra1", NOON))
+
+    assert before is not None
+    assert before.cancelled()
+    assert parts.driver._timer is not before
+
+
 async def test_a_closed_driver_rings_no_more(tmp_path: Path) -> None:
     """Its timer is stopped with it."""
     parts = build(tmp_path, policy=Policy(watchdog_timeout=0.01))
