@@ -150,10 +150,12 @@ async def reporting(config: Config, state: State, receiver: str | None) -> Async
             _report(config, feed, driver_of(config.state_directory, state), http, news)
         )
         try:
-            yield news
+            async with asyncio.timeout(SECONDS):
+                yield news
         finally:
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            with pytest.raises(asyncio.CancelledError):  # And not of something else, before.
+                await task
 
 
 def test_news_are_acknowledged_and_shown(tmp_path: Path) -> None:
@@ -196,7 +198,9 @@ def test_an_ack_that_is_refused_is_said_and_the_next_one_sent(
 
 
 @pytest.mark.parametrize("state", [State(), STATE], ids=["nothing to tell", "nobody to tell"])
-def test_without_a_document_or_a_receiver_only_the_file_is_written(tmp_path: Path, state: State) -> None:
+def test_without_a_document_or_a_receiver_only_the_file_is_written(
+    tmp_path: Path, state: State, caplog: pytest.LogCaptureFixture
+) -> None:
     """An ack says what is applied, to a receiver that is there."""
 
     async def story() -> None:
@@ -210,6 +214,7 @@ def test_without_a_document_or_a_receiver_only_the_file_is_written(tmp_path: Pat
 
     asyncio.run(story())
     assert json.loads((tmp_path / "status.json").read_text())["active"] == state.active
+    assert caplog.records == []
 
 
 def test_a_status_that_cannot_be_written_is_said_and_the_ack_is_sent(
