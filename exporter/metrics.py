@@ -39,8 +39,8 @@ COLLECTOR = ("collector",)
 
 INTERFACE_INFO = Family(
     "wireguard_interface_info",
-    "Always 1; the labels say what the interface is.",
-    ("interface", "public_key", "listen_port"),
+    "Always 1; the labels say what the interface is. backend is kernel or userspace.",
+    ("interface", "public_key", "listen_port", "backend"),
 )
 INTERFACE_UP = Family(
     "wireguard_interface_up",
@@ -108,9 +108,99 @@ PEER_KEEPALIVE = Family(
     "Time between keepalives to the peer; absent if they are off.",
     PEER,
 )
+PEER_ENDPOINT_CHANGES = Family(
+    "wireguard_peer_endpoint_changes_total",
+    "Times that the peer was seen at another endpoint than before, since the exporter began.",
+    PEER,
+)
+PEER_INFO = Family(
+    "wireguard_peer_info",
+    "Always 1; what the peer is called. Only for peers that have a name.",
+    (*PEER, "name"),
+)
+PEER_ENDPOINT_INFO = Family(
+    "wireguard_peer_endpoint_info",
+    "Always 1; where the peer was heard last. Only with --peers.endpoints.",
+    (*PEER, "endpoint"),
+)
+PEER_ALLOWED_IPS_INFO = Family(
+    "wireguard_peer_allowed_ips_info",
+    "Always 1; a network that is routed to the peer. Only with --peers.allowed-ips.",
+    (*PEER, "allowed_ips"),
+)
+
+WORKER_CPU_SECONDS = Family(
+    "wireguard_worker_cpu_seconds_total", "Time that all CPUs spent in each mode.", ("mode",)
+)
+WORKER_CPUS = Family("wireguard_worker_cpus", "CPUs that are online.")
+WORKER_SOFTNET_PROCESSED = Family(
+    "wireguard_worker_softnet_processed_packets_total", "Packets that the network's soft interrupts took in."
+)
+WORKER_SOFTNET_DROPPED = Family(
+    "wireguard_worker_softnet_dropped_packets_total", "Packets dropped because a CPU's backlog was full."
+)
+WORKER_SOFTNET_SQUEEZED = Family(
+    "wireguard_worker_softnet_squeezed_total",
+    "Times that a soft interrupt of the network ran out of its budget with work left.",
+)
+WORKER_CONNTRACK_ENTRIES = Family(
+    "wireguard_worker_conntrack_entries", "Connections that connection tracking holds."
+)
+WORKER_CONNTRACK_LIMIT = Family(
+    "wireguard_worker_conntrack_limit", "Connections that connection tracking can hold."
+)
+WORKER_UPLINK_SPEED = Family(
+    "wireguard_worker_uplink_speed_bytes",
+    "Bytes per second that the uplink carries in each direction.",
+    ("device",),
+)
+WORKER_UPLINK_RECEIVE_BYTES = Family(
+    "wireguard_worker_uplink_receive_bytes_total", "Bytes received by the uplink.", ("device",)
+)
+WORKER_UPLINK_TRANSMIT_BYTES = Family(
+    "wireguard_worker_uplink_transmit_bytes_total", "Bytes sent by the uplink.", ("device",)
+)
+WORKER_UDP_BUFFER_ERRORS = Family(
+    "wireguard_worker_udp_receive_buffer_errors_total",
+    "UDP packets dropped because a socket's receive buffer was full, IPv4 and IPv6.",
+)
+WORKER_MEMORY_AVAILABLE = Family(
+    "wireguard_worker_memory_available_bytes", "Memory that can be had without swapping."
+)
+WORKER_MEMORY_TOTAL = Family("wireguard_worker_memory_bytes", "Memory that there is.")
+WORKER_LOAD_PART = Family(
+    "wireguard_worker_load_part_ratio",
+    "What is in use of one thing, from 0 to 1, over the last half minute: cpu (all CPUs), cpu_busiest (the busiest one), "
+    "uplink (the busier direction), conntrack, memory.",
+    ("part",),
+)
+WORKER_LOAD = Family(
+    "wireguard_worker_load_ratio",
+    "How loaded the worker is, from 0 to 1: the largest of wireguard_worker_load_part_ratio.",
+)
+
+WORKER_FORWARDING = Family(
+    "wireguard_worker_forwarding", "1 if the kernel forwards packets of the family (ipv4, ipv6).", ("family",)
+)
+WORKER_EGRESS = Family(
+    "wireguard_worker_egress_up",
+    "1 if packets are forwarded and something beyond the worker answered just now, 0 if not. Absent without --egress.probe.",
+)
+WORKER_EGRESS_PROBE = Family(
+    "wireguard_worker_egress_probe_success",
+    "1 if what lies beyond the worker answered this probe of it just now.",
+    ("probe",),
+)
+WORKER_EGRESS_DURATION = Family(
+    "wireguard_worker_egress_probe_duration_seconds", "Time that the probe took.", ("probe",)
+)
 
 BUILD_INFO = Family(
-    "wireguard_exporter_build_info", "Always 1; the labels say what runs.", ("version", "python")
+    "wireguard_exporter_build_info", "Always 1; the labels say what runs.", ("version", "revision", "python")
+)
+ACTIVE_MAX_AGE = Family(
+    "wireguard_exporter_active_max_age_seconds",
+    "Age of a latest handshake below which a peer counts as active.",
 )
 COLLECTOR_SUCCESS = Family(
     "wireguard_exporter_collector_success",
@@ -121,6 +211,14 @@ COLLECTOR_DURATION = Family(
     "wireguard_exporter_collector_duration_seconds",
     "Time that the collector took for this scrape.",
     COLLECTOR,
+)
+PEERS_EXPORTED = Family(
+    "wireguard_exporter_peers_exported", "Peers that have series of their own on this page.", INTERFACE
+)
+PEERS_DROPPED = Family(
+    "wireguard_exporter_peers_dropped",
+    "Peers that have none, because there are more than --peers.max or because of --no-peers.",
+    INTERFACE,
 )
 
 ALL = tuple(value for value in tuple(globals().values()) if isinstance(value, Family))
