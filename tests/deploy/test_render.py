@@ -31,7 +31,8 @@ TARGETS = (
     "--rules /etc/rules.yml"
 )
 TOKEN = "--token-file '/etc/my tokens/it'"
-EVERY_OPTION = f"{PACE} {RECEIVER} {TARGETS} {TOKEN}"
+ALERTS = "--runbooks https://wiki.example/wg --load-limit 0.7"
+EVERY_OPTION = f"{PACE} {RECEIVER} {TARGETS} {TOKEN} {ALERTS}"
 
 
 def wgfleet(command: str) -> int:
@@ -93,7 +94,7 @@ def test_commands(capsys: pytest.CaptureFixture[str]) -> None:
         "# wgfleet render alertmanager --interval 30s --timeout 2s",
         "# wgfleet render blackbox --interval 30s --timeout 2s",
         f"# wgfleet render prometheus {PACE} {RECEIVER} {TARGETS} {TOKEN}",
-        f"# wgfleet render rules {PACE} --threshold 3 --deciding tunnel",
+        f"# wgfleet render rules {PACE} --threshold 3 --deciding tunnel {ALERTS}",
         f"# wgfleet render alertmanager {PACE} {RECEIVER} {TOKEN}",
         f"# wgfleet render blackbox {PACE}",
     ]
@@ -280,6 +281,27 @@ def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
             "vantage: 'my home' is not a name: lower-case letters, digits and inner hyphens, 1 to 63 of them",
         ),
         ("--rules ''", "rules is '', expected a path on one line"),
+        *(
+            (
+                f"--runbooks '{url}'",
+                f"runbooks is '{url}', expected a folder's URL, as https://wiki.example/runbooks",
+            )
+            for url in (
+                "docs",
+                "ftp://wiki.example",
+                "https://",
+                "http://[::1",
+                "https://wiki.example/my books",
+            )
+        ),
+        ("--load-limit much", "load_limit is 'much', expected a number"),
+        *(
+            (
+                f"--load-limit {ratio}",
+                f"load_limit is {ratio}, expected a number above 0 and up to 1: it is a share of what a worker can carry",
+            )
+            for ratio in ("0", "1.01", "nan")
+        ),
     ],
 )
 @pytest.mark.parametrize("kind", [Kind.PROMETHEUS, Kind.ALERTMANAGER])

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from wgfleet.cli.probing import WATCHDOG_INTERVAL, Probing, SettingsError, duration_text
+from wgfleet.cli.probing import RESEND_DELAY, WATCHDOG_INTERVAL, Probing, SettingsError, duration_text
 from wgfleet.names import check_endpoint, check_name
 
 
@@ -61,6 +61,10 @@ class Settings:
     """As Prometheus reads it: beside prometheus.yml unless it is absolute."""
     prometheus_token_file: str = "/etc/wgfleet/prometheus.token"  # noqa: S105  # A path.
     alertmanager_token_file: str = "/etc/wgfleet/alertmanager.token"  # noqa: S105  # A path.
+    runbooks: str = "https://github.com/wgfleet/wgfleet/blob/main/docs/runbooks"
+    """The folder of the pages that alerts lead to, one for each alert."""
+    load_limit: float = 0.85
+    """The load ratio above which a worker is overloaded: some of it is left for the clients of one that fails."""
 
     def __post_init__(self) -> None:
         _check_url("receiver", self.receiver)
@@ -68,6 +72,12 @@ class Settings:
         for address in self.alertmanagers:
             _check("alertmanager", address, check_endpoint)
         _check("vantage", self.vantage, check_name)
+        _check_page("runbooks", self.runbooks)
+        if not 0 < self.load_limit <= 1:
+            raise SettingsError(
+                f"load_limit is {self.load_limit:g}, expected a number above 0 and up to 1: it is a share of what a "
+                "worker can carry"
+            )
         for field in ("rules", "prometheus_token_file", "alertmanager_token_file"):
             path = getattr(self, field)
             if not path or not path.isprintable():
@@ -91,7 +101,9 @@ def command(kind: Kind, settings: Settings) -> str:
         if value != getattr(Settings(), field):
             option = _OPTIONS[field]
             words += [
-                word for one in ([value] if isinstance(value, str) else value) for word in (option, one)
+                word
+                for one in (value if isinstance(value, tuple) else [value])
+                for word in (option, str(one))
             ]
     return shlex.join(words)
 
@@ -104,6 +116,8 @@ _OPTIONS: Mapping[str, str] = {
     "rules": "--rules",
     "prometheus_token_file": "--token-file",
     "alertmanager_token_file": "--token-file",
+    "runbooks": "--runbooks",
+    "load_limit": "--load-limit",
 }
 """How a setting is called on the command line of one file."""
 
@@ -116,7 +130,7 @@ _TOLD: Mapping[Kind, tuple[str, ...]] = {
         "rules",
         "prometheus_token_file",
     ),
-    Kind.RULES: (),
+    Kind.RULES: ("runbooks", "load_limit"),
     Kind.ALERTMANAGER: ("receiver", "alertmanager_token_file"),
     Kind.BLACKBOX: (),
 }
@@ -170,6 +184,9 @@ def _words(kind: Kind, settings: Settings) -> dict[str, Any]:
         "alertmanagers": settings.alertmanagers,
         "vantage": settings.vantage,
         "rules": settings.rules,
+        "runbooks": settings.runbooks.rstrip("/"),
+        "load_limit": f"{settings.load_limit:g}",
+        "resend_delay": duration_text(RESEND_DELAY),
         "token_file": settings.alertmanager_token_file
         if kind is Kind.ALERTMANAGER
         else settings.prometheus_token_file,
@@ -193,3 +210,15 @@ def _check_url(field: str, value: str) -> None:
         raise wrong from None
     if url.scheme not in {"http", "https"} or url.path not in {"", "/"} or url.query or url.fragment:
         raise wrong
+
+
+def _check_page(field: str, value: str) -> None:
+    # It stands in annotations, so it is text that people click.
+    try:
+        url = urlsplit(value)
+    except ValueError:
+        url = urlsplit("")
+    if url.scheme not in {"http", "https"} or not url.hostname or not value.isprintable() or " " in value:
+        raise SettingsError(
+            f"{field} is {value!r}, expected a folder's URL, as https://wiki.example/runbooks"
+        )

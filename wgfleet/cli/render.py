@@ -61,6 +61,13 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     )
     add("--vantage", metavar="NAME", default=default.vantage, help="what this place is called (%(default)s)")
     add("--rules", metavar="PATH", default=default.rules, help="as Prometheus reads it (%(default)s)")
+    add("--runbooks", metavar="URL", default=default.runbooks, help="the alerts' pages (%(default)s)")
+    add(
+        "--load-limit",
+        metavar="RATIO",
+        default=f"{default.load_limit:g}",
+        help="above it a worker is overloaded (%(default)s)",
+    )
     add("--json", action="store_true", help="say what was made, and its times in seconds, as JSON")
 
 
@@ -109,6 +116,7 @@ def settings_from(args: argparse.Namespace) -> Settings:
     if args.deciding not in set(Deciding):
         raise SettingsError(f"deciding is {args.deciding!r}, expected {', '.join(Deciding)}")
     given["deciding"] = Deciding(args.deciding)
+    given["load_limit"] = _number("load_limit", args.load_limit)
     given["probing"] = Probing(
         interval=interval,
         timeout=default_timeout(interval) if args.timeout is None else _duration("timeout", args.timeout),
@@ -122,6 +130,13 @@ def _duration(field: str, text: str) -> timedelta:
         return parse_duration(text)
     except ValueError as error:
         raise SettingsError(f"{field}: {error}") from None
+
+
+def _number(field: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise SettingsError(f"{field} is {text!r}, expected a number") from None
 
 
 def _kinds(args: argparse.Namespace) -> tuple[Kind, ...]:
