@@ -1,8 +1,9 @@
 """`make bench NAME=failover INTERVAL=1s RUNS=20`: how long a failover takes by the alert path.
 
-Each run kills the WireGuard of a worker that is in use, at a random moment of the probes' interval, and measures each
-stage until the traffic of the last of its clients is back. The next run waits until all workers serve again. A table,
-then a last line of JSON with the median and the maximum of each stage.
+Each run makes a worker fail that is in use, at a random moment of the probes' interval, and measures each stage from
+the moment of the failure until the traffic of the last of its clients is back. The ways of failing take turns: its
+WireGuard is killed, its network is cut off, its WireGuard is frozen. The next run waits until all workers serve again.
+A table for each way and for all, then a last line of JSON.
 """
 
 import argparse
@@ -11,63 +12,160 @@ import random
 import statistics
 import sys
 import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
 
-from tests.lab.failover import Failover, fail_over
+from tests.lab.failover import Failover, Way, fail_over
 from tests.lab.fleet import Fleet, Profile
 
 HOLD_DOWN_SECONDS = 1.0
+"""As short as the receiver's own steps. Whatever a recovery needs beside it, the bench waits for."""
+
+IN_JSON: Mapping[str, Callable[[Sequence[float]], float]] = {
+    "min": min,
+    "median": statistics.median,
+    "max": max,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One failure, and what came of it."""
+
+    way: Way
+    failover: Failover
 
 
 def main() -> int:
     """Run the bench; return its exit status."""
-    parser = argparse.ArgumentParser(prog="make bench NAME=failover", description=__doc__)
-    parser.add_argument("--interval", default="1s", help="between probes (default: %(default)s)")
-    parser.add_argument("--runs", type=int, default=20, help="kills (default: %(default)s)")
-    arguments = parser.parse_args()
+    arguments = _parser().parse_args()
     # Without doubling: the bench measures how fast a worker is left, and fails the same few over and over.
     profile = Profile(interval=arguments.interval, hold_down=HOLD_DOWN_SECONDS, hold_down_factor=1.0)
     console = Console(stderr=True)
     console.print(f"probes every {arguments.interval}, hold-down {HOLD_DOWN_SECONDS:g} s without doubling")
-    runs = _measure(profile, arguments.runs, console)
-    _print_table(runs)
-    figures: dict[str, float] = {}
-    for name in runs[0].figures():
-        values = [run.figures()[name] for run in runs]
-        figures |= {f"{name}_p50": round(statistics.median(values), 4), f"{name}_max": round(max(values), 4)}
-    settings = {"runs": len(runs), "interval": arguments.interval, "hold_down_seconds": HOLD_DOWN_SECONDS}
-    print(json.dumps(figures | settings))
+    runs = _measure(profile, turns(arguments.ways, arguments.runs), console)
+    for way in arguments.ways:
+        _print_table(way, [run.failover for run in runs if run.way is way])
+    _print_table("all", [run.failover for run in runs])
+    print(json.dumps(summary(runs, arguments.interval)))
     return 0
 
 
-def _measure(profile: Profile, runs: int, console: Console) -> list[Failover]:
+def turns(ways: Sequence[Way], runs: int) -> list[Way]:
+    """Each way as often as the others, as far as the number allows, in an order nobody can foresee."""
+    chosen = [ways[number % len(ways)] for number in range(runs)]
+    random.shuffle(chosen)
+    return chosen
+
+
+def summary(runs: Sequence[Run], interval: str) -> dict[str, object]:
+    """The last line: of each stage the least, the median and the most, in all and for each way."""
+    ways = sorted({run.way for run in runs})
+    return {
+        "interval": interval,
+        "runs": len(runs),
+        "hold_down_seconds": HOLD_DOWN_SECONDS,
+        **_figures([run.failover for run in runs]),
+        **_by_older_names([run.failover for run in runs]),
+        "ways": {
+            way: {"runs": len(of_way), **_figures(of_way)}
+            for way in ways
+            if (of_way := [run.failover for run in runs if run.way is way])
+        },
+    }
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make bench NAME=failover", description=__doc__)
+    parser.add_argument("--interval", default="1s", help="between probes (default: %(default)s)")
+    parser.add_argument("--runs", type=_count, default=20, help="failures (default: %(default)s)")
+    parser.add_argument(
+        "--ways",
+        type=_ways,
+        default=list(Way),
+        metavar="WAY,…",
+        help=f"how workers fail (default: {','.join(Way)})",
+    )
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of failures: 1 or more")
+    return int(text)
+
+
+def _ways(text: str) -> list[Way]:
+    try:
+        return list(dict.fromkeys(Way(word) for word in text.split(",")))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: a way to fail is one of {', '.join(Way)}; several with commas between"
+        ) from None
+
+
+def _measure(profile: Profile, ways: Sequence[Way], console: Console) -> list[Run]:
     done = []
     limit = 60 + 5 * profile.interval_seconds
     with Fleet(profile) as fleet:
         fleet.wait_until_serving(limit)
         traffics = {name: client.traffic() for name, client in fleet.network.clients.items()}
-        for number in range(1, runs + 1):
+        for number, way in enumerate(ways, start=1):
+            for traffic in traffics.values():
+                traffic.wait_until_flowing()
             in_use = sorted({worker for client in traffics if (worker := fleet.active(client))})
             time.sleep(random.uniform(0, profile.interval_seconds))  # The phase, not a wait.
-            failover = fail_over(fleet, random.choice(in_use), traffics, timeout=limit)
-            done.append(failover)
-            back = failover.figures()["killed_to_traffic_seconds"]
-            console.print(f"run {number} of {runs}: {failover.worker}, traffic back after {back:.2f} s")
-            fleet.network.worker(failover.worker).restart()
-            fleet.wait_until_serving(2 * limit)
+            failover = fail_over(fleet, random.choice(in_use), traffics, timeout=limit, way=way)
+            done.append(Run(way, failover))
+            figures = failover.figures()
+            console.print(
+                f"run {number} of {len(ways)}: {failover.worker}, {way}: firing after "
+                f"{figures['killed_to_firing_seconds']:.2f} s, traffic back after "
+                f"{figures['killed_to_traffic_seconds']:.2f} s",
+                highlight=False,
+            )
+            if number < len(ways):
+                way.mend(fleet.network.worker(failover.worker))
+                fleet.wait_until_serving(2 * limit)
     return done
 
 
-def _print_table(runs: list[Failover]) -> None:
-    table = Table(box=None, header_style="bold")
-    for column in ("stage", "min", "median", "max"):
-        table.add_column(column, justify="left" if column == "stage" else "right")
-    for name in runs[0].figures():
-        values = [run.figures()[name] for run in runs]
-        cells = (f"{value:.3f}" for value in (min(values), statistics.median(values), max(values)))
-        table.add_row(name.removesuffix("_seconds").replace("_", " "), *cells)
+def _figures(failovers: Sequence[Failover]) -> dict[str, float]:
+    figures = {}
+    for stage, values in _by_stage(failovers).items():
+        told = {word: round(summed(values), 4) for word, summed in IN_JSON.items()}
+        figures |= {f"{stage}_{word}_seconds": value for word, value in told.items()}
+    return figures
+
+
+def _by_older_names(failovers: Sequence[Failover]) -> dict[str, float]:
+    """The names of the first release, which figures are compared by."""
+    stages = _by_stage(failovers).items()
+    medians = {f"{stage}_seconds_p50": round(statistics.median(values), 4) for stage, values in stages}
+    return medians | {f"{stage}_seconds_max": round(max(values), 4) for stage, values in stages}
+
+
+def _by_stage(failovers: Sequence[Failover]) -> dict[str, list[float]]:
+    all_figures = [failover.figures() for failover in failovers]
+    return {
+        name.removesuffix("_seconds"): [figures[name] for figures in all_figures] for name in all_figures[0]
+    }
+
+
+def _print_table(title: str, failovers: Sequence[Failover]) -> None:
+    if not failovers:  # More ways than runs.
+        return
+    runs = "1 run" if len(failovers) == 1 else f"{len(failovers)} runs"
+    table = Table(box=None, header_style="bold", title=f"{title}: {runs}, in seconds", title_justify="left")
+    table.add_column("stage", min_width=32)
+    for word in IN_JSON:
+        table.add_column(word, justify="right")
+    for stage, values in _by_stage(failovers).items():
+        cells = (f"{summed(values):.3f}" for summed in IN_JSON.values())
+        table.add_row(stage.replace("_", " "), *cells)
     Console().print(table)
 
 

@@ -1,14 +1,48 @@
 """One failover, measured stage by stage, from what each part itself wrote down."""
 
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from tests.lab.fleet import Fleet
+from tests.lab.machines import Worker
 from tests.lab.traffic import Outage, Traffic
 from tests.lab.waiting import wait_until
 
 DOWN = "WireGuardWorkerDown"
 THIRD = 3
+
+
+class Way(StrEnum):
+    """How a worker fails, and how it is mended."""
+
+    KILL = "kill"
+    """Its WireGuard ends, and comes back without its sessions."""
+    CUT = "cut"
+    """Its network carries nothing; its WireGuard lives and keeps its sessions."""
+    FREEZE = "freeze"
+    """Its WireGuard stands still; everything else on the machine lives."""
+
+    def strike(self, worker: Worker) -> None:
+        """Make it fail."""
+        _STRIKES[self](worker)
+
+    def mend(self, worker: Worker) -> None:
+        """Make it well again."""
+        _MENDS[self](worker)
+
+
+_STRIKES: Mapping[Way, Callable[[Worker], None]] = {
+    Way.KILL: Worker.kill,
+    Way.CUT: Worker.cut_off,
+    Way.FREEZE: Worker.freeze,
+}
+_MENDS: Mapping[Way, Callable[[Worker], None]] = {
+    Way.KILL: Worker.restart,
+    Way.CUT: Worker.mend,
+    Way.FREEZE: Worker.thaw,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +51,7 @@ class Failover:
 
     worker: str
     killed: float
+    """When its failure began, in whatever way."""
     third_failed_probe: float
     """When the third failing probe began."""
     firing: float
@@ -51,13 +86,15 @@ class Failover:
         }
 
 
-def fail_over(fleet: Fleet, worker: str, traffics: dict[str, Traffic], *, timeout: float) -> Failover:
-    """Kill a worker's WireGuard and follow what happens to the clients that use it."""
+def fail_over(
+    fleet: Fleet, worker: str, traffics: dict[str, Traffic], *, timeout: float, way: Way = Way.KILL
+) -> Failover:
+    """Make a worker fail and follow what happens to the clients that use it."""
     users = fleet.users(worker)
     if not users:
-        raise ValueError(f"no client uses {worker}: killing it would move nobody")
+        raise ValueError(f"no client uses {worker}: its failure would move nobody")
     killed = time.time()
-    fleet.network.worker(worker).kill()
+    way.strike(fleet.network.worker(worker))
     receiver = fleet.journal(fleet.receiver)
     alert = receiver.wait_for(
         "alert", since=killed, timeout=timeout, alertname=DOWN, worker=worker, status="firing"
