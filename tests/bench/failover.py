@@ -134,7 +134,7 @@ def _measure(profile: Profile, ways: Sequence[Way], console: Console) -> list[Ru
 
 
 def _figures(failovers: Sequence[Failover]) -> dict[str, float]:
-    figures = {}
+    figures: dict[str, float] = {}
     for stage, values in _by_stage(failovers).items():
         told = {word: round(summed(values), 4) for word, summed in IN_JSON.items()}
         figures |= {f"{stage}_{word}_seconds": value for word, value in told.items()}

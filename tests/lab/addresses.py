@@ -8,9 +8,10 @@
     eth0 203.0.113.2 ────────┴─ 203.0.113.1
     wg0  10.99.0.250
 
-The monitoring host stands behind a route, not on the clients' own link: what is on-link stays reachable in clear
-for a client (wg-quick's `suppress_prefixlength 0`), so only so can one see that an unmarked control connection goes
-into the tunnel and a marked one does not.
+A second monitoring host, mon2, has the next addresses: 203.0.113.3 and 10.99.0.251. The monitoring hosts stand behind a
+route, not on the clients' own link: what is on-link stays reachable in clear for a client (wg-quick's
+`suppress_prefixlength 0`), so only so can one see that an unmarked control connection goes into the tunnel and a
+marked one does not.
 
 All are addresses for documentation (RFC 5737), so nothing here can be mistaken for a machine that exists.
 """
@@ -25,7 +26,7 @@ LAN = IPv4Network("198.51.100.0/24")
 UNDERLAY_GATEWAY = str(UNDERLAY[1])
 CONTROL_GATEWAY = str(CONTROL[1])
 MONITORING = str(CONTROL[2])
-MONITORING_TUNNEL = str(TUNNEL[250])
+"""The first monitoring host's; the receiver's, too."""
 SERVICE = str(LAN[100])
 
 ECHO_PORT = 7
@@ -37,6 +38,7 @@ BLACKHOLE_METRIC = 4278198272
 """Beneath every route that a program would set."""
 MTU = 1420
 
+MOST_VANTAGES = 4
 MOST_WORKERS = 64
 MOST_CLIENTS = 150
 
@@ -47,6 +49,21 @@ def worker_name(number: int) -> str:
 
 def client_name(number: int) -> str:
     return f"c{number}"
+
+
+def vantage_name(number: int) -> str:
+    """A monitoring host's name; the one there always is needs no number."""
+    return "monitoring" if number == 1 else f"mon{number}"
+
+
+def vantage_control(number: int) -> str:
+    """The address others reach a monitoring host at, outside the tunnel."""
+    return str(CONTROL[1 + number])
+
+
+def vantage_tunnel(number: int) -> str:
+    """A monitoring host's address inside the tunnel."""
+    return str(TUNNEL[249 + number])
 
 
 def worker_underlay(number: int) -> str:

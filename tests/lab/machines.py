@@ -34,12 +34,26 @@ class Underlay(Host):
         self.nft(
             "table inet lab {\n"
             "  counter leaked {}\n"
+            "  set parted { type ipv4_addr . ipv4_addr; }\n"
             "  chain prerouting {\n"
             "    type filter hook prerouting priority raw;\n"
             f"    ip daddr {{ {addresses.LAN}, {addresses.TUNNEL} }} counter name leaked drop\n"
             "  }\n"
+            "  chain forward {\n"
+            "    type filter hook forward priority filter;\n"
+            "    ip saddr . ip daddr @parted drop\n"
+            "  }\n"
             "}\n"
         )
+
+    def part(self, one: Host, *others: Host) -> None:
+        """Carry nothing between this host and those, silently; for hosts with this router between them."""
+        ways = [f"{a.address} . {b.address}" for other in others for a, b in ((one, other), (other, one))]
+        self.nft(f"add element inet lab parted {{ {', '.join(ways)} }}\n")
+
+    def rejoin(self) -> None:
+        """Undo every `part`."""
+        self.nft("flush set inet lab parted\n")
 
     def leaked(self) -> int:
         """Packets for the tunnel, or for what lies behind it, that a machine sent here in clear."""
@@ -154,11 +168,11 @@ class Client(Host):
 
 
 class Monitoring(Host):
-    """Where the receiver, Prometheus and Alertmanager run; a vantage: a peer of every worker."""
+    """Where Prometheus and Alertmanager run, on the first one also the receiver; a vantage: a peer of every worker."""
 
-    def __init__(self, launcher: Launcher, *, userspace: bool) -> None:
-        super().__init__(launcher, "monitoring", addresses.MONITORING)
-        self.tunnel_address = addresses.MONITORING_TUNNEL
+    def __init__(self, launcher: Launcher, number: int = 1, *, userspace: bool) -> None:
+        super().__init__(launcher, addresses.vantage_name(number), addresses.vantage_control(number))
+        self.tunnel_address = addresses.vantage_tunnel(number)
         self.gateway = addresses.CONTROL_GATEWAY
         self.wg0 = _interface(self, self.tunnel_address, userspace=userspace)
         self.wg0.listen_port = addresses.LISTEN_PORT

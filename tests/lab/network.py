@@ -1,5 +1,6 @@
-"""The lab's network: workers, clients, the monitoring host, and what lies between and behind them."""
+"""The lab's network: workers, clients, the monitoring hosts, and what lies between and behind them."""
 
+from collections.abc import Sized
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -16,12 +17,19 @@ class Network:
     """A whole network, up from `with` to its end. Several can be up at once."""
 
     def __init__(
-        self, workers: int = 3, clients: int = 2, *, keep: bool = False, kernel: bool | None = None
+        self,
+        workers: int = 3,
+        clients: int = 2,
+        vantages: int = 1,
+        *,
+        keep: bool = False,
+        kernel: bool | None = None,
     ) -> None:
         """Describe it. `keep` leaves the logs behind; `kernel` chooses the WireGuard (None: the kernel's if there)."""
         self.workers: list[Worker] = []
         self.clients: dict[str, Client] = {}
-        self._wanted = (workers, clients)
+        self.vantages: list[Monitoring] = []
+        self._wanted = (workers, clients, vantages)
         self._keep = keep
         self._kernel = kernel
         self._stack = ExitStack()
@@ -68,15 +76,21 @@ class Network:
         return self.clients[name]
 
     @property
+    def monitoring(self) -> Monitoring:
+        """The first monitoring host."""
+        return self.vantages[0]
+
+    @property
     def hosts(self) -> list[Host]:
         """Every machine."""
-        return [self.underlay, self.service, self.monitoring, *self.workers, *self.clients.values()]
+        return [self.underlay, self.service, *self.vantages, *self.workers, *self.clients.values()]
 
     def add_worker(self) -> Worker:
         """Bring one more worker up; its peers know it and it knows them."""
         worker = self._new_worker()
         self._join([worker])
-        self.monitoring.watch(worker)
+        for vantage in self.vantages:
+            vantage.watch(worker)
         return worker
 
     def add_client(self) -> Client:
@@ -85,29 +99,36 @@ class Network:
         self._join([client])
         return client
 
-    def _build(self, workers: int, clients: int) -> None:
+    def _build(self, workers: int, clients: int, vantages: int) -> None:
         self.underlay = Underlay(self._launcher)
         self.service = Service(self._launcher)
-        self.monitoring = Monitoring(self._launcher, userspace=self._userspace)
+        for _ in range(vantages):
+            self._new_vantage()
         joining: list[Worker | Client | Monitoring] = [
             *(self._new_worker() for _ in range(workers)),
             *(self._new_client() for _ in range(clients)),
-            self.monitoring,
+            *self.vantages,
         ]
         for fixed in (self.underlay, self.service):
             fixed.wait()
             fixed.set_up()
-        # The vantage comes last: a first handshake with a worker that is not there yet is tried again only after 5 s.
-        for worker in self.workers:
-            self.monitoring.watch(worker)
+        # The vantages come last: a first handshake with a worker that is not there yet is tried again only after 5 s.
+        for vantage in self.vantages:
+            for worker in self.workers:
+                vantage.watch(worker)
         self._join(joining)
+
+    def _new_vantage(self) -> None:
+        number = _next(self.vantages, addresses.MOST_VANTAGES, "vantages")
+        self.vantages.append(Monitoring(self._launcher, number, userspace=self._userspace))
 
     def _new_worker(self) -> Worker:
         number = _next(self.workers, addresses.MOST_WORKERS, "workers")
         worker = Worker(self._launcher, number, userspace=self._userspace)
         for client in self.clients.values():
             worker.wg0.add_peer(client.as_peer())
-        worker.wg0.add_peer(self.monitoring.as_peer())
+        for vantage in self.vantages:
+            worker.wg0.add_peer(vantage.as_peer())
         self.workers.append(worker)
         return worker
 
@@ -127,7 +148,7 @@ class Network:
             host.wg0.start()
 
 
-def _next(present: list[Worker] | dict[str, Client], most: int, what: str) -> int:
+def _next(present: Sized, most: int, what: str) -> int:
     if len(present) == most:
         raise ValueError(f"the lab's addresses are for at most {most} {what}")
     return len(present) + 1

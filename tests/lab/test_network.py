@@ -9,7 +9,7 @@ import pytest
 
 from tests.lab.addresses import FIREWALL_MARK, MONITORING, SERVICE, TUNNEL_TABLE, UNDERLAY_GATEWAY
 from tests.lab.host import CommandError
-from tests.lab.machines import Client, Worker
+from tests.lab.machines import Client, Monitoring, Worker
 from tests.lab.network import Network
 from tests.lab.traffic import Traffic
 from tests.lab.waiting import wait_until
@@ -27,6 +27,12 @@ def net() -> Iterator[Network]:
 def give_all(client: Client, worker: Worker) -> None:
     """Move a client by hand: one `wg set`."""
     client.wg0.set("peer", worker.public_key, "endpoint", worker.endpoint, "allowed-ips", "0.0.0.0/0")
+
+
+def wait_until_in_tunnel(vantage: Monitoring, worker: Worker) -> None:
+    """A handshake that was lost is tried again after 5 s."""
+    what = f"{worker.name} to answer {vantage.name} in the tunnel"
+    wait_until(lambda: vantage.reaches(worker.tunnel_address, timeout=0.1), 10, what)
 
 
 def flowing_traffic(net: Network) -> Traffic:
@@ -136,7 +142,7 @@ def test_workers_and_clients_can_join_later(net: Network) -> None:
     w3 = net.add_worker()
     c2 = net.add_client()
     assert (w3.name, c2.name) == ("w3", "c2")
-    wait_until(lambda: net.monitoring.reaches(w3.tunnel_address, timeout=0.1), 2, "w3 in the tunnel")
+    wait_until_in_tunnel(net.monitoring, w3)
     for worker in net.workers:
         give_all(c2, worker)
         assert c2.reaches(worker.tunnel_address)
@@ -168,3 +174,29 @@ def test_a_program_listens_inside_and_only_there(net: Network) -> None:
     web = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "8999"]
     net.monitoring.spawn("web", web, ready=lambda: net.monitoring.listens(8999))
     assert not net.worker("w1").listens(8999)
+
+
+def test_two_hosts_are_parted_silently_and_see_all_others(net: Network) -> None:
+    monitoring, (w1, w2) = net.monitoring, net.workers
+    net.underlay.part(monitoring, w1)
+    assert not monitoring.reaches(w1.address, timeout=0.2)
+    assert not monitoring.reaches(w1.tunnel_address, timeout=0.2)
+    assert not w1.reaches(monitoring.address, timeout=0.2)
+    assert monitoring.reaches(w2.tunnel_address)
+    net.underlay.rejoin()
+    assert monitoring.reaches(w1.address)
+    wait_until_in_tunnel(monitoring, w1)
+
+
+def test_a_second_monitoring_host_is_a_vantage_of_its_own() -> None:
+    with Network(workers=1, clients=0, vantages=2) as net:
+        first, second = net.vantages
+        assert (first, second.name) == (net.monitoring, "mon2")
+        for worker in [*net.workers, net.add_worker()]:
+            for vantage in net.vantages:
+                assert vantage.reaches(worker.address)
+                wait_until_in_tunnel(vantage, worker)
+        assert second.reaches(first.address)
+        second.cut_off()
+        assert not second.reaches(first.address, timeout=0.2)
+        assert first.reaches(net.workers[0].tunnel_address)
