@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter
 
 from failover_receiver.state import Action, AlertSeen
 
-PER_WORKER = frozenset({Action.FAILOVER, Action.ADMIT})
+PER_WORKER = frozenset({Action.FAILOVER, Action.ADMIT, Action.SPARE})
 
 # The limit also makes pydantic check that it is Unicode: half a surrogate pair can be neither kept nor answered.
 Text = Annotated[str, Field(max_length=65536)]

@@ -347,7 +347,7 @@ def _alone(worker: Worker) -> tuple[WorkerState, Reason]:
 
 
 def _publish(before: State, settled: State, now: float, policy: Policy) -> tuple[State, tuple[Effect, ...]]:
-    published = _view(settled, policy)
+    published = _view(settled, now, policy)
     said_anew = published != before.published or settled.monitoring != before.monitoring
     if not said_anew and before.issued_at <= now < before.issued_at + policy.fresh_for / 2:
         news = _lasting(settled) != _lasting(before)
@@ -361,8 +361,14 @@ def _publish(before: State, settled: State, now: float, policy: Policy) -> tuple
     return state, (*decided, Publish(peer_set(state, policy)))
 
 
-def _view(state: State, policy: Policy) -> tuple[PublishedWorker, ...]:
+def _view(state: State, now: float, policy: Policy) -> tuple[PublishedWorker, ...]:
     chosen = choose(state.workers, policy)
+    alerts = state.alerts.values()
+    for name, (published, _) in chosen.items():
+        # Only ever a serving worker's weight is lowered, so this alert may simply end, or no longer be heard.
+        spared = published is WorkerState.SERVING and _firing(alerts, name, Action.SPARE, now, policy)
+        if spared:
+            chosen[name] = published, Reason.OVERLOADED
     return tuple(published_worker(name, state.workers[name], *chosen[name]) for name in sorted(chosen))
 
 

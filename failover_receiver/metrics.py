@@ -9,6 +9,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
+from failover_receiver.acks import Clients
 from failover_receiver.state import Action, State
 from wgfleet.peerset import Monitoring, WorkerState
 
@@ -32,6 +33,13 @@ class Metrics:
             "wgfleet_receiver_webhook_duration_seconds",
             "Time from a webhook's arrival until its change was durable and shown.",
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
+            registry=registry,
+        )
+        self.alert_delay = Histogram(
+            "wgfleet_receiver_alert_delay_seconds",
+            "Time from an alert's start, by Prometheus, until its first webhook had arrived.",
+            ["alertname"],
+            buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0),
             registry=registry,
         )
         self.readings = Counter(
@@ -64,12 +72,42 @@ class Metrics:
             registry=registry,
         )
         self.watchers = Gauge("wgfleet_receiver_watchers", "Open event streams.", registry=registry)
+        self.acks = Counter(
+            "wgfleet_receiver_acks_total",
+            "Times that a client or worker said what it has applied.",
+            registry=registry,
+        )
+        self.propagation = Histogram(
+            "wgfleet_receiver_propagation_seconds",
+            "Time from a document's publication until a client that follows said that it has applied it.",
+            buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0),
+            registry=registry,
+        )
+        self._clients = Gauge(
+            "wgfleet_receiver_clients", "Clients that were heard in the last minutes.", registry=registry
+        )
+        self._behind = Gauge(
+            "wgfleet_receiver_clients_behind",
+            "Of these, clients that have not applied the newest document.",
+            registry=registry,
+        )
+        self._on = Gauge(
+            "wgfleet_receiver_worker_clients", "Clients that use each worker.", ["worker"], registry=registry
+        )
         self._workers = Gauge(
             "wgfleet_receiver_worker_state",
             "1 for the state that each worker is published in, 0 for the others.",
             ["worker", "state"],
             registry=registry,
         )
+
+    def show_clients(self, clients: Clients) -> None:
+        """Set the gauges to what clients say."""
+        self._clients.set(clients.heard)
+        self._behind.set(clients.behind)
+        self._on.clear()
+        for worker, count in clients.on.items():
+            self._on.labels(worker).set(count)
 
     def show(self, state: State) -> None:
         """Set the gauges to what the state says."""

@@ -3,6 +3,9 @@
 from failover_receiver.state import Decided, Policy, Reason, State, Worker
 from wgfleet.peerset import PeerSet, PublishedWorker, WorkerState
 
+SPARED = 4
+"""An overloaded worker's weight is divided by this: new clients mostly choose others, and it recovers."""
+
 CHANGED, REMOVED = "changed", "removed"
 """Why a worker is published differently, or no more, where its state is not the reason."""
 
@@ -34,7 +37,7 @@ def published_worker(name: str, worker: Worker, state: WorkerState, reason: Reas
         keepalive=spec.keepalive,
         mtu=spec.mtu,
         dns=spec.dns,
-        weight=spec.weight,
+        weight=max(1, spec.weight // SPARED) if reason is Reason.OVERLOADED else spec.weight,
         priority=spec.priority,
         region=spec.region,
     )

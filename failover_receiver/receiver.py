@@ -6,23 +6,11 @@ from dataclasses import dataclass, field
 from fastapi import Request
 
 from failover_receiver.access import Gate, Holder, Role
+from failover_receiver.acks import Ack, Clients, propagation, summed_up
 from failover_receiver.driver import Driver
 from failover_receiver.metrics import Metrics
 from failover_receiver.publication import Publication
 from failover_receiver.settings import Settings
-
-ACK_LIFETIME = 150.0
-"""Seconds. A client acks every minute: one that has missed two is not counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ack:
-    """What a client said last of what it has applied, and sees."""
-
-    epoch: int
-    generation: int
-    active: str | None
-    received_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +45,15 @@ class Receiver:
 
         return check_unless_open
 
-    def clients_on(self) -> dict[str, int]:
-        """How many clients say that they use each worker."""
-        now = self.driver.clock()
-        counts = dict.fromkeys(self.driver.state.workers, 0)
-        for ack in self.acks.values():
-            if ack.active in counts and now - ack.received_at <= ACK_LIFETIME:
-                counts[ack.active] += 1
-        return counts
+    def acknowledge(self, name: str, ack: Ack) -> None:
+        """Remember what a client or worker has applied, and how long its news took to get there."""
+        before = self.acks.get(name)
+        self.acks[name] = ack
+        self.metrics.acks.inc()
+        took = propagation(before, ack, self.driver.state)
+        if took is not None:
+            self.metrics.propagation.observe(took)
+
+    def clients(self) -> Clients:
+        """What clients have said lately, all together."""
+        return summed_up(self.acks.values(), self.driver.state, now=self.driver.clock())

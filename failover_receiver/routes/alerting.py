@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from failover_receiver.access import Holder, Role
 from failover_receiver.alerts import Webhook, from_webhook
 from failover_receiver.receiver import Receiver
-from failover_receiver.state import Action, AlertsDelivered
+from failover_receiver.state import Action, AlertsDelivered, AlertSeen, State
 from wgfleet.logs import say
 
 log = logging.getLogger(__name__)
@@ -45,10 +45,24 @@ def routes(receiver: Receiver) -> APIRouter:
                 say(log, "alert", level=logging.DEBUG if quiet else logging.INFO,
                     alertname=seen.name, worker=seen.worker,
                     status="firing" if seen.firing else "resolved", starts_at=seen.starts_at)  # fmt: skip
+            begun = [seen for seen in understood.seen if _begins(seen, driver.state)]
+            heard_at = driver.clock()
             state = await driver.take(AlertsDelivered(understood.seen), who=holder.name)
             for seen in understood.seen:
                 status = "firing" if seen.firing else "resolved"
                 metrics.alerts.labels(seen.name, status, "taken").inc()
+            for seen in begun:
+                metrics.alert_delay.labels(seen.name).observe(max(0.0, heard_at - seen.starts_at))
         return {"accepted": len(understood.seen), "ignored": reasons, "generation": state.generation}
 
     return router
+
+
+def _begins(seen: AlertSeen, state: State) -> bool:
+    """Whether this is the first that is heard of it; the Watchdog's start, long ago, tells nothing."""
+    known = state.alerts.get(seen.fingerprint)
+    return (
+        seen.firing
+        and seen.action is not Action.WATCHDOG
+        and (known is None or known.starts_at < seen.starts_at)
+    )

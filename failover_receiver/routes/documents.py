@@ -8,7 +8,8 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
 from failover_receiver.access import Holder, Role
-from failover_receiver.receiver import Ack, Receiver
+from failover_receiver.acks import Ack
+from failover_receiver.receiver import Receiver
 
 READERS = (Role.CLIENT, Role.WORKER, Role.OPERATOR)
 JOSE = "application/jose"
@@ -50,7 +51,7 @@ def routes(receiver: Receiver) -> APIRouter:
     ) -> None:
         """Remember what the caller has applied."""
         now = receiver.driver.clock()
-        receiver.acks[holder.name] = Ack(body.epoch, body.generation, body.active, now)
+        receiver.acknowledge(holder.name, Ack(body.epoch, body.generation, body.active, now))
 
     @router.get("/v1/signing-key", dependencies=[Depends(receiver.allow(*Role))])
     def signing_key() -> dict[str, str]:

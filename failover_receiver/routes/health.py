@@ -24,7 +24,7 @@ def routes(receiver: Receiver) -> APIRouter:
     def health() -> dict[str, Any]:
         """Every worker's status, and whether monitoring can be believed."""
         state, now, policy = receiver.driver.state, receiver.driver.clock(), receiver.driver.policy
-        clients = receiver.clients_on()
+        clients = receiver.clients().on
         silent = unmonitored(state, now, policy)
         return {
             "fleet": state.fleet,
@@ -50,6 +50,7 @@ def routes(receiver: Receiver) -> APIRouter:
     def metrics() -> Response:
         """The receiver's own metrics."""
         receiver.metrics.watchers.set(receiver.publication.watchers)
+        receiver.metrics.show_clients(receiver.clients())
         return Response(generate_latest(receiver.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     @router.get("/livez")

@@ -13,7 +13,7 @@ A story is blocks of commands, each followed by `----` and what happened:
     wait SECONDS                 time passes; readings come every 3 s, deadlines ring
     restart                      the receiver stops and starts with what it had kept
 
-ALERT is down, degraded, up or blind. The Watchdog fires while Prometheus lives.
+ALERT is down, degraded, up, overloaded or blind. The Watchdog fires while Prometheus lives.
 """
 
 from dataclasses import dataclass, field, replace
@@ -45,6 +45,7 @@ ALERTS = {
     "down": ("WireGuardWorkerDown", Action.FAILOVER),
     "degraded": ("WireGuardWorkerDegraded", Action.FAILOVER),
     "up": ("WireGuardWorkerUp", Action.ADMIT),
+    "overloaded": ("WireGuardWorkerOverloaded", Action.SPARE),
     "blind": ("WireGuardVantageBlind", Action.HOLD),
     "watchdog": ("Watchdog", Action.WATCHDOG),
 }

@@ -132,7 +132,7 @@ def test_an_alert_of_the_vantage_is_no_workers(kind: str) -> None:
 
 # What is refused, and in which words.
 
-ACTIONS = "this receiver acts on failover, admit, hold, watchdog"
+ACTIONS = "this receiver acts on failover, admit, spare, hold, watchdog"
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,8 @@ wgfleet_receiver_webhook_duration_seconds_bucket{le="2.5"} 0.0
 wgfleet_receiver_webhook_duration_seconds_bucket{le="+Inf"} 0.0
 wgfleet_receiver_webhook_duration_seconds_count 0.0
 wgfleet_receiver_webhook_duration_seconds_sum 0.0
+# HELP wgfleet_receiver_alert_delay_seconds Time from an alert's start, by Prometheus, until its first webhook had arrived.
+# TYPE wgfleet_receiver_alert_delay_seconds histogram
 # HELP wgfleet_receiver_alertmanager_readings_total Readings of Alertmanager's active alerts.
 # TYPE wgfleet_receiver_alertmanager_readings_total counter
 # HELP wgfleet_receiver_decisions_total Changes of a worker's published state, with their reason.
@@ -55,6 +57,33 @@ wgfleet_receiver_watchdog_heard_timestamp_seconds 1.795348805e+09
 # HELP wgfleet_receiver_watchers Open event streams.
 # TYPE wgfleet_receiver_watchers gauge
 wgfleet_receiver_watchers 0.0
+# HELP wgfleet_receiver_acks_total Times that a client or worker said what it has applied.
+# TYPE wgfleet_receiver_acks_total counter
+wgfleet_receiver_acks_total 0.0
+# HELP wgfleet_receiver_propagation_seconds Time from a document's publication until a client that follows said that it has applied it.
+# TYPE wgfleet_receiver_propagation_seconds histogram
+wgfleet_receiver_propagation_seconds_bucket{le="0.01"} 0.0
+wgfleet_receiver_propagation_seconds_bucket{le="0.025"} 0.0
+wgfleet_receiver_propagation_seconds_bucket{le="0.05"} 0.0
+wgfleet_receiver_propagation_seconds_bucket{le="0.1"} 0.0
+wgfleet_receiver_propagation_seconds_bucket{le="0.25"} 0.0
+wgfleet_receiver_propagation_seconds_bucket{le="0.5"} 0.0
+wgfleet_receiver_propagation_seconds_bucket{le="1.0"} 0.0
+wgfleet_receiver_propagation_seconds_bucket{le="2.5"} 0.0
+wgfleet_receiver_propagation_seconds_bucket{le="5.0"} 0.0
+wgfleet_receiver_propagation_seconds_bucket{le="15.0"} 0.0
+wgfleet_receiver_propagation_seconds_bucket{le="60.0"} 0.0
+wgfleet_receiver_propagation_seconds_bucket{le="+Inf"} 0.0
+wgfleet_receiver_propagation_seconds_count 0.0
+wgfleet_receiver_propagation_seconds_sum 0.0
+# HELP wgfleet_receiver_clients Clients that were heard in the last minutes.
+# TYPE wgfleet_receiver_clients gauge
+wgfleet_receiver_clients 0.0
+# HELP wgfleet_receiver_clients_behind Of these, clients that have not applied the newest document.
+# TYPE wgfleet_receiver_clients_behind gauge
+wgfleet_receiver_clients_behind 0.0
+# HELP wgfleet_receiver_worker_clients Clients that use each worker.
+# TYPE wgfleet_receiver_worker_clients gauge
 # HELP wgfleet_receiver_worker_state 1 for the state that each worker is published in, 0 for the others.
 # TYPE wgfleet_receiver_worker_state gauge
 wgfleet_receiver_worker_state{state="serving",worker="ams1"} 1.0

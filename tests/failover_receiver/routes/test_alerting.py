@@ -135,7 +135,7 @@ async def test_a_delivery_of_nothing_but_mistakes_is_refused(parts: Parts) -> No
 
     status, said = await post(parts, webhook(dance, posted("up", "nowhere", NOON)))
 
-    first = "label action is 'dance', this receiver acts on failover, admit, hold, watchdog"
+    first = "label action is 'dance', this receiver acts on failover, admit, spare, hold, watchdog"
     second = "label worker is 'nowhere', registered are: fra1"
     assert (status, said["error"]) == (422, first)
     assert [one["reason"] for one in said["ignored"]] == [first, second]
