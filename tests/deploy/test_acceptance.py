@@ -6,8 +6,9 @@ import pytest
 import yaml
 
 from tests.deploy.programs import REPOSITORY, output_of
-from wgfleet.cli.monitoring import Kind, Settings, rendered
+from wgfleet.cli.monitoring import Kind, rendered
 from wgfleet.cli.probing import Probing, default_timeout, parse_duration
+from wgfleet.cli.settings import Settings
 
 DEPLOY = REPOSITORY / "deploy"
 ALERTMANAGER = DEPLOY / "alertmanager" / "alertmanager.yml"
@@ -33,9 +34,18 @@ def test_any_interval(interval: str, tmp_path: Path) -> None:
     settings = Settings(
         Probing(every, default_timeout(every)),
         receiver="https://[2001:db8::1]:9443/",
-        blackbox="[::1]:9115",
-        alertmanagers=("192.0.2.1:9093", "am.example:9093"),
-        vantage="on",
+        receiver_ca_file=str(token),
+        vantages=("on=[::1]:9115", "far=far.example:9115", "further=http://[2001:db8::2]:9115"),
+        canaries=("far=2001:db8::9", "far=canary.example"),
+        vantage_ca_file=str(token),
+        vantage_cert_file=str(token),
+        vantage_key_file=str(token),
+        alertmanagers=("192.0.2.1:9093", "http://am.example:9093"),
+        external_labels=("replica=a: #1", "site=here"),
+        exporter_scheme="https",
+        exporter_ca_file=str(token),
+        exporter_username='me "too"',
+        exporter_password_file=str(token),
         prometheus_token_file=str(token),
         alertmanager_token_file=str(token),
     )

@@ -104,6 +104,27 @@ def test_window_holds_the_last_probes_and_no_more(interval: int, threshold: int)
         assert p.window == parse_duration(duration_text(p.window))
 
 
+@pytest.mark.parametrize("window", ["17s10ms", "18s", "19s999ms"])
+def test_chosen_window(window: str) -> None:
+    """
+    A window that was chosen stands as it is, and the detection follows from it.
+    """
+    chosen = parse_duration(window)
+    p = Probing(timedelta(seconds=5), timedelta(seconds=2), chosen_window=chosen)
+
+    assert (p.window, p.detection) == (chosen, chosen + timedelta(seconds=1))
+    assert sum(p.detection_parts.values(), timedelta()) == p.detection
+
+
+@pytest.mark.parametrize("window", ["17s9ms", "20s"])
+def test_window_that_cannot_work(window: str) -> None:
+    """
+    A window that loses the first probe before the last has timed out, or holds one probe more, is refused.
+    """
+    with pytest.raises(SettingsError, match=f"window is {window}, expected 17s10ms to 19s999ms"):
+        Probing(timedelta(seconds=5), timedelta(seconds=2), chosen_window=parse_duration(window))
+
+
 @pytest.mark.parametrize(
     ("interval", "timeout", "threshold", "refusal"),
     [

@@ -1,20 +1,29 @@
 """The files of Prometheus, its rules, Alertmanager and blackbox, for one way of probing.
 
-The four share their times, so all come from one `Settings` and none is edited by hand. Pure: settings in, text out.
+They share their times, so all come from one `Settings` and none is edited by hand. Pure: settings in, text out.
 """
 
 import json
 import shlex
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from wgfleet.cli.probing import RESEND_DELAY, WATCHDOG_INTERVAL, Probing, SettingsError, duration_text
-from wgfleet.names import check_endpoint, check_name
+from wgfleet.cli.places import Place
+from wgfleet.cli.probing import WATCHDOG_INTERVAL, duration_text
+from wgfleet.cli.settings import Deciding, Settings
+
+__all__ = ["Deciding", "Kind", "Settings", "command", "rendered"]
+
+DAEMONS_INTERVAL = timedelta(seconds=5)
+"""The monitoring daemons tell of themselves no more often than this: each has hundreds of series."""
+
+COMMON_LABELS = ("prometheus", "prometheus_replica", "replica")
+"""What a pair of Prometheis usually calls the label by which its halves differ."""
 
 
 class Kind(StrEnum):
@@ -24,82 +33,38 @@ class Kind(StrEnum):
     RULES = "rules"
     ALERTMANAGER = "alertmanager"
     BLACKBOX = "blackbox"
+    BLACKBOX_WEB = "blackbox-web"
+    """Who may ask the blackbox exporter, in the format of `--web.config.file`."""
 
     @property
     def file_name(self) -> str:
         return f"{self}.yml"
 
 
-class Deciding(StrEnum):
-    """The probe by whose answers a worker is up or down."""
-
-    TUNNEL = "tunnel"
-    ICMP = "icmp"
-    TCP = "tcp"
-
-    @property
-    def what(self) -> str:
-        """The probe in an alert's words."""
-        return {
-            Deciding.TUNNEL: "ICMP echo through the tunnel",
-            Deciding.ICMP: "ICMP echo to its public address",
-            Deciding.TCP: "TCP connection to its public address",
-        }[self]
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Everything that the four files depend on."""
-
-    probing: Probing = Probing()  # noqa: RUF009  # Frozen, so it may be shared.
-    deciding: Deciding = Deciding.TUNNEL
-    receiver: str = "http://127.0.0.1:9587"
-    blackbox: str = "127.0.0.1:9115"
-    alertmanagers: tuple[str, ...] = ("127.0.0.1:9093",)
-    vantage: str = "main"
-    rules: str = "rules.yml"
-    """As Prometheus reads it: beside prometheus.yml unless it is absolute."""
-    prometheus_token_file: str = "/etc/wgfleet/prometheus.token"  # noqa: S105  # A path.
-    alertmanager_token_file: str = "/etc/wgfleet/alertmanager.token"  # noqa: S105  # A path.
-    runbooks: str = "https://github.com/wgfleet/wgfleet/blob/main/docs/runbooks"
-    """The folder of the pages that alerts lead to, one for each alert."""
-    load_limit: float = 0.85
-    """The load ratio above which a worker is overloaded: some of it is left for the clients of one that fails."""
-
-    def __post_init__(self) -> None:
-        _check_url("receiver", self.receiver)
-        _check("blackbox", self.blackbox, check_endpoint)
-        for address in self.alertmanagers:
-            _check("alertmanager", address, check_endpoint)
-        _check("vantage", self.vantage, check_name)
-        _check_page("runbooks", self.runbooks)
-        if not 0 < self.load_limit <= 1:
-            raise SettingsError(
-                f"load_limit is {self.load_limit:g}, expected a number above 0 and up to 1: it is a share of what a "
-                "worker can carry"
-            )
-        for field in ("rules", "prometheus_token_file", "alertmanager_token_file"):
-            path = getattr(self, field)
-            if not path or not path.isprintable():
-                raise SettingsError(f"{field} is {path!r}, expected a path on one line")
+def kinds_of(settings: Settings) -> tuple[Kind, ...]:
+    """The files that a host with these settings needs."""
+    return tuple(kind for kind in Kind if kind is not Kind.BLACKBOX_WEB or settings.vantage_cert_file)
 
 
 def rendered(kind: Kind, settings: Settings) -> str:
-    """The file's text."""
+    """The file's text.
+
+    Raises:
+        SettingsError: the settings do not say what this file needs.
+
+    """
+    if kind is Kind.BLACKBOX_WEB:
+        settings.check_mutual_tls()
     return _TEMPLATES.get_template(f"{kind.file_name}.j2").render(_words(kind, settings))
 
 
 def command(kind: Kind, settings: Settings) -> str:
     """The command that makes the file: how it probes always, other settings where they are not the default."""
-    probing = settings.probing
-    words = ["wgfleet", "render", kind]
-    words += ["--interval", duration_text(probing.interval), "--timeout", duration_text(probing.timeout)]
-    if kind is Kind.RULES:
-        words += ["--threshold", str(probing.threshold), "--deciding", settings.deciding]
-    for field in _TOLD[kind]:
+    words = ["wgfleet", "render", kind, *_times(kind, settings)]
+    default = Settings()
+    for field, option in _TOLD[kind].items():
         value = getattr(settings, field)
-        if value != getattr(Settings(), field):
-            option = _OPTIONS[field]
+        if value != getattr(default, field):
             words += [
                 word
                 for one in (value if isinstance(value, tuple) else [value])
@@ -108,33 +73,60 @@ def command(kind: Kind, settings: Settings) -> str:
     return shlex.join(words)
 
 
-_OPTIONS: Mapping[str, str] = {
-    "receiver": "--receiver",
-    "blackbox": "--blackbox",
-    "alertmanagers": "--alertmanager",
-    "vantage": "--vantage",
-    "rules": "--rules",
-    "prometheus_token_file": "--token-file",
-    "alertmanager_token_file": "--token-file",
-    "runbooks": "--runbooks",
-    "load_limit": "--load-limit",
-}
-"""How a setting is called on the command line of one file."""
+def _times(kind: Kind, settings: Settings) -> Iterator[str]:
+    if kind is Kind.BLACKBOX_WEB:
+        return
+    probing, alerting = settings.probing, settings.alerting
+    yield from ("--interval", duration_text(probing.interval), "--timeout", duration_text(probing.timeout))
+    if kind is Kind.RULES:
+        yield from ("--threshold", str(probing.threshold), "--deciding", settings.deciding)
+        if probing.chosen_window is not None:
+            yield from ("--window", duration_text(probing.chosen_window))
+    if kind in {Kind.PROMETHEUS, Kind.RULES} and alerting.resend_delay != Settings().alerting.resend_delay:
+        yield from ("--resend-delay", duration_text(alerting.resend_delay))
+    if kind is Kind.ALERTMANAGER:
+        if alerting.group_interval is not None:
+            yield from ("--group-interval", duration_text(alerting.group_interval))
+        if alerting.repeat_interval != Settings().alerting.repeat_interval:
+            yield from ("--repeat-interval", duration_text(alerting.repeat_interval))
 
-_TOLD: Mapping[Kind, tuple[str, ...]] = {
-    Kind.PROMETHEUS: (
-        "receiver",
-        "blackbox",
-        "alertmanagers",
-        "vantage",
-        "rules",
-        "prometheus_token_file",
-    ),
-    Kind.RULES: ("runbooks", "load_limit"),
-    Kind.ALERTMANAGER: ("receiver", "alertmanager_token_file"),
-    Kind.BLACKBOX: (),
+
+_VANTAGE_FILES: Mapping[str, str] = {
+    "vantage_ca_file": "--vantage-ca-file",
+    "vantage_cert_file": "--vantage-cert-file",
+    "vantage_key_file": "--vantage-key-file",
 }
-"""What each file depends on besides the probing."""
+
+_TOLD: Mapping[Kind, Mapping[str, str]] = {
+    Kind.PROMETHEUS: {
+        "receiver": "--receiver",
+        "receiver_ca_file": "--receiver-ca-file",
+        "vantages": "--vantage",
+        "canaries": "--canary",
+        **_VANTAGE_FILES,
+        "alertmanagers": "--alertmanager",
+        "prometheis": "--prometheus",
+        "external_labels": "--external-label",
+        "rules": "--rules",
+        "prometheus_token_file": "--token-file",
+        "exporter_scheme": "--exporter-scheme",
+        "exporter_ca_file": "--exporter-ca-file",
+        "exporter_cert_file": "--exporter-cert-file",
+        "exporter_key_file": "--exporter-key-file",
+        "exporter_token_file": "--exporter-token-file",
+        "exporter_username": "--exporter-username",
+        "exporter_password_file": "--exporter-password-file",
+    },
+    Kind.RULES: {"runbooks": "--runbooks", "load_limit": "--load-limit"},
+    Kind.ALERTMANAGER: {
+        "receiver": "--receiver",
+        "receiver_ca_file": "--receiver-ca-file",
+        "alertmanager_token_file": "--token-file",
+    },
+    Kind.BLACKBOX: {},
+    Kind.BLACKBOX_WEB: _VANTAGE_FILES,
+}
+"""What each file depends on besides the times, and how that is called on the command line."""
 
 _TEMPLATES = Environment(
     loader=PackageLoader("wgfleet.cli"),
@@ -151,13 +143,30 @@ _TEMPLATES = Environment(
     comment_start_string="<#",
     comment_end_string="#>",
 )
-# A JSON string is a YAML string, whatever is in it.
-_TEMPLATES.filters["quoted"] = lambda text: json.dumps(text, ensure_ascii=False)
+# JSON is YAML, whatever is in it: a text, or a mapping on one line.
+_TEMPLATES.filters["quoted"] = lambda value: json.dumps(value, ensure_ascii=False)
 
 
 def _words(kind: Kind, settings: Settings) -> dict[str, Any]:
-    probing = settings.probing
-    receiver = urlsplit(settings.receiver)
+    return {
+        **_words_for_times(settings),
+        "command": command(kind, settings),
+        "deciding": settings.deciding,
+        "deciding_what": settings.deciding.what,
+        "runbooks": settings.runbooks.rstrip("/"),
+        "load_limit": f"{settings.load_limit:g}",
+        "rules": settings.rules,
+        "token_file": settings.alertmanager_token_file
+        if kind is Kind.ALERTMANAGER
+        else settings.prometheus_token_file,
+        **_words_for_receiver(settings),
+        **_words_for_exporters(settings),
+        **_words_for_vantages(settings),
+    }
+
+
+def _words_for_times(settings: Settings) -> dict[str, Any]:
+    probing, alerting = settings.probing, settings.alerting
     times = (
         "interval",
         "timeout",
@@ -170,55 +179,64 @@ def _words(kind: Kind, settings: Settings) -> dict[str, Any]:
     )
     return {
         **{time: duration_text(getattr(probing, time)) for time in times},
-        "command": command(kind, settings),
         "threshold": probing.threshold,
-        "deciding": settings.deciding,
-        "deciding_what": settings.deciding.what,
-        # At most one probe interval, and no longer than an evaluation.
-        "group_interval": duration_text(probing.evaluation),
+        "group_interval": duration_text(alerting.group_interval_for(probing)),
+        "repeat_interval": duration_text(alerting.repeat_interval),
+        "resend_delay": duration_text(alerting.resend_delay),
+        "alert_lifetime": duration_text(4 * alerting.resend_delay),
         "watchdog_interval": duration_text(WATCHDOG_INTERVAL),
-        "receiver": f"{receiver.scheme}://{receiver.netloc}",
-        "receiver_scheme": receiver.scheme,
-        "receiver_address": receiver.netloc,
-        "blackbox": settings.blackbox,
-        "alertmanagers": settings.alertmanagers,
-        "vantage": settings.vantage,
-        "rules": settings.rules,
-        "runbooks": settings.runbooks.rstrip("/"),
-        "load_limit": f"{settings.load_limit:g}",
-        "resend_delay": duration_text(RESEND_DELAY),
-        "token_file": settings.alertmanager_token_file
-        if kind is Kind.ALERTMANAGER
-        else settings.prometheus_token_file,
+        "daemons_interval": duration_text(max(DAEMONS_INTERVAL, probing.interval)),
     }
 
 
-def _check(field: str, value: str, check: Callable[[str], str]) -> None:
-    try:
-        check(value)
-    except ValueError as error:
-        raise SettingsError(f"{field}: {error}") from None
+def _words_for_receiver(settings: Settings) -> dict[str, Any]:
+    receiver = urlsplit(settings.receiver)
+    return {
+        "receiver": f"{receiver.scheme}://{receiver.netloc}",
+        "receiver_scheme": receiver.scheme,
+        "receiver_address": receiver.netloc,
+        "receiver_tls": _tls(ca_file=settings.receiver_ca_file),
+    }
 
 
-def _check_url(field: str, value: str) -> None:
-    # A token in the URL would be logged by both programs, and a path would be lost in the scrape target.
-    wrong = SettingsError(f"{field} is {value!r}, expected http://host:port or https://host:port")
-    try:
-        url = urlsplit(value)
-        check_endpoint(url.netloc)
-    except ValueError:
-        raise wrong from None
-    if url.scheme not in {"http", "https"} or url.path not in {"", "/"} or url.query or url.fragment:
-        raise wrong
+def _words_for_exporters(settings: Settings) -> dict[str, Any]:
+    return {
+        "exporter_scheme": settings.exporter_scheme,
+        "exporter_tls": _tls(
+            ca_file=settings.exporter_ca_file,
+            cert_file=settings.exporter_cert_file,
+            key_file=settings.exporter_key_file,
+        ),
+        "exporter_token_file": settings.exporter_token_file,
+        "exporter_username": settings.exporter_username,
+        "exporter_password_file": settings.exporter_password_file,
+    }
 
 
-def _check_page(field: str, value: str) -> None:
-    # It stands in annotations, so it is text that people click.
-    try:
-        url = urlsplit(value)
-    except ValueError:
-        url = urlsplit("")
-    if url.scheme not in {"http", "https"} or not url.hostname or not value.isprintable() or " " in value:
-        raise SettingsError(
-            f"{field} is {value!r}, expected a folder's URL, as https://wiki.example/runbooks"
-        )
+def _words_for_vantages(settings: Settings) -> dict[str, Any]:
+    labels = dict(settings.parsed_labels)
+    return {
+        "vantages": settings.parsed_vantages,
+        "canaries": {
+            vantage.name: [address for name, address in settings.parsed_canaries if name == vantage.name]
+            for vantage in settings.parsed_vantages
+        },
+        "vantage_tls": _tls(
+            ca_file=settings.vantage_ca_file,
+            cert_file=settings.vantage_cert_file,
+            key_file=settings.vantage_key_file,
+        ),
+        "alertmanagers": _by_scheme(settings.parsed_alertmanagers),
+        "prometheis": _by_scheme(settings.parsed_prometheis),
+        "external_labels": labels,
+        "dropped_labels": "|".join(dict.fromkeys((*COMMON_LABELS, *labels))),
+    }
+
+
+def _tls(**files: str) -> dict[str, str]:
+    return {name: file for name, file in files.items() if file}
+
+
+def _by_scheme(places: Sequence[Place]) -> dict[str, list[str]]:
+    schemes = dict.fromkeys(place.scheme for place in places)
+    return {scheme: [place.address for place in places if place.scheme == scheme] for scheme in schemes}

@@ -31,11 +31,17 @@ MOST_SCRAPE_ROOM = 200 * MILLISECOND
 MOST_MARGIN = 500 * MILLISECOND
 """How late a sample may be stored beyond its timeout, and how far a sample is kept from a window's edge."""
 
+LEAST_MARGIN = 10 * MILLISECOND
+"""What it takes to store a sample after its timeout, on a machine that has nothing else to do."""
+
 EVALUATION = timedelta(seconds=1)
 """Rules are evaluated this often however slowly the probes run: what is known shall not wait."""
 
 RESEND_DELAY = timedelta(seconds=5)
 """`--rules.alert.resend-delay`: an alert that Alertmanager missed comes again after this."""
+
+BLIND_AFTER = timedelta(seconds=20)
+"""Without a fresh Watchdog for this long the receiver is blind, whatever else is set."""
 
 WATCHDOG_INTERVAL = timedelta(seconds=5)
 """How often the Watchdog's group is evaluated and its webhook repeated."""
@@ -89,6 +95,8 @@ class Probing:
     timeout: timedelta = timedelta(seconds=2)
     """For another interval see default_timeout()."""
     threshold: int = 3
+    chosen_window: timedelta | None = None
+    """None: the shortest that a busy machine lets work."""
 
     def __post_init__(self) -> None:
         if not SHORTEST_INTERVAL <= self.interval <= LONGEST_INTERVAL:
@@ -108,6 +116,18 @@ class Probing:
                 f"threshold is {self.threshold}, expected 2 to {SILENT_INTERVALS - 1}: one lost packet is no dead "
                 f"worker, and after {SILENT_INTERVALS} intervals without a verdict the receiver is blind for the worker"
             )
+        if self.chosen_window is not None:
+            self._check_window(self.chosen_window)
+
+    def _check_window(self, window: timedelta) -> None:
+        shortest = self.threshold * self.interval + self.timeout + LEAST_MARGIN
+        longest = (self.threshold + 1) * self.interval - MILLISECOND
+        if not shortest <= window <= longest:
+            raise SettingsError(
+                f"window is {duration_text(window)}, expected {duration_text(shortest)} to {duration_text(longest)}: "
+                f"{self.threshold} x interval + timeout + {duration_text(LEAST_MARGIN)}, because a failed probe is stored "
+                "only when it has timed out; and no further probe may fit in"
+            )
 
     @property
     def scrape_timeout(self) -> timedelta:
@@ -121,6 +141,8 @@ class Probing:
 
         It delays every failover by as much, so it is no more than a busy machine needs.
         """
+        if self.chosen_window is not None:
+            return self.chosen_window - self.threshold * self.interval - self.timeout
         return _whole_milliseconds(min(MOST_MARGIN, (self.interval - self.timeout) / 4))
 
     @property
@@ -145,12 +167,22 @@ class Probing:
     @property
     def watchdog_silence(self) -> timedelta:
         """Without a fresh Watchdog for this long, the receiver is blind: as long as an unrepeated alert lasts."""
-        return 4 * max(RESEND_DELAY, self.evaluation)
+        return BLIND_AFTER
 
     @property
     def worker_silence(self) -> timedelta:
         """Without any verdict on one worker for this long, the receiver is blind for it."""
         return SILENT_INTERVALS * self.interval
+
+    @property
+    def detection_parts(self) -> Mapping[str, timedelta]:
+        """What `detection` consists of."""
+        return {
+            "probes": self.threshold * self.interval,
+            "timeout": self.timeout,
+            "margin": self.margin,
+            "evaluation": self.evaluation,
+        }
 
     def as_json(self) -> dict[str, Any]:
         """Every time in seconds, for programs."""
@@ -164,7 +196,11 @@ class Probing:
             "watchdog_silence",
             "worker_silence",
         )
-        return {"threshold": self.threshold} | {name: getattr(self, name).total_seconds() for name in names}
+        return {
+            "threshold": self.threshold,
+            **{name: getattr(self, name).total_seconds() for name in names},
+            "detection_parts": {name: part.total_seconds() for name, part in self.detection_parts.items()},
+        }
 
 
 def _whole_milliseconds(duration: timedelta) -> timedelta:

@@ -8,8 +8,10 @@ from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 
-from wgfleet.cli.monitoring import Deciding, Kind, Settings, rendered
+from wgfleet.cli.alerting import Alerting
+from wgfleet.cli.monitoring import Kind, kinds_of, rendered
 from wgfleet.cli.probing import Probing, SettingsError, default_timeout, duration_text, parse_duration
+from wgfleet.cli.settings import Deciding, Settings
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -21,9 +23,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "Give all of them the same times.",
     )
     parser.set_defaults(run=run)
-    kinds = parser.add_subparsers(
-        dest="kind", metavar="prometheus|rules|alertmanager|blackbox|all", required=True
-    )
+    kinds = parser.add_subparsers(dest="kind", metavar="|".join((*Kind, "all")), required=True)
     for kind in Kind:
         one = kinds.add_parser(kind, help=f"{kind.file_name}, to standard output unless --output is given")
         _add_common(one)
@@ -33,7 +33,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
             metavar="PATH",
             help="where the program that reads the file finds its bearer token",
         )
-    all_files = kinds.add_parser("all", help="the four files, into a directory")
+    all_files = kinds.add_parser("all", help="all files, into a directory")
     _add_common(all_files)
     all_files.add_argument("--output-dir", metavar="DIR", type=Path, required=True)
     all_files.add_argument("--prometheus-token-file", metavar="PATH")
@@ -41,41 +41,107 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
-    default = Settings()
-    add = parser.add_argument
+    _add_times(parser.add_argument_group("times"))
+    _add_places(parser.add_argument_group("places"))
+    _add_files(parser.add_argument_group("certificates, tokens and other files, as the daemons see them"))
+    parser.add_argument(
+        "--json", action="store_true", help="say what was made, and its times in seconds, as JSON"
+    )
+
+
+def _add_times(group: "argparse._ArgumentGroup") -> None:
+    default, add = Settings(), group.add_argument
     add("--interval", metavar="DURATION", default="30s", help="between two probes (%(default)s)")
     add("--timeout", metavar="DURATION", help="of one probe (half the interval, and 2s at most)")
     add("--threshold", metavar="N", default="3", help="failed probes in a row (%(default)s)")
+    add(
+        "--window",
+        metavar="DURATION",
+        help="what these probes must lie in (threshold x interval + timeout and a margin)",
+    )
     add(
         "--deciding",
         default=default.deciding,
         help="the probe that decides: tunnel, icmp or tcp (%(default)s)",
     )
-    add("--receiver", metavar="URL", default=default.receiver, help="%(default)s")
-    add("--blackbox", metavar="HOST:PORT", default=default.blackbox, help="%(default)s")
     add(
-        "--alertmanager",
-        metavar="HOST:PORT",
-        action="append",
-        help=f"{default.alertmanagers[0]}; may be repeated",
+        "--resend-delay",
+        metavar="DURATION",
+        default=duration_text(default.alerting.resend_delay),
+        help="Prometheus's --rules.alert.resend-delay (%(default)s)",
     )
-    add("--vantage", metavar="NAME", default=default.vantage, help="what this place is called (%(default)s)")
-    add("--rules", metavar="PATH", default=default.rules, help="as Prometheus reads it (%(default)s)")
-    add("--runbooks", metavar="URL", default=default.runbooks, help="the alerts' pages (%(default)s)")
+    add("--group-interval", metavar="DURATION", help="Alertmanager's turns (the interval, and 1s at most)")
+    add(
+        "--repeat-interval",
+        metavar="DURATION",
+        default=duration_text(default.alerting.repeat_interval),
+        help="how often the receiver is told again (%(default)s)",
+    )
     add(
         "--load-limit",
         metavar="RATIO",
         default=f"{default.load_limit:g}",
         help="above it a worker is overloaded (%(default)s)",
     )
-    add("--json", action="store_true", help="say what was made, and its times in seconds, as JSON")
+
+
+def _add_places(group: "argparse._ArgumentGroup") -> None:
+    default = Settings()
+
+    group.add_argument("--receiver", metavar="URL", default=default.receiver, help="%(default)s")
+    for option, metavar, dest, text in (
+        (
+            "--vantage",
+            "NAME[=HOST:PORT]",
+            "vantages",
+            "a place that probes, and its blackbox exporter (main)",
+        ),
+        (
+            "--canary",
+            "NAME=ADDRESS",
+            "canaries",
+            "what this vantage pings that is no worker (the receiver says)",
+        ),
+        ("--alertmanager", "HOST:PORT", "alertmanagers", default.alertmanagers[0]),
+        ("--prometheus", "HOST:PORT", "prometheis", f"which tells of itself; {default.prometheis[0]}"),
+        ("--external-label", "NAME=VALUE", "external_labels", "for remote storage; reaches no alert"),
+    ):
+        group.add_argument(
+            option, metavar=metavar, dest=dest, action="append", help=f"{text}; may be repeated"
+        )
+    group.add_argument(
+        "--exporter-scheme", default=default.exporter_scheme, help="http or https (%(default)s)"
+    )
+    group.add_argument("--exporter-username", metavar="NAME", help="for basic authentication")
+    group.add_argument(
+        "--runbooks", metavar="URL", default=default.runbooks, help="the alerts' pages (%(default)s)"
+    )
+
+
+def _add_files(group: "argparse._ArgumentGroup") -> None:
+    for option, text in (
+        ("--receiver-ca-file", "the authority of the receiver's certificate (the system's)"),
+        ("--vantage-ca-file", "the authority of the monitoring hosts' certificates (the system's)"),
+        ("--vantage-cert-file", "this monitoring host's certificate"),
+        ("--vantage-key-file", "and its key"),
+        ("--exporter-ca-file", "the authority of the exporters' certificates (the system's)"),
+        ("--exporter-cert-file", "by which the exporters know Prometheus"),
+        ("--exporter-key-file", "and its key"),
+        ("--exporter-token-file", "the bearer token for the exporters"),
+        ("--exporter-password-file", "the password for the exporters"),
+    ):
+        group.add_argument(option, metavar="PATH", help=text)
+    group.add_argument(
+        "--rules", metavar="PATH", default=Settings().rules, help="as Prometheus reads it (%(default)s)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Carry out `wgfleet render`."""
     try:
         settings = settings_from(args)
-        texts = {kind: rendered(kind, settings) for kind in _kinds(args)}
+        kinds = kinds_of(settings) if args.kind == "all" else (Kind(args.kind),)
+        texts = {kind: rendered(kind, settings) for kind in kinds}
         written = _write(texts, args)
     except SettingsError as error:
         print(f"wgfleet render: {error}", file=sys.stderr)
@@ -88,9 +154,13 @@ def run(args: argparse.Namespace) -> int:
             {"kind": kind, "path": str(written[kind])} if kind in written else {"kind": kind, "text": text}
             for kind, text in texts.items()
         ]
-        print(json.dumps({"probing": settings.probing.as_json(), "files": files}, indent=2))
+        times = {
+            "probing": settings.probing.as_json(),
+            "alerting": settings.alerting.as_json(settings.probing),
+        }
+        print(json.dumps({**times, "files": files}, indent=2))
     elif written:
-        print("".join(f"wrote {path}\n" for path in written.values()) + _in_words(settings.probing))
+        print("".join(f"wrote {path}\n" for path in written.values()) + _in_words(settings))
     else:
         print("".join(texts.values()), end="")
     return 0
@@ -109,8 +179,9 @@ def settings_from(args: argparse.Namespace) -> Settings:
         given["alertmanager_token_file"] = args.token_file
     elif "token_file" in given:
         given["prometheus_token_file"] = args.token_file
-    if args.alertmanager:
-        given["alertmanagers"] = tuple(args.alertmanager)
+    for repeated in ("vantages", "canaries", "alertmanagers", "prometheis", "external_labels"):
+        if repeated in given:
+            given[repeated] = tuple(given[repeated])
     if not args.threshold.isdecimal():
         raise SettingsError(f"threshold is {args.threshold!r}, expected a whole number")
     if args.deciding not in set(Deciding):
@@ -121,6 +192,12 @@ def settings_from(args: argparse.Namespace) -> Settings:
         interval=interval,
         timeout=default_timeout(interval) if args.timeout is None else _duration("timeout", args.timeout),
         threshold=int(args.threshold),
+        chosen_window=_optional_duration("window", args.window),
+    )
+    given["alerting"] = Alerting(
+        resend_delay=_duration("resend_delay", args.resend_delay),
+        group_interval=_optional_duration("group_interval", args.group_interval),
+        repeat_interval=_duration("repeat_interval", args.repeat_interval),
     )
     return Settings(**{field.name: given[field.name] for field in fields(Settings) if field.name in given})
 
@@ -132,15 +209,15 @@ def _duration(field: str, text: str) -> timedelta:
         raise SettingsError(f"{field}: {error}") from None
 
 
+def _optional_duration(field: str, text: str | None) -> timedelta | None:
+    return None if text is None else _duration(field, text)
+
+
 def _number(field: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
         raise SettingsError(f"{field} is {text!r}, expected a number") from None
-
-
-def _kinds(args: argparse.Namespace) -> tuple[Kind, ...]:
-    return tuple(Kind) if args.kind == "all" else (Kind(args.kind),)
 
 
 def _write(texts: Mapping[Kind, str], args: argparse.Namespace) -> dict[Kind, Path]:
@@ -155,9 +232,15 @@ def _write(texts: Mapping[Kind, str], args: argparse.Namespace) -> dict[Kind, Pa
     return paths
 
 
-def _in_words(probing: Probing) -> str:
+def _in_words(settings: Settings) -> str:
+    probing = settings.probing
+    parts = {name: duration_text(part) for name, part in probing.detection_parts.items()}
+    turn = duration_text(settings.alerting.group_interval_for(probing))
     return (
-        f"A worker that dies is reported within {duration_text(probing.detection)}. The receiver is blind after "
-        f"{duration_text(probing.watchdog_silence)} without the Watchdog, and for one worker after "
-        f"{duration_text(probing.worker_silence)} without a verdict on it."
+        f"A worker that dies is reported within {duration_text(probing.detection)}: {probing.threshold} probes "
+        f"{duration_text(probing.interval)} apart ({parts['probes']}), the last one's timeout ({parts['timeout']}), a "
+        f"margin for storing it ({parts['margin']}), and the next evaluation of the rules ({parts['evaluation']}). "
+        f"Alertmanager passes it on at once, or at its next turn ({turn}) if the worker had failed just before. The "
+        f"receiver is blind after {duration_text(probing.watchdog_silence)} without the Watchdog, and for one worker "
+        f"after {duration_text(probing.worker_silence)} without a verdict on it."
     )
