@@ -11,32 +11,36 @@ All of it goes when the `with` ends.
 
 import json
 import sys
-import urllib.parse
-import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.lab.forward import Forward
-from tests.lab.host import Host
+from tests.lab.authority import Authority
 from tests.lab.journal import Journal
 from tests.lab.machines import Client, Worker
+from tests.lab.monitoring import (
+    ALERTMANAGER_PORT,
+    LOOPBACK,
+    PROMETHEUS_PORT,
+    START_SECONDS,
+    Plan,
+    Station,
+)
 from tests.lab.network import Network
 from tests.lab.preflight import require
 from tests.lab.process import Process
-from tests.lab.programs import LAB, MONITORING, PARTS, program
+from tests.lab.programs import LAB, MONITORING
 from tests.lab.waiting import wait_until
 from wgfleet.cli.api import Api
 from wgfleet.files import write_whole
 
+__all__ = ["ALERTMANAGER_PORT", "EXPORTER_PORT", "PROMETHEUS_PORT", "RECEIVER_PORT", "Fleet", "Profile"]
+
 FLEET = "lab"
-RECEIVER_PORT, PROMETHEUS_PORT, ALERTMANAGER_PORT, BLACKBOX_PORT, EXPORTER_PORT = 9587, 9090, 9093, 9115, 9586
-TEMPLATES = Path("/usr/share/prometheus/alertmanager/default.tmpl")
-START_SECONDS = 30.0
-"""For each daemon to be ready, on a machine that is busy."""
+RECEIVER_PORT, EXPORTER_PORT = 9587, 9586
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class Profile:
     hold_down: float = 30.0
     """Seconds."""
     hold_down_factor: float = 2.0
+    vantages: int = 1
+    """Monitoring hosts. The first one has the receiver; each has a Prometheus, an Alertmanager, a blackbox exporter."""
     ports: bool = False
     """Give Prometheus, Alertmanager and the receiver their usual ports on this machine's loopback."""
 
@@ -68,11 +74,12 @@ class Fleet:
     ) -> None:
         """Describe it."""
         self.profile = profile or Profile()
-        self.network = Network(workers, clients, keep=keep)
+        self.network = Network(workers, clients, self.profile.vantages, keep=keep)
         self._stack = ExitStack()
         self.sync: dict[str, Process] = {}
         self.exporters: dict[str, Process] = {}
-        self.doors: dict[str, Forward] = {}
+        self.stations: list[Station] = []
+        """The daemons of each monitoring host, beginning with the receiver's."""
 
     def __enter__(self) -> Self:
         """Bring everything up, in the order in which an operator would. Raises LabImpossibleError."""
@@ -98,8 +105,23 @@ class Fleet:
     # Looking.
 
     def url(self, what: str) -> str:
-        """Where `receiver`, `prometheus` or `alertmanager` is reached from this machine."""
-        return self.doors[what].url
+        """Where `receiver`, `prometheus` or `alertmanager` (the first ones) is reached from this machine."""
+        return self._door.url if what == "receiver" else self.stations[0].url(what)
+
+    @property
+    def prometheus(self) -> Process:
+        """The first monitoring host's."""
+        return self.stations[0].prometheus
+
+    @property
+    def alertmanager(self) -> Process:
+        """The first monitoring host's."""
+        return self.stations[0].alertmanager
+
+    @property
+    def blackbox(self) -> Process:
+        """The first monitoring host's."""
+        return self.stations[0].blackbox
 
     def health(self) -> dict[str, Any]:
         """The receiver's word on every worker."""
@@ -140,13 +162,12 @@ class Fleet:
         return [client for client in self.network.clients if self.active(client) == worker]
 
     def alerts_held(self) -> list[dict[str, Any]]:
-        """What Alertmanager holds at present."""
-        return list(_get(f"{self.url('alertmanager')}/api/v2/alerts"))
+        """What the first Alertmanager holds at present."""
+        return self.stations[0].alerts_held()
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        """Ask Prometheus; the result's samples or series."""
-        asked = urllib.parse.urlencode({"query": expression})
-        return list(_get(f"{self.url('prometheus')}/api/v1/query?{asked}")["data"]["result"])
+        """Ask the first Prometheus; the result's samples or series."""
+        return self.stations[0].query(expression)
 
     def moves(self, client: str, since: float = 0.0) -> list[dict[str, Any]]:
         """The times that this client's daemon moved its traffic."""
@@ -171,68 +192,42 @@ class Fleet:
             "signing_key_file": "signing.key",
             "listen_address": host.address,
             "listen_port": RECEIVER_PORT,
-            "alertmanagers": [f"http://127.0.0.1:{ALERTMANAGER_PORT}"],
+            "alertmanagers": [
+                f"http://{address}:{ALERTMANAGER_PORT}" for address in self._alertmanager_addresses()
+            ],
             "probe_interval": profile.interval_seconds,
             "hold_down": profile.hold_down,
             "hold_down_factor": profile.hold_down_factor,
         }
         configuration = self._home / "receiver.toml"
         write_whole(configuration, _toml(settings))
-        command: list[str | Path] = [
-            sys.executable,
-            "-m",
-            "failover_receiver",
-            "run",
-            "--log-format",
-            "json",
-            "--config",
-            configuration,
-        ]
-        self.receiver = self._spawn_daemon("receiver", command, RECEIVER_PORT)
-        self.doors["receiver"] = self._door(RECEIVER_PORT, host.address)
+        command = _daemon("failover_receiver", configuration)
+        self.receiver = host.spawn(
+            "receiver", command, ready=lambda: host.listens(RECEIVER_PORT), timeout=START_SECONDS
+        )
+        usual = RECEIVER_PORT if profile.ports else 0
+        self._door = host.forward(RECEIVER_PORT, local_port=usual, address=host.address)
         self.api = Api(self.url("receiver"), self._home / "operator.token", None)
         self.receiver_url = f"http://{host.address}:{RECEIVER_PORT}"
 
+    def _alertmanager_addresses(self) -> list[str]:
+        vantages = self.network.vantages
+        return [LOOPBACK] if len(vantages) == 1 else [vantage.address for vantage in vantages]
+
     def _start_monitoring(self) -> None:
-        host, home = self.network.monitoring, self.network.directory / "monitoring"
-        render: list[str | Path] = [
-            sys.executable, "-m", "wgfleet.cli", "render", "all", "--output-dir", home,
-            "--interval", self.profile.interval, "--receiver", self.receiver_url,
-            "--prometheus-token-file", self._home / "prometheus.token",
-            "--alertmanager-token-file", self._home / "alertmanager.token",
-        ]  # fmt: skip
-        home.mkdir()
-        host.run(*render)
-        _furnish(host)
-        self.blackbox = self._spawn_daemon(
-            "blackbox",
-            [program("prometheus-blackbox-exporter"), f"--config.file={home}/blackbox.yml",
-             f"--web.listen-address=127.0.0.1:{BLACKBOX_PORT}", "--timeout-offset=0.05"],
-            BLACKBOX_PORT,
-        )  # fmt: skip
-        self.alertmanager = self._spawn_daemon(
-            "alertmanager",
-            [program("prometheus-alertmanager"), f"--config.file={home}/alertmanager.yml",
-             f"--storage.path={home}/alertmanager", f"--web.listen-address=127.0.0.1:{ALERTMANAGER_PORT}",
-             "--cluster.listen-address="],
-            ALERTMANAGER_PORT,
-        )  # fmt: skip
-        self.prometheus = self._spawn_daemon(
-            "prometheus",
-            [program("prometheus"), f"--config.file={home}/prometheus.yml", f"--storage.tsdb.path={home}/prometheus",
-             f"--web.listen-address=127.0.0.1:{PROMETHEUS_PORT}", "--rules.alert.resend-delay=5s"],
-            PROMETHEUS_PORT,
-        )  # fmt: skip
-        self.doors["prometheus"] = self._door(PROMETHEUS_PORT)
-        self.doors["alertmanager"] = self._door(ALERTMANAGER_PORT)
-
-    def _spawn_daemon(self, name: str, command: Sequence[str | Path], port: int) -> Process:
-        host = self.network.monitoring
-        return host.spawn(name, command, ready=lambda: host.listens(port), timeout=START_SECONDS)
-
-    def _door(self, port: int, address: str = "127.0.0.1") -> Forward:
-        usual = port if self.profile.ports else 0
-        return self.network.monitoring.forward(port, local_port=usual, address=address)
+        hosts, directory = self.network.vantages, self.network.directory
+        plan = Plan(
+            interval=self.profile.interval,
+            receiver_url=self.receiver_url,
+            tokens=self._home,
+            hosts=hosts,
+            authority=Authority(directory / "authority") if len(hosts) > 1 else None,
+            ports=self.profile.ports,
+        )
+        for host in hosts:
+            station = Station(plan, host, directory / host.name)
+            station.start()
+            self.stations.append(station)
 
     def _add_worker(self, worker: Worker) -> None:
         exporter = [
@@ -266,28 +261,16 @@ class Fleet:
             "state_directory": "state",
         }
         write_whole(home / "sync.toml", _toml(settings))
-        command: list[str | Path] = [
-            sys.executable, "-m", "client_sync", "run", "--log-format", "json", "--config", home / "sync.toml",
-        ]  # fmt: skip
+        command = _daemon("client_sync", home / "sync.toml")
         self.sync[client.name] = client.spawn(
             "sync", command, ready='"event": "following"', timeout=START_SECONDS
         )
 
 
-def _furnish(host: Host) -> None:
-    """Debian's Alertmanager looks for its templates where its package puts them; ours may only be unpacked."""
-    unpacked = PARTS.parent / "share" / "prometheus"
-    if not TEMPLATES.exists() and unpacked.is_dir():
-        # Seen on this host only: it has mounts of its own.
-        host.run("mkdir", "-p", TEMPLATES.parents[1])
-        host.run("mount", "--bind", unpacked, TEMPLATES.parents[1])
+def _daemon(package: str, configuration: Path) -> list[str | Path]:
+    return [sys.executable, "-m", package, "run", "--log-format", "json", "--config", configuration]
 
 
 def _toml(settings: Mapping[str, object]) -> bytes:
     """TOML of texts, numbers and lists of texts: written as in JSON."""
     return "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items()).encode()
-
-
-def _get(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own door.
-        return json.load(answer)
