@@ -1,23 +1,32 @@
-"""`wgfleet-exporter`: serves the metrics of this machine's WireGuard interfaces until it is told to stop."""
+"""`wgfleet-exporter`: serves the metrics of this worker until it is told to stop."""
 
 import argparse
-import functools
+import importlib.metadata
+import json
 import logging
 import platform
 import signal
 import sys
 import time
+from collections.abc import Iterator
 
 from wgfleet import __version__, logs
-from wgfleet.wg import read_device
 
 try:
     from prometheus_client import CollectorRegistry, ProcessCollector
+    from prometheus_client.core import Metric
 
-    from exporter.collector import BuildInfo, WireGuardCollector
+    from exporter.access import guarded
+    from exporter.app import application
+    from exporter.collector import Collectors, Scrape
+    from exporter.door import open_door
+    from exporter.fields import WebConfigError
     from exporter.flags import parser
-    from exporter.server import ListenError, application, serving
-    from exporter.sysfs import read_netdev
+    from exporter.metrics import ACTIVE_MAX_AGE, BUILD_INFO, Sample
+    from exporter.netns import NetnsError, enter
+    from exporter.samples import ACTIVE_SECONDS
+    from exporter.server import ListenError, serving
+    from exporter.sources import sources
 except ModuleNotFoundError as missing:
     # The command is installed with every daemon, its packages only on workers.
     sys.exit(
@@ -37,30 +46,56 @@ def main() -> int:
     # Before there are threads, which inherit it: a signal then waits for sigwait, whenever it comes.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
     try:
-        with serving(application(_registry(arguments)), *arguments.listen_address) as url:
-            logs.say(LOGGER, "serving", metrics=f"{url}metrics", interfaces=",".join(arguments.interfaces))
-            signal.sigwait(STOP)
-    except ListenError as error:
+        _serve(arguments)
+    except (ListenError, NetnsError, WebConfigError) as error:
         print(f"wgfleet-exporter: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def _registry(arguments: argparse.Namespace) -> CollectorRegistry:
-    registry = CollectorRegistry(support_collectors_without_names=True)  # Which makes `?name[]=` work.
-    registry.register(
-        WireGuardCollector(
-            arguments.interfaces,
-            read_device=read_device,
-            read_netdev=functools.partial(read_netdev, sysfs=arguments.sysfs),
-            now=time.time,
-            stopwatch=time.perf_counter,
-            with_peers=arguments.peers,
+def _serve(arguments: argparse.Namespace) -> None:
+    door = open_door(arguments.web_config, arguments.token_file)
+    collectors: list[Collectors] = []
+
+    def scrape(within: float) -> Scrape:
+        return collectors[0].scrape(within)
+
+    def step_over() -> None:
+        # Once the socket is open here, and before there is any thread that reads.
+        if arguments.netns:
+            enter(arguments.netns)
+        collectors.append(Collectors(sources(arguments), stopwatch=time.perf_counter))
+
+    app = guarded(application(scrape, _OwnMetrics()), door.access)
+    with serving(app, *arguments.listen_address, tls=door.tls, before=step_over) as url:
+        logs.say(LOGGER, "serving", metrics=f"{url}metrics", interfaces=",".join(arguments.interfaces))
+        signal.sigwait(STOP)
+
+
+class _OwnMetrics:
+    """The metrics of the exporter and its process, which stand beside each scrape's."""
+
+    def __init__(self) -> None:
+        self._process = CollectorRegistry()
+        ProcessCollector(registry=self._process)
+        labels = (__version__, revision(), platform.python_version())
+        self._constant = (
+            ACTIVE_MAX_AGE.metric([Sample(ACTIVE_MAX_AGE, (), ACTIVE_SECONDS)]),
+            BUILD_INFO.metric([Sample(BUILD_INFO, labels, 1)]),
         )
-    )
-    registry.register(BuildInfo(__version__, platform.python_version()))
-    ProcessCollector(registry=registry)
-    return registry
+
+    def __call__(self) -> Iterator[Metric]:
+        yield from self._constant
+        yield from self._process.collect()
+
+
+def revision() -> str:
+    """The commit that this was installed from, if pip was told; empty otherwise."""
+    try:
+        told = importlib.metadata.distribution("wgfleet").read_text("direct_url.json") or "{}"
+        return str(json.loads(told).get("vcs_info", {}).get("commit_id", ""))
+    except (importlib.metadata.PackageNotFoundError, ValueError, AttributeError):
+        return ""
 
 
 if __name__ == "__main__":

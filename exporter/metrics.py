@@ -15,9 +15,14 @@ class Family:
     help: str
     labels: tuple[str, ...] = ()
 
+    @property
+    def kind(self) -> str:
+        """The metric's type, as it stands on a page."""
+        return "counter" if self.name.endswith("_total") else "gauge"
+
     def metric(self, samples: list["Sample"]) -> Metric:
         """The samples as prometheus_client wants them."""
-        kind = CounterMetricFamily if self.name.endswith("_total") else GaugeMetricFamily
+        kind = CounterMetricFamily if self.kind == "counter" else GaugeMetricFamily
         family = kind(self.name, self.help, labels=self.labels)
         for sample in samples:
             family.add_metric(sample.labels, sample.value)

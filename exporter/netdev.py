@@ -1,11 +1,21 @@
-"""A network device as a value, in the kernel's own words. It is the same for kernel and userspace WireGuard."""
+"""A network device as values, in the kernel's own words. It is the same for kernel and userspace WireGuard."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
-COUNTERS = tuple(
-    f"{way}_{what}" for way in ("rx", "tx") for what in ("bytes", "packets", "errors", "dropped")
+COUNTERS = (
+    *("rx_bytes", "rx_packets", "rx_errors", "rx_dropped", "rx_fifo", "rx_frame", "rx_compressed", "multicast"),
+    *("tx_bytes", "tx_packets", "tx_errors", "tx_dropped"),
 )
+"""The columns of /proc/net/dev as far as they are wanted (proc(5))."""
+
+
+class Backend(StrEnum):
+    """Who does a WireGuard interface's work."""
+
+    KERNEL = "kernel"
+    USERSPACE = "userspace"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,4 +27,13 @@ class Netdev:
     mtu: int
     """Bytes."""
     counters: Mapping[str, int]
-    """By the kernel's names, which are in COUNTERS."""
+    """By the names in COUNTERS."""
+
+
+def counters_of(device: str, table: str) -> dict[str, int] | None:
+    """The device's line of /proc/net/dev, or None if it has none."""
+    for line in table.splitlines():
+        name, colon, numbers = line.rpartition(":")  # Of an alias, as eth0:1, the name has a colon, too.
+        if colon and name.strip() == device:
+            return dict(zip(COUNTERS, map(int, numbers.split()), strict=False))
+    return None

@@ -5,12 +5,13 @@ removed would take its share out of the sum, which Prometheus reads as a restart
 sample: a peer without a handshake must not look as if it had one in 1970, or just now.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 
 from exporter import metrics
 from exporter.metrics import Family, Sample
-from exporter.netdev import Netdev
-from wgfleet.device import Device, Peer
+from exporter.netdev import Backend, Netdev
+from wgfleet.dump import Table
 
 ACTIVE_SECONDS = 180
 """WireGuard's REJECT_AFTER_TIME: a session that is older carries nothing any more."""
@@ -38,34 +39,24 @@ NETDEV_COUNTERS: Mapping[str, Family] = {
 """The kernel's names for them."""
 
 
-def of_device(device: Device, *, now: float, with_peers: bool) -> Iterator[Sample]:
-    """What WireGuard says. `now` is UNIX time in seconds."""
-    labels = (device.interface,)
-    handshakes = [peer.latest_handshake for peer in device.peers if peer.latest_handshake is not None]
-    # The clock may have been set back since: such a handshake counts as fresh, for it did happen.
-    ages = [now - handshake for handshake in handshakes]
-    yield Sample(metrics.INTERFACE_INFO, (*labels, device.public_key or "", str(device.listen_port)), 1)
-    yield Sample(metrics.INTERFACE_PEERS, labels, len(device.peers))
-    yield Sample(metrics.INTERFACE_ACTIVE_PEERS, labels, sum(age < ACTIVE_SECONDS for age in ages))
-    yield Sample(metrics.INTERFACE_NEVER_SEEN_PEERS, labels, len(device.peers) - len(handshakes))
-    if handshakes:
-        yield Sample(metrics.INTERFACE_LAST_HANDSHAKE, labels, max(handshakes))
+def of_table(table: Table, backend: Backend, *, now: float) -> Iterator[Sample]:
+    """What WireGuard says of the interface. `now` is UNIX time in seconds."""
+    labels = (table.interface,)
+    seen = sorted(filter(None, table.handshakes))
+
+    def younger(limit: float) -> int:
+        # The clock may have been set back since: such a handshake counts as fresh, for it did happen.
+        return len(seen) - bisect_right(seen, now - limit)
+
+    info = (*labels, table.public_key or "", str(table.listen_port), str(backend))
+    yield Sample(metrics.INTERFACE_INFO, info, 1)
+    yield Sample(metrics.INTERFACE_PEERS, labels, len(table.handshakes))
+    yield Sample(metrics.INTERFACE_ACTIVE_PEERS, labels, younger(ACTIVE_SECONDS))
+    yield Sample(metrics.INTERFACE_NEVER_SEEN_PEERS, labels, len(table.handshakes) - len(seen))
+    if seen:
+        yield Sample(metrics.INTERFACE_LAST_HANDSHAKE, labels, seen[-1])
     for written, limit in AGES_SECONDS.items():
-        younger = sum(age < limit for age in ages)
-        yield Sample(metrics.INTERFACE_HANDSHAKE_AGE_PEERS, (*labels, written), younger)
-    if with_peers:
-        for peer in device.peers:
-            yield from _of_peer(device.interface, peer)
-
-
-def _of_peer(interface: str, peer: Peer) -> Iterator[Sample]:
-    labels = (interface, peer.public_key)
-    if peer.latest_handshake is not None:
-        yield Sample(metrics.PEER_LAST_HANDSHAKE, labels, peer.latest_handshake)
-    yield Sample(metrics.PEER_RECEIVE_BYTES, labels, peer.rx_bytes)
-    yield Sample(metrics.PEER_TRANSMIT_BYTES, labels, peer.tx_bytes)
-    if peer.persistent_keepalive is not None:
-        yield Sample(metrics.PEER_KEEPALIVE, labels, peer.persistent_keepalive)
+        yield Sample(metrics.INTERFACE_HANDSHAKE_AGE_PEERS, (*labels, written), younger(limit))
 
 
 def of_netdev(interface: str, netdev: Netdev | None) -> Iterator[Sample]:

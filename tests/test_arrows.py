@@ -25,6 +25,7 @@ PURE = {
     "wgfleet.dump": (),
     "wgfleet.names": (),
     "wgfleet.peerset": (),
+    "failover_receiver.acks": (),
     "failover_receiver.alerts": ("pydantic",),
     "failover_receiver.core": (),
     "failover_receiver.peersets": (),
@@ -32,6 +33,7 @@ PURE = {
     "client_sync.choice": (),
     "client_sync.core": (),
     "client_sync.peers": (),
+    "exporter.peers": ("prometheus_client",),
     "exporter.samples": ("prometheus_client",),
 }
 """Modules that decide or describe, with the libraries that they may use all the same. What they import of ours is held

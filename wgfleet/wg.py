@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from wgfleet.device import Device
 from wgfleet.diff import PeerChange, arguments
-from wgfleet.dump import parse_dump
+from wgfleet.dump import Table, parse_dump, parse_table
 
 TIMEOUT_SECONDS = 10.0
 """A `wg` that has not answered by then is not going to: the userspace daemon behind it hangs."""
@@ -35,13 +35,25 @@ def read_device(interface: str) -> Device:
     return parse_dump(interface, _run("show", interface, "dump"))
 
 
+def read_table(interface: str, *, within: float | None = None) -> Table:
+    """The interface as it is now, by columns; `within` so many seconds, if that is shorter than TIMEOUT_SECONDS.
+
+    Raises:
+        WgError: as read_device, and there was no answer in time.
+        DumpError: `wg` printed something unknown.
+
+    """
+    return parse_table(interface, _run("show", interface, "dump", within=within))
+
+
 def set_peers(interface: str, changes: Sequence[PeerChange]) -> None:
     """Carry out the changes, in their order, as one `wg set`. No changes, no call."""
     if changes:
         _run("set", interface, *arguments(changes))
 
 
-def _run(*arguments: str) -> str:
+def _run(*arguments: str, within: float | None = None) -> str:
+    timeout = TIMEOUT_SECONDS if within is None else min(within, TIMEOUT_SECONDS)
     # A name that does not resolve would otherwise be retried for a minute or more, with the daemon waiting.
     environment = {**os.environ, "WG_ENDPOINT_RESOLUTION_RETRIES": "0"}
     try:
@@ -52,7 +64,7 @@ def _run(*arguments: str) -> str:
             capture_output=True,
             encoding="utf-8",
             errors="replace",  # The error of a strict decoder holds all of the text, with its keys.
-            timeout=TIMEOUT_SECONDS,
+            timeout=timeout,
             check=False,
         )
     except FileNotFoundError:
@@ -61,7 +73,7 @@ def _run(*arguments: str) -> str:
         raise WgError(f"`wg` cannot be run: {error.strerror}") from None
     except subprocess.TimeoutExpired:
         raise WgError(
-            f"`wg {arguments[0]} {arguments[1]}` gave no answer in {TIMEOUT_SECONDS:g} s: "
+            f"`wg {arguments[0]} {arguments[1]}` gave no answer in {timeout:.3g} s: "
             "is the userspace WireGuard behind the interface stopped?"
         ) from None
     if done.returncode != 0:

@@ -1,22 +1,26 @@
-"""Tests of exporter/collector.py: whole pages, made from what a real interface said."""
+"""Tests of exporter/collector.py and the page that it fills: made from what a real interface and machine said."""
 
-import itertools
 import logging
 import os
 import subprocess
+import threading
 
 import pytest
-from prometheus_client.openmetrics import exposition, parser
+from prometheus_client.openmetrics import parser
 
+from exporter.collector import Collectors, Found, Source
+from exporter.metrics import WORKER_CPUS, Sample
 from exporter.netdev import Netdev
+from exporter.peers import Shown
 from tests.exporter import pages
-from tests.exporter.pages import PRESHARED_KEY, PRIVATE_KEY, families, page, registry, series
+from tests.exporter.pages import PRESHARED_KEY, PRIVATE_KEY, collectors, families, page, series, worker
 from tests.lab.programs import MissingProgramError, program
-from wgfleet.device import Device
-from wgfleet.dump import parse_dump
+from wgfleet.dump import Table, parse_table
 from wgfleet.wg import WgError
 
-WHOLE = (pages.SCRAPES / "wg0.prom").read_text()
+WHOLE = pages.WHOLE.read_text()
+LIMIT = 20.0
+"""Seconds. Everything is waited for by its event; this only ends a test that waits in vain."""
 
 NETDEV = {
     "wireguard_interface_up",
@@ -27,8 +31,11 @@ NETDEV = {
         for what in ("bytes", "packets", "errors", "drops")
     ),
 }
-EXPORTER = {name for name in families(WHOLE) if name.startswith("wireguard_exporter_")}
-DEVICE = families(WHOLE) - NETDEV - EXPORTER
+WORKER = {name for name in families(WHOLE) if name.startswith("wireguard_worker_")}
+PEERS = {f"wireguard_exporter_peers_{what}" for what in ("exported", "dropped")}
+EXPORTER = {name for name in families(WHOLE) if name.startswith("wireguard_exporter_")} - PEERS
+DEVICE = families(WHOLE) - NETDEV - WORKER - EXPORTER
+ONLY_INTERFACES = families(WHOLE) - WORKER
 
 
 def success(text: str) -> dict[str, float]:
@@ -40,19 +47,19 @@ def success(text: str) -> dict[str, float]:
     }
 
 
-def no_device(interface: str) -> Device:
+def no_device(interface: str, within: float) -> Table:  # noqa: ARG001 - it fails at once.
     """Reads an interface that `wg` cannot read."""
     raise WgError(f"`wg show {interface}` failed: Unable to access interface: No such device")
 
 
-def no_sysfs(interface: str) -> Netdev | None:
-    """Reads a /sys that is not there."""
-    raise FileNotFoundError(2, "No such file or directory", f"/sys/class/net/{interface}")
+def no_proc(interface: str) -> Netdev | None:  # noqa: ARG001 - whichever it is.
+    """Reads a /proc that is not there."""
+    raise FileNotFoundError(2, "No such file or directory", "/proc/net/dev")
 
 
 def test_the_whole_page() -> None:
     """Every line of it."""
-    assert page(registry()) == WHOLE
+    assert page(collectors(more=worker())) == WHOLE
 
 
 def test_promtool_finds_nothing_to_say_about_the_page() -> None:
@@ -72,112 +79,179 @@ def test_promtool_finds_nothing_to_say_about_the_page() -> None:
 
 
 def test_the_page_is_openmetrics_too() -> None:
-    """Prometheus asks for that first; its parser is the stricter one."""
-    text = exposition.generate_latest(registry()).decode()  # type: ignore[no-untyped-call] # Untyped in the library.
-    parsed = parser.text_string_to_metric_families(text)  # type: ignore[no-untyped-call] # And this.
+    """Prometheus asks for that first; its parser is the stricter one, and finds the same samples."""
+    text = page(collectors(more=worker()), accept="application/openmetrics-text; version=1.0.0")
+    parsed = parser.text_string_to_metric_families(text)  # type: ignore[no-untyped-call] # Untyped in the library.
+    samples = {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in parsed
+        for sample in family.samples
+    }
 
-    assert {sample.name for family in parsed for sample in family.samples} == families(WHOLE)
+    assert samples == series(WHOLE)
 
 
 def test_no_secret_is_on_the_page() -> None:
     """The dump that it was made from has a private and a preshared key."""
     assert PRIVATE_KEY in pages.DUMP
     assert PRESHARED_KEY in pages.DUMP
-    assert PRIVATE_KEY not in page(registry())
-    assert PRESHARED_KEY not in page(registry())
+    assert PRIVATE_KEY not in WHOLE
+    assert PRESHARED_KEY not in WHOLE
 
 
 def test_without_peers_only_their_own_series_are_missing() -> None:
-    """The interface's stay as they are."""
+    """The interface's stay as they are, and the page says how many peers are not shown."""
     expected = {
         key: value for key, value in series(WHOLE).items() if not key[0].startswith("wireguard_peer_")
     }
+    wg0 = (("interface", "wg0"),)
+    expected["wireguard_exporter_peers_exported", wg0] = 0
+    expected["wireguard_exporter_peers_dropped", wg0] = 3
 
-    assert series(page(registry(with_peers=False))) == expected
+    assert series(page(collectors(shown=Shown(most=0), more=worker()))) == expected
 
 
 def test_nothing_is_read_before_a_page_is_asked_for() -> None:
     """An exporter starts without its interface."""
-    registry(device=no_device, netdev=no_sysfs)
+    collectors(table=no_device, netdev=no_proc)
 
 
 def test_every_page_is_read_anew() -> None:
     """Nothing is cached."""
     dumps = iter([pages.DUMP, pages.DUMP.replace("\t1748\t", "\t9999\t")])
-    made = registry(device=lambda interface: parse_dump(interface, next(dumps)))
+    made = collectors(table=lambda interface, _: parse_table(interface, next(dumps)))
 
-    assert page(made) == WHOLE
-    assert page(made) == WHOLE.replace(" 1748.0\n", " 9999.0\n")
+    before, after = page(made), page(made)
+
+    assert after == before.replace(" 1748\n", " 9999\n")
+    assert after != before
 
 
 def test_a_peer_that_was_removed_is_gone_from_the_next_page() -> None:
     """Its last values do not linger, and the interface's counters do not fall with it."""
     without_first = "".join(line for number, line in enumerate(pages.DUMP.splitlines(True)) if number != 1)
     dumps = iter([pages.DUMP, without_first])
-    made = registry(device=lambda interface: parse_dump(interface, next(dumps)))
+    made = collectors(table=lambda interface, _: parse_table(interface, next(dumps)))
 
     before, after = series(page(made)), series(page(made))
 
     lost = {dict(labels)["public_key"] for _, labels in before.keys() - after.keys()}
-    assert lost == {pages.DUMP.splitlines()[1].split("\t")[0]}
+    assert lost == {pages.KEYS[0]}
     received = ("wireguard_interface_receive_bytes_total", (("interface", "wg0"),))
     assert before[received] == after[received]
 
 
 def test_without_wg_the_network_devices_are_still_shown() -> None:
     """The device's families are gone, not 0, and the page says that their collector failed."""
-    text = page(registry(device=no_device))
+    text = page(collectors(table=no_device))
 
     assert families(text) == NETDEV | EXPORTER
-    assert success(text) == {"device": 0, "netdev": 1}
+    assert success(text) == {"device": 0, "netdev": 1, "names": 1}
 
 
-def test_without_sysfs_wireguard_is_still_shown() -> None:
+def test_without_proc_wireguard_is_still_shown() -> None:
     """The network devices' families are gone, `up` too: nobody knows."""
-    text = page(registry(netdev=no_sysfs))
+    text = page(collectors(netdev=no_proc))
 
     assert families(text) == DEVICE | EXPORTER
-    assert success(text) == {"device": 1, "netdev": 0}
+    assert success(text) == {"device": 1, "netdev": 0, "names": 1}
+
+
+def test_without_names_the_peers_are_still_shown() -> None:
+    """Only what they are called is gone."""
+    text = page(collectors(names=pages.SCRAPES / "not-there"))
+
+    assert families(text) == ONLY_INTERFACES - {"wireguard_peer_info"}
+    assert success(text) == {"device": 1, "netdev": 1, "names": 0}
 
 
 def test_an_interface_that_is_gone_is_said_to_be_down() -> None:
     """That it is not there was read; its counters were not."""
-    text = page(registry(device=no_device, netdev=lambda _interface: None))
+    text = page(collectors(table=no_device, netdev=lambda _interface: None))
 
     assert families(text) == EXPORTER | {"wireguard_interface_up"}
     assert series(text)["wireguard_interface_up", (("interface", "wg0"),)] == 0
-    assert success(text) == {"device": 0, "netdev": 1}
+    assert success(text) == {"device": 0, "netdev": 1, "names": 1}
 
 
 def test_one_broken_interface_does_not_hide_another() -> None:
     """The other's series are whole; the collector says that it did not get everything."""
 
-    def only_wg0(interface: str) -> Device:
-        return pages.read_device(interface) if interface == "wg0" else no_device(interface)
+    def only_wg0(interface: str, within: float) -> Table:
+        return (pages.read_table if interface == "wg0" else no_device)(interface, within)
 
-    text = page(registry(["wg1", "wg0"], device=only_wg0))
+    text = page(
+        collectors(
+            ["wg1", "wg0"], table=only_wg0, netdev=lambda name: pages.NETDEV if name == "wg0" else None
+        )
+    )
 
     of_wg0 = {key for key in series(WHOLE) if ("interface", "wg0") in key[1]}
     of_wg1 = {name for name, labels in series(text) if ("interface", "wg1") in labels}
     assert of_wg0 <= series(text).keys()
     assert of_wg1 == {"wireguard_interface_up"}
-    assert success(text) == {"device": 0, "netdev": 1}
+    assert success(text) == {"device": 0, "netdev": 1, "names": 1}
 
 
 def test_an_interface_that_is_named_twice_is_shown_once() -> None:
     """Prometheus would refuse a page with a series twice."""
-    assert page(registry(["wg0", "wg0"])) == WHOLE
+    assert page(collectors(["wg0", "wg0"])) == page(collectors())
 
 
-def test_each_collector_says_how_long_it_took() -> None:
+def test_each_metric_stands_on_the_page_once_whatever_the_number_of_interfaces() -> None:
+    """Prometheus refuses a family that comes twice."""
+    headings = [line for line in page(collectors(["wg0", "wg1"])).splitlines() if line.startswith("# TYPE ")]
+
+    assert len(headings) == len(set(headings)) == len(ONLY_INTERFACES)
+
+
+def test_one_that_hangs_takes_no_others_time() -> None:
+    """All are read at once: here each waits for the other to have begun."""
+    both = threading.Barrier(2, timeout=LIMIT)
+
+    def meet(_within: float) -> Found:
+        both.wait()
+        return [], []
+
+    scrape = Collectors({"a": {"": meet}, "b": {"": meet}}, stopwatch=lambda: 0.0).scrape(1.0)
+
+    assert [sample.value for sample in scrape.samples] == [True, 0.0, True, 0.0]
+
+
+def test_each_source_is_told_how_long_it_may_take() -> None:
+    """So that a page with what could be read comes before Prometheus gives up."""
+    told = []
+
+    def source(within: float) -> Found:
+        told.append(within)
+        return [Sample(WORKER_CPUS, (), 2)], []
+
+    Collectors({"cpu": {"": source}}, stopwatch=lambda: 0.0).scrape(0.7)
+
+    assert told == [0.7]
+
+
+def test_each_collector_says_how_long_its_slowest_source_took() -> None:
     """By the stopwatch that it was given."""
-    text = page(registry(stopwatch=itertools.accumulate([0, 2, 10, 3]).__next__))
+    seconds = {"quick": 1.0, "slow": 5.0}
+    clock = threading.local()
 
-    durations = {key: value for key, value in series(text).items() if key[0].endswith("_duration_seconds")}
-    assert durations == {
-        ("wireguard_exporter_collector_duration_seconds", (("collector", "device"),)): 2,
-        ("wireguard_exporter_collector_duration_seconds", (("collector", "netdev"),)): 3,
-    }
+    def stopwatch() -> float:
+        clock.now = getattr(clock, "now", 0.0) + getattr(clock, "took", 0.0)
+        return float(clock.now)
+
+    def source(name: str) -> Source:
+        def read(_within: float) -> Found:
+            clock.took = seconds[name]
+            return [], []
+
+        return read
+
+    made = Collectors({"both": {name: source(name) for name in seconds}}, stopwatch=stopwatch)
+    duration = made.scrape(1.0).samples[-1]
+
+    assert duration.family.name == "wireguard_exporter_collector_duration_seconds"
+    assert duration.value == 5.0
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str, dict[str, object]]]:
@@ -192,12 +266,12 @@ def test_a_failure_is_logged_when_it_begins_changes_and_ends(caplog: pytest.LogC
     caplog.set_level(logging.INFO)
     problems = iter(["", "a", "a", "b", "", ""])
 
-    def troubled(interface: str) -> Device:
+    def troubled(interface: str, within: float) -> Table:
         if problem := next(problems):
             raise WgError(problem)
-        return pages.read_device(interface)
+        return pages.read_table(interface, within)
 
-    made = registry(device=troubled)
+    made = collectors(table=troubled)
     where: dict[str, object] = {"collector": "device", "interface": "wg0"}
     expected: list[list[tuple[str, str, dict[str, object]]]] = [
         [],
@@ -218,13 +292,13 @@ def test_a_strangers_error_takes_only_its_collector_away_and_is_not_quoted(
 ) -> None:
     """An exception that nobody foresaw may hold the whole dump: its kind is logged, and no traceback."""
 
-    def careless(_interface: str) -> Device:
+    def careless(_interface: str, _within: float) -> Table:
         raise ValueError(f"could not make sense of {pages.DUMP}")
 
-    text = page(registry(device=careless))
+    text = page(collectors(table=careless))
 
     assert families(text) == NETDEV | EXPORTER
-    assert success(text) == {"device": 0, "netdev": 1}
+    assert success(text) == {"device": 0, "netdev": 1, "names": 1}
     (record,) = caplog.records
     assert vars(record)["facts"] == {"collector": "device", "interface": "wg0", "error": "ValueError"}
     assert not record.exc_info

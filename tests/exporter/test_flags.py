@@ -4,8 +4,30 @@ from pathlib import Path
 
 import pytest
 
+from exporter.egress import parse_probe
 from exporter.flags import parser
 from wgfleet import __version__
+
+DEFAULTS = {
+    "interfaces": ["wg0"],
+    "netns": None,
+    "peers": True,
+    "most_peers": 20_000,
+    "endpoints": False,
+    "allowed_ips": False,
+    "names": None,
+    "compatible": False,
+    "load": True,
+    "uplink": None,
+    "uplink_speed": None,
+    "egress": [],
+    "egress_sources": [],
+    "egress_timeout": 2.0,
+    "listen_address": ("127.0.0.1", 9586),
+    "web_config": None,
+    "token_file": None,
+    "log_format": "text",
+}
 
 
 def complaint(capsys: pytest.CaptureFixture[str], *words: str) -> str:
@@ -20,27 +42,72 @@ def test_one_interface_is_all_that_must_be_said() -> None:
     """The rest has defaults; only this machine can ask."""
     flags = parser().parse_args(["--interface", "wg0"])
 
-    assert vars(flags) == {
-        "interfaces": ["wg0"],
-        "peers": True,
-        "listen_address": ("127.0.0.1", 9586),
-        "sysfs": Path("/sys"),
-        "log_format": "text",
-    }
+    assert vars(flags) == DEFAULTS
 
 
 def test_everything_can_be_said() -> None:
     """Interfaces several times."""
-    words = "--interface wg0 --interface wg-b=1 --no-peers --web.listen-address [2001:db8::1]:80"
-    flags = parser().parse_args([*words.split(), "--path.sysfs", "/host/sys", "--log.format=json"])
+    words = """
+        --interface wg0 --interface wg-b=1 --netns vpn --log.format=json
+        --no-peers --peers.max 7 --peers.endpoints --peers.allowed-ips --names.file names
+        --compat.prometheus-wireguard-exporter
+        --no-load --uplink.device eth1 --uplink.speed 2.5Gbit
+        --egress.probe icmp:192.0.2.1 --egress.probe tcp:[2001:db8::1]:443 --egress.timeout 0.5
+        --egress.source 10.90.0.1 --egress.source fd90::1
+        --web.listen-address [2001:db8::1]:80 --web.config.file web.yml --web.token-file token
+    """
 
-    assert vars(flags) == {
+    assert vars(parser().parse_args(words.split())) == {
         "interfaces": ["wg0", "wg-b=1"],
+        "netns": "vpn",
         "peers": False,
+        "most_peers": 7,
+        "endpoints": True,
+        "allowed_ips": True,
+        "names": Path("names"),
+        "compatible": True,
+        "load": False,
+        "uplink": "eth1",
+        "uplink_speed": 312.5e6,
+        "egress": [parse_probe("icmp:192.0.2.1"), parse_probe("tcp:[2001:db8::1]:443")],
+        "egress_sources": ["10.90.0.1", "fd90::1"],
+        "egress_timeout": 0.5,
         "listen_address": ("2001:db8::1", 80),
-        "sysfs": Path("/host/sys"),
+        "web_config": Path("web.yml"),
+        "token_file": Path("token"),
         "log_format": "json",
     }
+
+
+@pytest.mark.parametrize(
+    ("flag", "text", "error"),
+    [
+        ("--peers.max", "many", "'many' is not a whole number, as 20000"),
+        ("--peers.max", "-1", "'-1' is not a whole number, as 20000"),
+        ("--uplink.speed", "1", "'1' is not a speed: a number and Mbit or Gbit, as 1Gbit"),
+        ("--uplink.speed", "0Gbit", "'0Gbit' is not a speed: a number and Mbit or Gbit, as 1Gbit"),
+        ("--egress.timeout", "0", "'0' is not a time: seconds above 0, at most 10"),
+        ("--egress.timeout", "2s", "'2s' is not a time: seconds above 0, at most 10"),
+        ("--egress.timeout", "nan", "'nan' is not a time: seconds above 0, at most 10"),
+        ("--egress.source", "wg0", "'wg0' is not an IP address: as 10.0.0.1 or fd00::1"),
+    ],
+)
+def test_a_wrong_value_is_refused(
+    flag: str, text: str, error: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the flag, the value and what would be right."""
+    assert complaint(capsys, "--interface=wg0", f"{flag}={text}") == (
+        f"wgfleet-exporter: error: argument {flag}: {error}"
+    )
+
+
+def test_a_probe_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """In the probes' own words."""
+    said = complaint(capsys, "--interface=wg0", "--egress.probe=ping:192.0.2.1")
+
+    assert said.startswith(
+        "wgfleet-exporter: error: argument --egress.probe: egress probe 'ping:192.0.2.1': "
+    )
 
 
 @pytest.mark.parametrize(

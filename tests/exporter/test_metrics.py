@@ -2,15 +2,15 @@
 
 import pytest
 
-from exporter.metrics import ALL, Family, Sample
-from tests.exporter.pages import SCRAPES, families
+from exporter.metrics import ALL, PEER, Family, Sample
+from tests.exporter.pages import WHOLE, families
 
 
 def test_every_name_is_there_once_and_is_tried() -> None:
     """The page that the tests compare has all of them."""
     names = [family.name for family in ALL]
 
-    assert sorted(names) == sorted(families((SCRAPES / "wg0.prom").read_text()))
+    assert sorted(names) == sorted(families(WHOLE.read_text()))
 
 
 @pytest.mark.parametrize("family", ALL, ids=lambda family: family.name)
@@ -37,7 +37,12 @@ def test_what_only_grows_is_a_counter(family: Family) -> None:
 
 
 def test_the_series_of_a_peer_have_its_interface_and_key_and_nothing_else() -> None:
-    """Anything that moves would fork them."""
+    """Anything that moves would fork them; what does stands on a metric of its own."""
     of_peers = [family for family in ALL if family.name.startswith("wireguard_peer_")]
 
-    assert {family.labels for family in of_peers} == {("interface", "public_key")}
+    assert {family.labels for family in of_peers if not family.name.endswith("_info")} == {PEER}
+    assert {family.labels[-1] for family in of_peers if family.name.endswith("_info")} == {
+        "name",
+        "endpoint",
+        "allowed_ips",
+    }

@@ -44,7 +44,12 @@ def test_an_interface_is_shown_once_it_comes_and_no_longer_when_it_is_gone(
     wg0: Interface, page: Callable[[], Series]
 ) -> None:
     """The exporter started before it, outlives it and shows it again."""
-    info = ("interface", "wg0"), ("listen_port", "51820"), ("public_key", KEYS.public)
+    info = (
+        ("backend", "userspace"),
+        ("interface", "wg0"),
+        ("listen_port", "51820"),
+        ("public_key", KEYS.public),
+    )
     peer = ("interface", "wg0"), ("public_key", PEER.public)
     expected = {
         ("wireguard_interface_info", info): 1,

@@ -1,8 +1,8 @@
 #!/bin/bash
-# Makes wg0.dump and sys/ again, beside this script: what `wg` and the kernel say of a real interface, wg0, that has
+# Makes wg0.dump again, beside this script: what `wg` says of a real interface, wg0, that has
 # a peer seen lately (over IPv6, with a preshared key), one that fell silent, and one that was never seen.
 # Needs root, wireguard-go, wg and three minutes. Afterwards NOW in pages.py is the newest handshake plus
-# 60 s, and wg0.prom is reviewed by hand.
+# 60 s, names.txt has the new keys, and whole.prom is made anew (pages.py).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 if [ $$ != 1 ]; then # In namespaces of its own this script is process 1, and all that it started ends with it.
@@ -64,7 +64,3 @@ speak recent 10.90.0.2/32 20
 
 umask 022
 wg show wg0 dump >"$here/wg0.dump"
-for file in flags mtu statistics/{rx,tx}_{bytes,packets,errors,dropped}; do
-    install -D -m 644 /dev/null "$here/sys/class/net/wg0/$file"
-    cat "/sys/class/net/wg0/$file" >"$here/sys/class/net/wg0/$file"
-done
