@@ -113,7 +113,7 @@ def test_other_jobs(capsys: pytest.CaptureFixture[str]) -> None:
         },
         {
             "job_name": "wgfleet-worker",
-            "scrape_timeout": "1s700ms",
+            "scrape_timeout": "5s",
             "scheme": "https",
             "tls_config": {"ca_file": "/etc/x.pem"},
             "authorization": {"type": "Bearer", "credentials_file": "/etc/x.token"},

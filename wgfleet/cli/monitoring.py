@@ -22,6 +22,9 @@ __all__ = ["Deciding", "Kind", "Settings", "command", "rendered"]
 DAEMONS_INTERVAL = timedelta(seconds=5)
 """The monitoring daemons tell of themselves no more often than this: each has hundreds of series."""
 
+EXPORTER_TIMEOUT = timedelta(seconds=10)
+"""What a scrape of an exporter may take, but never longer than the interval: Prometheus's own default."""
+
 COMMON_LABELS = ("prometheus", "prometheus_replica", "replica")
 """What a pair of Prometheis usually calls the label by which its halves differ."""
 
@@ -185,6 +188,7 @@ def _words_for_times(settings: Settings) -> dict[str, Any]:
         "resend_delay": duration_text(alerting.resend_delay),
         "alert_lifetime": duration_text(4 * alerting.resend_delay),
         "watchdog_interval": duration_text(WATCHDOG_INTERVAL),
+        "exporter_timeout": duration_text(min(EXPORTER_TIMEOUT, probing.interval)),
         "daemons_interval": duration_text(max(DAEMONS_INTERVAL, probing.interval)),
     }
 
