@@ -3,14 +3,23 @@
 import gzip
 import http.client
 import socket
+import ssl
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
+from exporter.access import CERTIFICATE_NAMES
 from exporter.server import ListenError, _Server, application, serving
+from exporter.tls import context
+from exporter.web import ClientAuth, Tls
+from tests.exporter.certificates import Authority
+from tests.lab.waiting import wait_until
 
 REGISTRY = CollectorRegistry()
 Gauge("answer", "Of everything.", registry=REGISTRY).set(42)
@@ -184,3 +193,293 @@ def test_an_error_that_nobody_foresaw_is_not_silent(capfd: pytest.CaptureFixture
     said = capfd.readouterr().err
     assert "ValueError: bug" in said
     assert "reader" not in said
+
+
+def ask(
+    port: int, method: str, path: str = "/metrics", body: bytes | None = None
+) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of the answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request(method, path, body=body)
+        response = connection.getresponse()
+        return response.status, dict(response.getheaders()), response.read()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/", "/nothing"])
+def test_head_is_the_page_without_its_body(port: int, path: str) -> None:
+    """Same status, type and length; load balancers ask that way."""
+    status, headers, body = ask(port, "GET", path)
+    headers.pop("Date")
+    _, _, nothing = answer = ask(port, "HEAD", path)
+    answer[1].pop("Date")
+
+    assert answer == (status, headers, b"")
+    assert headers["Content-Length"] == str(len(body))
+    assert nothing == b""
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"])
+def test_nothing_can_be_changed(port: int, method: str) -> None:
+    """Whatever else is tried hears what may be; and it can send a long body, and still hear it."""
+    status, headers, body = ask(port, method, body=b"x" * 300_000)
+
+    assert (status, headers["Allow"]) == (405, "GET, HEAD")
+    assert body == b"Method Not Allowed: this can only be read\n"
+
+
+def test_which_python_this_is_is_said_to_nobody(port: int) -> None:
+    """Neither in an answer nor in an error."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as reader:
+        reader.sendall(b"nonsense\r\n\r\n")
+        error = reader.makefile("rb").read()
+
+    assert ask(port, "GET")[1]["Server"] == "wgfleet-exporter"
+    assert b"ython" not in error
+
+
+def test_a_line_without_end_is_refused(port: int) -> None:
+    """As http.server does it."""
+    assert get(port, "/" + "x" * 66_000)[0] == 414
+
+
+class Held:
+    """An application that answers when it is told to, and says how many wait for it."""
+
+    def __init__(self) -> None:
+        """Nobody waits."""
+        self.waiting = threading.Semaphore(0)
+        self.go = threading.Event()
+
+    def __call__(self, _environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Wait, and answer."""
+        self.waiting.release()
+        assert self.go.wait(30)
+        start_response("200 OK", [])
+        return [b"page"]
+
+    def wait_for(self, number: int) -> None:
+        """Until so many wait."""
+        for _ in range(number):
+            assert self.waiting.acquire(timeout=30)
+
+
+def test_no_more_than_a_limit_are_answered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others wait, and none is turned away."""
+    monkeypatch.setattr("exporter.server.CONNECTIONS", 2)
+    app = Held()
+    with serving(app, "127.0.0.1", 0) as url, ThreadPoolExecutor(5) as readers:
+        answers = [readers.submit(get, port_of(url), "/") for _ in range(5)]
+        app.wait_for(2)
+        more = app.waiting.acquire(timeout=0.3)
+        app.go.set()
+
+        assert not more
+        assert [answer.result()[2] for answer in answers] == [b"page"] * 5
+
+
+def test_the_end_does_not_wait_for_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even when all are taken and somebody waits."""
+    monkeypatch.setattr("exporter.server.CONNECTIONS", 1)
+    app = Held()
+    with ThreadPoolExecutor(2) as readers:
+        with serving(app, "127.0.0.1", 0) as url:
+            for _ in range(2):
+                readers.submit(get, port_of(url), "/")
+            app.wait_for(1)
+            began = time.monotonic()
+        took = time.monotonic() - began
+        app.go.set()
+
+    assert took < 5  # It would be for ever.
+
+
+def test_whoever_sends_a_byte_now_and_then_is_cut_off_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a few such would have all places; the timeout of a single byte does not see them."""
+    monkeypatch.setattr("exporter.server.CONNECTION_SECONDS", 0.2)
+    with serving(APP, "127.0.0.1", 0) as url, socket.create_connection(("127.0.0.1", port_of(url))) as slow:
+        slow.settimeout(0.05)
+
+        def cut_off() -> bool:
+            try:
+                slow.sendall(b"x")
+                return slow.recv(1) == b""
+            except TimeoutError:
+                return False
+            except ConnectionError:
+                return True
+
+        wait_until(cut_off, 10, "the slow reader to be cut off")
+
+
+def failing(error: Exception) -> Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]:
+    """An application that fails."""
+
+    def app(_environ: WSGIEnvironment, _start_response: StartResponse) -> Iterable[bytes]:
+        raise error
+
+    return app
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), PermissionError("a file")])
+def test_an_application_that_fails_is_not_silent(error: Exception, capfd: pytest.CaptureFixture[str]) -> None:
+    """Its reader hears 500, the log hears why."""
+    with serving(failing(error), "127.0.0.1", 0) as url:
+        status = get(port_of(url), "/metrics")[0]
+
+    assert status == 500
+    assert str(error) in capfd.readouterr().err
+
+
+def test_a_reader_who_goes_away_before_the_answer_is_not_logged(capfd: pytest.CaptureFixture[str]) -> None:
+    """It happens at each timeout of a scrape."""
+    app = Held()
+    with serving(app, "127.0.0.1", 0) as url:
+        gone = socket.create_connection(("127.0.0.1", port_of(url)))
+        gone.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        app.wait_for(1)
+        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # Ends it with a reset.
+        gone.close()
+        app.go.set()
+        assert get(port_of(url), "/")[0] == 200
+
+    assert capfd.readouterr().err == ""
+
+
+def test_what_must_come_before_the_threads_comes_then() -> None:
+    """The port is ours already: a namespace can be entered in between."""
+    seen: list[tuple[int, str]] = []
+
+    def before() -> None:
+        names = [thread.name for thread in threading.enumerate()]
+        seen.append((names.count("server"), threading.current_thread().name))
+
+    earlier = [thread.name for thread in threading.enumerate()].count("server")
+    with serving(APP, "127.0.0.1", 0, before=before) as url:
+        assert get(port_of(url), "/metrics")[0] == 200
+
+    assert seen == [(earlier, threading.current_thread().name)]
+
+
+def test_a_port_is_free_again_when_what_comes_before_fails() -> None:
+    """And the failure is told as it is."""
+
+    def before() -> None:
+        raise LookupError("no such namespace")
+
+    with serving(APP, "127.0.0.1", 0) as url:
+        port = port_of(url)
+    with (
+        pytest.raises(LookupError, match="no such namespace"),
+        serving(APP, "127.0.0.1", port, before=before),
+    ):
+        pass
+    with serving(APP, "127.0.0.1", port):
+        assert get(port, "/metrics")[0] == 200
+
+
+OURS = Authority()
+SERVER = OURS.issue("127.0.0.1")
+READER = OURS.issue("prometheus.example", "10.90.0.2")
+TLS = context(Tls(SERVER.certificate, SERVER.key))
+
+
+def get_over_tls(port: int, trusting: ssl.SSLContext, path: str = "/metrics") -> bytes:
+    """All that is answered, to its proper end."""
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
+        trusting.wrap_socket(plain, server_hostname="127.0.0.1", suppress_ragged_eofs=False) as channel,
+    ):
+        channel.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        return b"".join(iter(lambda: channel.recv(65536), b""))
+
+
+def test_over_tls_the_page_is_the_same(tmp_path: Path) -> None:
+    """It ends as TLS should, so that nobody can have cut it short."""
+    with serving(APP, "127.0.0.1", 0, tls=lambda: TLS) as url:
+        answer = get_over_tls(port_of(url), OURS.trusting(tmp_path))
+
+    assert url.startswith("https://127.0.0.1:")
+    assert answer.endswith(b"\r\n\r\n" + PAGE)
+
+
+def test_each_handshake_asks_for_the_certificate(tmp_path: Path) -> None:
+    """A new one is used from the next connection on."""
+    now = [TLS]
+    other = Authority("Other")
+    renewed = other.issue("127.0.0.1")
+    with serving(APP, "127.0.0.1", 0, tls=lambda: now[0]) as url:
+        get_over_tls(port_of(url), OURS.trusting(tmp_path))
+        now[0] = context(Tls(renewed.certificate, renewed.key))
+
+        assert get_over_tls(port_of(url), other.trusting(tmp_path)).endswith(PAGE)
+
+
+def test_whoever_shakes_no_hands_hinders_nobody(tmp_path: Path) -> None:
+    """Handshakes are made in the readers' own threads."""
+    with serving(APP, "127.0.0.1", 0, tls=lambda: TLS) as url, socket.socket() as idle:
+        idle.connect(("127.0.0.1", port_of(url)))
+
+        assert get_over_tls(port_of(url), OURS.trusting(tmp_path)).endswith(PAGE)
+
+
+def test_whoever_shakes_no_hands_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """And the log does not hear of it."""
+    monkeypatch.setattr("exporter.server._Request.timeout", 0.1)
+    with (
+        serving(APP, "127.0.0.1", 0, tls=lambda: TLS) as url,
+        socket.create_connection(("127.0.0.1", port_of(url)), timeout=5) as idle,
+    ):
+        assert idle.recv(1) == b""
+
+    assert capfd.readouterr().err == ""
+
+
+def test_plain_http_to_a_tls_port_is_told_so(capfd: pytest.CaptureFixture[str]) -> None:
+    """In the words that other exporters use."""
+    with serving(APP, "127.0.0.1", 0, tls=lambda: TLS) as url:
+        answer = get(port_of(url), "/metrics")
+
+    expected = b"Client sent an HTTP request to an HTTPS server.\n"
+    assert answer == (400, "text/plain; charset=utf-8", expected)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_reader_without_the_certificate_hears_why(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """TLS's own alert reaches it, though it has sent its request already; the log is silent."""
+    asking = context(
+        Tls(SERVER.certificate, SERVER.key, client_auth=ClientAuth.REQUIRE, client_ca=OURS.certificate)
+    )
+    with serving(APP, "127.0.0.1", 0, tls=lambda: asking) as url:
+        for _ in range(20):  # It is a race where it is wrong.
+            with pytest.raises(ssl.SSLError, match="certificate required"):
+                get_over_tls(port_of(url), OURS.trusting(tmp_path))
+
+    assert capfd.readouterr().err == ""
+
+
+def test_the_application_hears_the_names_in_the_certificate(tmp_path: Path) -> None:
+    """Of a verified one; without any it hears none."""
+    heard: list[object] = []
+
+    def app(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        heard.append(environ.get(CERTIFICATE_NAMES))
+        start_response("200 OK", [])
+        return [b""]
+
+    asking = context(
+        Tls(
+            SERVER.certificate, SERVER.key, client_auth=ClientAuth.VERIFY_IF_GIVEN, client_ca=OURS.certificate
+        )
+    )
+    with serving(app, "127.0.0.1", 0, tls=lambda: asking) as url:
+        get_over_tls(port_of(url), OURS.trusting(tmp_path, READER))
+        get_over_tls(port_of(url), OURS.trusting(tmp_path))
+
+    assert heard == [frozenset({"prometheus.example", "10.90.0.2"}), frozenset()]
