@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.lab.addresses import SERVICE
 from tests.lab.authority import Authority
 from tests.lab.journal import Journal
 from tests.lab.machines import Client, Worker
@@ -53,6 +54,10 @@ class Profile:
     hold_down_factor: float = 2.0
     vantages: int = 1
     """Monitoring hosts. The first one has the receiver; each has a Prometheus, an Alertmanager, a blackbox exporter."""
+    load_limit: float = 1.0
+    """Of `wgfleet render`. 1: no worker is ever overloaded. All are one machine, so its load says nothing of any."""
+    egress: bool = False
+    """Each exporter probes the service from its worker's tunnel address, as it would for a client."""
     ports: bool = False
     """Give Prometheus, Alertmanager and the receiver their usual ports on this machine's loopback."""
 
@@ -218,6 +223,7 @@ class Fleet:
         hosts, directory = self.network.vantages, self.network.directory
         plan = Plan(
             interval=self.profile.interval,
+            load_limit=self.profile.load_limit,
             receiver_url=self.receiver_url,
             tokens=self._home,
             hosts=hosts,
@@ -234,6 +240,8 @@ class Fleet:
             sys.executable, "-m", "exporter", "--interface", "wg0",
             "--web.listen-address", f"{worker.address}:{EXPORTER_PORT}",
         ]  # fmt: skip
+        if self.profile.egress:
+            exporter += ["--egress.probe", f"icmp:{SERVICE}", "--egress.source", worker.tunnel_address]
         self.exporters[worker.name] = worker.spawn(
             "exporter", exporter, ready=lambda: worker.listens(EXPORTER_PORT), timeout=START_SECONDS
         )

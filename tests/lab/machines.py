@@ -96,6 +96,14 @@ class Worker(Host):
             *_link("lan", self.lan_address, addresses.LAN.prefixlen),
         )
         self.sysctl("net.ipv4.ip_forward", 1)
+        self.mend_nat()
+
+    def break_nat(self) -> None:
+        """Masquerade no more: its tunnel answers as before, and leads nowhere."""
+        self.nft("delete table ip lab\n")
+
+    def mend_nat(self) -> None:
+        """Masquerade, again."""
         self.nft(
             "table ip lab {\n"
             "  chain postrouting {\n"

@@ -30,6 +30,7 @@ class Plan:
     """What all monitoring hosts of a fleet share."""
 
     interval: str
+    load_limit: float
     receiver_url: str
     tokens: Path
     """The folder with Prometheus's and Alertmanager's tokens."""
@@ -110,7 +111,7 @@ class Station:
         plan = self._plan
         command: list[str | Path] = [
             sys.executable, "-m", "wgfleet.cli", "render", "all", "--output-dir", self.home,
-            "--interval", plan.interval, "--receiver", plan.receiver_url,
+            "--interval", plan.interval, "--load-limit", f"{plan.load_limit:g}", "--receiver", plan.receiver_url,
             "--prometheus-token-file", plan.tokens / "prometheus.token",
             "--alertmanager-token-file", plan.tokens / "alertmanager.token",
         ]  # fmt: skip

@@ -125,6 +125,7 @@ def test_a_monitoring_host_that_is_cut_off_from_everything_moves_nobody(
         for worker in pair.network.workers:
             wait_until_failed_in_vain(station, worker.name, station.vantage, began)
         assert station.firing(BLIND)
+        assert station.firing(DOWN) == set()
         assert not other.firing(BLIND)
         host.mend()
         pair.wait_until_serving()
