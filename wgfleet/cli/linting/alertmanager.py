@@ -18,6 +18,8 @@ WEBHOOK = "/v1/alerts"
 PORT = 9587
 """The receiver's port, where nobody chose another."""
 
+TOKEN = "Alertmanager's token (type: Bearer, credentials_file: …): the receiver refuses who has none"  # noqa: S105  # A text.
+
 ALERTS: Mapping[str, Mapping[str, str]] = {
     "WireGuardWorkerDown": {"severity": "critical", "action": "failover", "worker": "a"},
     "WireGuardWorkerDegraded": {"severity": "critical", "action": "failover", "worker": "a"},
@@ -72,13 +74,15 @@ def _check_webhook(webhook: Field) -> Iterator[Finding]:
         yield resolved.error("true: the receiver must hear that a Down has ended before an Up counts")
     if most is not None and most.text not in {"0", None}:
         yield most.error("0: a worker that is cut off the list is a worker that nobody leaves")
-    settings = webhook.get("http_config")
-    if settings is None or not (settings.get("authorization") or settings.get("bearer_token_file")):
-        place = settings or webhook
-        key = "authorization" if settings else "http_config.authorization"
-        yield place.absent(
-            key, "Alertmanager's token (type: Bearer, credentials_file: …): the receiver refuses others"
-        )
+    authorization = webhook.get("http_config", "authorization")
+    known = authorization or webhook.get("http_config", "bearer_token_file")
+    if known is None:
+        yield webhook.absent("http_config.authorization", TOKEN)
+    elif (
+        authorization is not None
+        and not {"credentials", "credentials_file"} & dict(authorization.pairs).keys()
+    ):
+        yield authorization.absent("credentials_file", TOKEN)
 
 
 def _check_names(file: Field, route: Field) -> Iterator[Finding]:
@@ -93,22 +97,24 @@ def _check_names(file: Field, route: Field) -> Iterator[Finding]:
 
 def _check_routes(file: Field, route: Field, interval: timedelta) -> Iterator[Finding]:
     ours = _ours(file)
+    if not ours:  # Said already.
+        return
     for name, labels in ALERTS.items():
         alert = {"alertname": name, **labels}
         taken = list(ways(route, alert))
         told = [way for way in taken if way.receiver in ours]
-        if ours and not told:
+        if not told:
             yield _last(taken, route).error(
                 f"one that sends {name} to {' or '.join(sorted(ours))}: above it, or with continue: true here",
                 f"the route that ends the way of {name}",
             )
         yield from _check_people(name, taken, told, ours)
         for way in told:
-            yield from _check_muting(way, name)
+            yield from _check_delay(way)
             if labels["action"] == "watchdog":
                 yield from _check_heartbeat(way)
             else:
-                yield from _check_times(way, name, interval)
+                yield from _check_times(way, interval)
         yield from _check_inhibition(file, alert)
 
 
@@ -117,7 +123,9 @@ def _check_people(name: str, taken: list[Way], told: list[Way], ours: frozenset[
     if name in FOR_PEOPLE and told and not others:
         last = told[-1].route
         if last.word("continue") != "true":
-            yield last.absent("continue", f"true: {name} ends here and no person hears of it")
+            yield last.absent(
+                "continue", "true: no person hears of a dead worker or a blind vantage, which end here"
+            )
     if name in NOT_FOR_PEOPLE:
         for way in others:
             yield way.route.error(
@@ -126,19 +134,17 @@ def _check_people(name: str, taken: list[Way], told: list[Way], ours: frozenset[
             )
 
 
-def _check_times(way: Way, name: str, interval: timedelta) -> Iterator[Finding]:
+def _check_times(way: Way, interval: timedelta) -> Iterator[Finding]:
     by, where = way.group_by
     missing = {"alertname", "worker"} - by
     if missing and "..." not in by:
-        yield where.error(
-            f"[alertname, worker] for {name}: in a group of many, the second worker to die waits for the group's turn",
-            f"[{', '.join(sorted(by))}]",
+        expected = "[alertname, worker]: in a group of many, the second worker to die waits for the group's next turn"
+        yield (
+            where.error(expected, f"[{', '.join(sorted(by))}]")
+            if by
+            else where.absent("group_by", expected, "[] (by default)")
         )
-    wait, turn, repeat = (
-        _known(one.duration) for one in (way.group_wait, way.group_interval, way.repeat_interval)
-    )
-    if wait > timedelta():
-        yield way.group_wait.error("0s: Prometheus has already waited for several failed probes")
+    turn, repeat = _known(way.group_interval.duration), _known(way.repeat_interval.duration)
     if not timedelta() < turn <= interval:
         yield way.group_interval.error(
             f"more than 0s and {duration_text(interval)} at most, one probe interval: a worker that fails again waits for it"
@@ -171,11 +177,13 @@ def _check_heartbeat(way: Way) -> Iterator[Finding]:
         )
 
 
-def _check_muting(way: Way, name: str) -> Iterator[Finding]:
+def _check_delay(way: Way) -> Iterator[Finding]:
+    if _known(way.group_wait.duration) > timedelta():
+        yield way.group_wait.error("0s: Prometheus has already waited for several failed probes")
     for key in ("mute_time_intervals", "active_time_intervals"):
         muted = way.route.get(key)
         if muted is not None and muted.items:
-            yield muted.error(f"none on the receiver's route: it would not hear {name} while people sleep")
+            yield muted.error("none on the receiver's route: a worker dies at any time")
 
 
 def _check_inhibition(file: Field, alert: Mapping[str, str]) -> Iterator[Finding]:

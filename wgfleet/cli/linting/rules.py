@@ -97,17 +97,26 @@ def _check_windows(rule: Rule, expression: str, facts: Facts) -> Iterator[Findin
         )
     for one in ranges:
         jobs = [job for job in facts.jobs if _sees(one, job)]
-        if facts.jobs and not any(_sees(one, job) for job in facts.jobs):
+        if facts.jobs and not jobs:
             yield where.error(
                 f"probes that a job makes: {', '.join(sorted({job.label for job in facts.jobs}))}",
                 f"that of {rule.name}, about probe_success{_text(one)}",
             )
-        for job in jobs:
-            timeout = facts.probe_timeout(job)
-            if job.interval.duration is not None and timeout is not None:
-                said = f"[{duration_text(one.window)}] in {rule.name}"
-                for expected in _wrong_window(one.window, threshold or 3, job.interval.duration, timeout):
-                    yield where.error(f"{expected} for {job.field.word('job_name')}", said)
+        for expected, names in _wrong_jobs(one, jobs, threshold or 3, facts).items():
+            yield where.error(
+                f"{expected} for {', '.join(names)}", f"[{duration_text(one.window)}] in {rule.name}"
+            )
+
+
+def _wrong_jobs(one: ProbeRange, jobs: list[ProbeJob], threshold: int, facts: Facts) -> dict[str, list[str]]:
+    """What window would be right, and for which jobs this one is not."""
+    wrong: dict[str, list[str]] = {}
+    for job in jobs:
+        timeout = facts.probe_timeout(job)
+        if job.interval.duration is not None and timeout is not None:
+            for expected in _wrong_window(one.window, threshold, job.interval.duration, timeout):
+                wrong.setdefault(expected, []).append(job.field.word("job_name"))
+    return wrong
 
 
 def _wrong_window(
