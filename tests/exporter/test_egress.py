@@ -85,6 +85,13 @@ def test_a_name_servers_refusal_is_none(rcode: dns.rcode.Rcode) -> None:
     """And ends the probe, however much time it had."""
     with name_server(lambda question: [answer(question, rcode)]) as text:
         assert probed(text, timeout=LONG) == {"up": False, text: False}
+        assert not waits_on(text)
+
+
+def waits_on(text: str) -> bool:
+    """Whether the probe takes all the time that it is given."""
+    samples = Egress([parse_probe(text)], timeout=LONG, forwarding=lambda: BOTH).samples(60.0)
+    return samples[-1] == Sample(metrics.WORKER_EGRESS_DURATION, (text,), LONG)
 
 
 STRANGE: list[tuple[str, Answers]] = [
@@ -156,6 +163,7 @@ def test_a_connection_that_is_refused_is_none() -> None:
         text = f"tcp:127.0.0.1:{taken.getsockname()[1]}"
 
         assert probed(text, timeout=LONG) == {"up": False, text: False}
+        assert not waits_on(text)
 
 
 def test_a_port_without_a_name_server_is_none() -> None:
@@ -166,6 +174,7 @@ def test_a_port_without_a_name_server_is_none() -> None:
     text = f"dns:127.0.0.1:{port}/example.org"
 
     assert probed(text, timeout=LONG) == {"up": False, text: False}
+    assert not waits_on(text)
 
 
 def test_one_answer_is_enough() -> None:
@@ -226,11 +235,18 @@ def test_without_probes_nothing_is_said() -> None:
 
 
 def test_a_probe_that_is_given_twice_is_made_once() -> None:
-    """Prometheus would refuse the page."""
-    with name_server(lambda question: [answer(question)]) as text:
+    """And is on the page once, or Prometheus would refuse it."""
+    questions = []
+
+    def once(question: bytes) -> list[bytes]:
+        questions.append(question)
+        return [answer(question)]
+
+    with name_server(once) as text:
         egress = Egress([parse_probe(text)] * 2, timeout=LONG, forwarding=lambda: BOTH)
 
         assert len(egress.samples(60.0)) == 3
+    assert len(questions) == 1
 
 
 def test_a_source_is_where_the_probe_comes_from() -> None:

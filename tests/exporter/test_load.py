@@ -84,6 +84,20 @@ def test_busy_time_that_goes_back_begins_anew() -> None:
     assert not load.cpus_go_on(before, cpus({"user": 101.0, "steal": 49.0, "idle": 11.0}))
 
 
+def test_a_cpu_that_comes_back_with_less_begins_anew() -> None:
+    """It is compared with the reading that the span begins with, not only with the latest."""
+    window = Window(load.cpus_go_on)
+    window.add(cpus({"user": 100.0}, {"user": 100.0}), now=0.0)
+    window.add(cpus({"user": 101.0}), now=10.0)
+
+    assert window.add(cpus({"user": 102.0}, {"user": 1.0}), now=20.0).seconds == 0.0
+
+
+def test_other_cpus_than_before_begin_anew() -> None:
+    """Nothing of theirs can be compared."""
+    assert not load.cpus_go_on(cpus({}), Cpus({}, {"cpu7": REST}))
+
+
 def test_idle_time_that_goes_back_does_not() -> None:
     """The kernel's figures of it do, by a little, all the time."""
     assert load.cpus_go_on(cpus({"idle": 10.0, "iowait": 1.0}), cpus({"idle": 9.9, "iowait": 0.9}))
@@ -178,6 +192,13 @@ def test_the_span_is_about_half_a_minute_once_there_are_so_many_readings() -> No
     assert spans[-1] == Span(64, 96, 32.0)
 
 
+def test_a_reading_of_just_half_a_minute_ago_is_old_enough() -> None:
+    """As with scrapes every 15 s, on time."""
+    window: Window[int] = Window(int.__le__)
+
+    assert [window.add(now, now=float(now)).seconds for now in (0, 15, 30, 45)] == [0, 15, 30, 30]
+
+
 def test_slow_scrapes_are_compared_with_the_one_before() -> None:
     """No window can be shorter than what lies between them."""
     window: Window[int] = Window(int.__le__)
@@ -208,8 +229,8 @@ def test_a_counter_that_goes_back_begins_a_new_window() -> None:
     window.add(100, now=0.0)
     window.add(200, now=10.0)
 
-    assert window.add(50, now=20.0) == Span(50, 50, 0.0)
-    assert window.add(60, now=30.0) == Span(50, 60, 10.0)
+    assert window.add(150, now=20.0) == Span(150, 150, 0.0)
+    assert window.add(160, now=30.0) == Span(150, 160, 10.0)
 
 
 def test_a_thing_that_is_gone_is_forgotten() -> None:
