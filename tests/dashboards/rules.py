@@ -82,18 +82,20 @@ def counters_are_asked_for_their_growth(dashboard: Dashboard) -> Iterator[str]:
 
 
 def single_peers_are_few(dashboard: Dashboard) -> Iterator[str]:
-    """A query that reads single peers names worker and interface, and ends in a top list."""
+    """A query that reads single peers names worker and interface, ends in a top list, and is asked once."""
     for query in _panel_queries(dashboard):
         read = [each for each in selectors(query.text) if each.metric.startswith("wireguard_peer_")]
         if read and "topk(" not in query.text:
             yield f"{query.place}: every peer, without topk"
+        if read and not query.instant:
+            yield f"{query.place}: single peers at each point of a graph"
         for selector in read:
             if not {"worker", "interface"} <= set(selector.matchers):
                 yield f"{query.place}: {selector.metric} of every interface"
 
 
 def variables_are_as_everywhere(dashboard: Dashboard) -> Iterator[str]:
-    """Data source first, then job as dashboard-linter wants it; fresh with the time range; none undefined or unused."""
+    """Data source first, then job (on one page: probe) as dashboard-linter wants it; fresh with the time range; none undefined or unused."""
     listed = dashboard["templating"]["list"]
     if (listed[0]["name"], listed[0]["type"], listed[0]["query"]) != (
         "datasource",
@@ -108,8 +110,8 @@ def variables_are_as_everywhere(dashboard: Dashboard) -> Iterator[str]:
             yield f"variable {variable['name']}: no label"
         if variable.get("includeAll") and variable.get("allValue") != ".+":
             yield f"variable {variable['name']}: all is {variable.get('allValue')!r}, not '.+'"
-    job = [each for each in listed if each["name"] == "job" and each.get("multi") and each.get("includeAll")]
-    if len(job) != 1:
+    jobs = [each for each in listed if each["name"] in {"job", "probe"}]
+    if not (len(jobs) == 1 and jobs[0].get("multi") and jobs[0].get("includeAll")):
         yield "variable job: not several and all"
     used = set(
         re.findall(r"\$\{?(\w+)", str(dashboard["panels"]) + str(dashboard["annotations"]) + str(listed))

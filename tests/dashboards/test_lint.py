@@ -161,6 +161,11 @@ PLANTED: list[tuple[Callable[[rules.Dashboard], Iterator[str]], Plant, str]] = [
     ),
     (
         rules.single_peers_are_few,
+        asking(f'topk(9, rate({PEER}{{{CHOSEN}, interface=~"$interface"}}[$__rate_interval]))'),
+        "Monitoring A: single peers at each point of a graph",
+    ),
+    (
+        rules.single_peers_are_few,
         asking(f"topk(9, rate({PEER}{{{CHOSEN}}}[$__rate_interval]))"),
         f"Monitoring A: {PEER} of every interface",
     ),

@@ -5,16 +5,20 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from exporter import metrics
 from tools.dashboards import looks
 from tools.dashboards.page import assembled, interfaces, job, some_workers
-from tools.dashboards.panels import About, Ask, Column, lines, number, rows
+from tools.dashboards.panels import About, Ask, Column, bars, lines, number, rows
 from tools.dashboards.promql import INTERFACES, PEER, RECEIVER, grown_in_view, named, rate
 
 MOST = 20
 """Rows of a table; one series for each of ten thousand peers can be neither read nor paid for."""
-LINES = 10
+BARS = 10
 
 RECEIVED = f"sum by ({PEER}) ({rate(metrics.PEER_RECEIVE_BYTES.name, INTERFACES)})"
 SENT = f"sum by ({PEER}) ({rate(metrics.PEER_TRANSMIT_BYTES.name, INTERFACES)})"
 TALKERS = f"topk({MOST}, {RECEIVED} + {SENT})"
+IN_ALL = " + ".join(
+    f"sum by ({PEER}) ({grown_in_view(counter.name, INTERFACES)})"
+    for counter in (metrics.PEER_RECEIVE_BYTES, metrics.PEER_TRANSMIT_BYTES)
+)
 HANDSHAKE = f"max by ({PEER}) ({metrics.PEER_LAST_HANDSHAKE.name}{{{INTERFACES}}})"
 KNOWN = f"max by ({PEER}) ({grown_in_view(metrics.PEER_RECEIVE_BYTES.name, INTERFACES)})"
 MOVED = f"topk({MOST}, max by ({PEER}) ({grown_in_view(metrics.PEER_ENDPOINT_CHANGES.name, INTERFACES)}))"
@@ -107,15 +111,16 @@ TALKING = rows(
     worst_first="From the peer",
 )
 
-TALKED = lines(
+# No graph over time: each of its points would cost as much as this one answer does.
+MOVED_MOST = bars(
     About(
-        "Top talkers over time",
-        f"The {LINES} peers with the most traffic at each point of the graph, both directions together. One that keeps to the top "
-        "may deserve a worker of its own.",
-        "Bps",
+        "Most traffic in the time shown",
+        f"The {BARS} peers that moved the most, both directions together. One that is far above all others may deserve a "
+        "worker of its own.",
+        "bytes",
     ),
-    Ask(f"topk({LINES}, {named(f'topk({LINES}, {RECEIVED} + {SENT})')})", "{{name}} {{public_key}} on {{worker}}"),
-)  # fmt: skip
+    Ask(named(f"topk({BARS}, {IN_ALL})"), "{{name}} {{public_key}} on {{worker}}"),
+)
 
 SILENT = rows(
     About(
@@ -187,7 +192,7 @@ def page() -> Dashboard:
         rows=[
             (4, [(4, panel) for panel in (HEARD, BEHIND, CONFIGURED, ACTIVE, NEVER, DROPPED)]),
             (11, [(24, TALKING)]),
-            (9, [(12, PEERS), (12, TALKED)]),
+            (9, [(12, PEERS), (12, MOVED_MOST)]),
             (9, [(8, SILENT), (8, UNSEEN), (8, ROAMING)]),
         ],
         refresh="1m",

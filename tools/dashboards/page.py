@@ -68,21 +68,19 @@ def assembled(
     return dashboard
 
 
-def job(metric: str, label: str = "Job") -> build.QueryVariable:
-    """The jobs that have this metric."""
-    return (
-        _query("job", label, f"label_values({metric}, job)")
-        .multi(multi=True)
-        .include_all(include_all=True)
-        .all_value(".+")
-        .current(_ALL)
-    )
+def job(metric: str) -> build.QueryVariable:
+    """The jobs of the exporters that have this metric, at first all of them."""
+    return _any_of("job", "Job", f"label_values({metric}, job)")
+
+
+def probe(metric: str) -> build.QueryVariable:
+    """The probes' jobs. Not called `job`: a link to another page takes the variables along, and there it is the exporters'."""
+    return _any_of("probe", "Probe", f"label_values({metric}, job)")
 
 
 def workers(metric: str) -> build.QueryVariable:
     """Any number of workers, at first all of them."""
-    chosen = _query("worker", "Worker", f"label_values({metric}, worker)").multi(multi=True)
-    return chosen.include_all(include_all=True).all_value(".+").current(_ALL)
+    return _any_of("worker", "Worker", f"label_values({metric}, worker)")
 
 
 def some_workers(metric: str) -> build.QueryVariable:
@@ -97,8 +95,7 @@ def one_worker(metric: str) -> build.QueryVariable:
 
 def interfaces(metric: str) -> build.QueryVariable:
     """Any number of interfaces, at first all of them."""
-    chosen = _query("interface", "Interface", f"label_values({metric}, interface)").multi(multi=True)
-    return chosen.include_all(include_all=True).all_value(".+").current(_ALL)
+    return _any_of("interface", "Interface", f"label_values({metric}, interface)")
 
 
 _ALL = VariableOption(selected=True, text="All", value="$__all")
@@ -109,6 +106,11 @@ def _query(name: str, label: str, query: str) -> build.QueryVariable:
     asked: dict[str, object] = {"qryType": 1, "query": query, "refId": f"variable-{name}"}
     made = build.QueryVariable(name).label(label).datasource(SOURCE).query(asked)
     return made.refresh(VariableRefresh.ON_TIME_RANGE_CHANGED).sort(VariableSort.NATURAL_ASC)
+
+
+def _any_of(name: str, label: str, query: str) -> build.QueryVariable:
+    chosen = _query(name, label, query).multi(multi=True).include_all(include_all=True)
+    return chosen.all_value(".+").current(_ALL)
 
 
 class _Moments(Builder[AnnotationQuery]):

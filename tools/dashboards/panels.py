@@ -137,7 +137,7 @@ class Column:
 
 
 def rows(
-    about: About, *columns: Column, key: str = "", worst_first: str = "", empty: str = "nothing"
+    about: About, *columns: Column, key: str = "", worst_first: str = "", empty: str = "-"
 ) -> table.Panel:
     """A table. `key` is the label by which the answers of several queries belong together."""
     asked = [column for column in columns if column.query]

@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from tools.dashboards import looks
-from tools.dashboards.page import assembled, job, workers
+from tools.dashboards.page import assembled, probe, workers
 from tools.dashboards.panels import About, Ask, bars, events, lines, number, timeline
 from tools.dashboards.promql import (
     GROUPS,
@@ -16,7 +16,7 @@ from tools.dashboards.promql import (
 )
 
 WORKER = 'worker=~"$worker"'
-PROBED = 'job=~"$job", worker=~"$worker"'
+PROBED = 'job=~"$probe", worker=~"$worker"'
 LATENCY = "alertmanager_notification_latency_seconds"
 DELAY, WEBHOOK_TIME, PROPAGATION = (
     f"wgfleet_receiver_{name}_seconds" for name in ("alert_delay", "webhook_duration", "propagation")
@@ -258,7 +258,7 @@ def page() -> Dashboard:
         "wgfleet / Failover pipeline",
         "How long each stage takes from a failed probe to the last client, and where it is stuck.",
         variables=[
-            job('probe_success{job=~"wgfleet-.+"}', "Probe"),
+            probe('probe_success{job=~"wgfleet-.+"}'),
             workers(f"wgfleet_receiver_worker_state{{{RECEIVER}}}"),
         ],
         rows=[

@@ -47,7 +47,7 @@ EGRESS = number(
     ),
     Ask(f"min({metrics.WORKER_EGRESS.name}{{{WORKERS}}})"),
     words=looks.ANSWERS,
-)
+).no_value("not probed")
 
 LOAD_NOW = number(
     About(
