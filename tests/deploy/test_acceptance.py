@@ -1,30 +1,47 @@
 """Prometheus, Alertmanager and blackbox take what is rendered; Alertmanager routes it as the contract says."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from tests.deploy.programs import REPOSITORY, output_of
+from tests.deploy.promtools import GENERATIONS, groups_of, said_by
 from wgfleet.cli.monitoring import Kind, rendered
 from wgfleet.cli.probing import Probing, default_timeout, parse_duration
 from wgfleet.cli.settings import Settings
 
 DEPLOY = REPOSITORY / "deploy"
 ALERTMANAGER = DEPLOY / "alertmanager" / "alertmanager.yml"
+RULES = DEPLOY / "prometheus" / "rules.yml"
+
+RECEIVERS = {
+    "failover": "wgfleet,people",
+    "hold": "wgfleet,people",
+    "admit": "wgfleet",
+    "spare": "wgfleet",
+    "watchdog": "wgfleet",
+    "": "people",
+}
+"""Who hears of an alert, by its action."""
+
+each_generation = pytest.mark.parametrize("generation", GENERATIONS)
 
 
-def test_committed_prometheus() -> None:
+@each_generation
+def test_committed_prometheus(generation: int) -> None:
     """
     Promtool accepts the committed configuration; whether its token exists is the host's affair.
     """
-    output_of(
-        "promtool", "check", "config", "--syntax-only", "--lint=all", DEPLOY / "prometheus" / "prometheus.yml"
+    said_by(
+        generation, "check", "config", "--syntax-only", "--lint=all", DEPLOY / "prometheus" / "prometheus.yml"
     )
 
 
+@each_generation
 @pytest.mark.parametrize("interval", ["100ms", "1s", "5s", "30s", "2m"])
-def test_any_interval(interval: str, tmp_path: Path) -> None:
+def test_any_interval(interval: str, generation: int, tmp_path: Path) -> None:
     """
     All four programs accept their files at any interval, with strange paths, names and addresses.
     """
@@ -52,7 +69,7 @@ def test_any_interval(interval: str, tmp_path: Path) -> None:
     for kind in Kind:
         (tmp_path / kind.file_name).write_text(rendered(kind, settings))
 
-    output_of("promtool", "check", "config", tmp_path / "prometheus.yml")
+    said_by(generation, "check", "config", tmp_path / "prometheus.yml")
     output_of("amtool", "check-config", tmp_path / "alertmanager.yml")
     output_of("prometheus-blackbox-exporter", "--config.check", f"--config.file={tmp_path / 'blackbox.yml'}")
 
@@ -76,24 +93,49 @@ def test_committed_blackbox() -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "receivers"),
-    [
-        ("alertname=WireGuardWorkerDown worker=fra1 severity=critical action=failover", "wgfleet,people"),
-        ("alertname=WireGuardWorkerDegraded worker=fra1 severity=critical action=failover", "wgfleet,people"),
-        ("alertname=WireGuardWorkerUp worker=fra1 severity=none action=admit", "wgfleet"),
-        ("alertname=WireGuardWorkerOverloaded worker=fra1 severity=warning action=spare", "wgfleet"),
-        ("alertname=WireGuardVantageBlind severity=critical action=hold", "wgfleet,people"),
-        ("alertname=Watchdog severity=none action=watchdog", "wgfleet"),
-        ("alertname=WireGuardExporterDown worker=fra1 severity=warning", "people"),
-    ],
+    "rule",
+    [rule for group in groups_of(RULES.read_text()) for rule in group["rules"] if "alert" in rule],
+    ids=lambda rule: rule["alert"],
 )
-def test_routes(labels: str, receivers: str) -> None:
+def test_routes(rule: dict[str, Any]) -> None:
     """
-    What has an action goes to the receiver first; Up, Overloaded and the Watchdog never go to people.
+    What has an action goes to the receiver first, whatever else is; Up, Overloaded and the Watchdog never go to people.
     """
-    said = output_of("amtool", "config", "routes", "test", f"--config.file={ALERTMANAGER}", *labels.split())
+    labels = {"alertname": rule["alert"], "worker": "fra1", **rule["labels"]}
+    written = (f"{name}={value}" for name, value in labels.items())
 
-    assert said.strip() == receivers
+    said = output_of("amtool", "config", "routes", "test", f"--config.file={ALERTMANAGER}", *written)
+
+    assert said.strip() == RECEIVERS[rule["labels"].get("action", "")]
+
+
+def test_every_action_is_routed() -> None:
+    """
+    The rules have an alert for each action, and some that are for people alone.
+    """
+    groups = groups_of(RULES.read_text())
+    actions = {
+        rule["labels"].get("action", "") for group in groups for rule in group["rules"] if "alert" in rule
+    }
+
+    assert actions == set(RECEIVERS)
+
+
+def test_unknown_alert() -> None:
+    """
+    An alert that is none of ours goes to people.
+    """
+    said = output_of(
+        "amtool",
+        "config",
+        "routes",
+        "test",
+        f"--config.file={ALERTMANAGER}",
+        "alertname=DiskFull",
+        "severity=page",
+    )
+
+    assert said.strip() == "people"
 
 
 def test_route_times() -> None:
