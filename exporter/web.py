@@ -4,7 +4,8 @@ A file that other exporters read does the same here, or is refused with the reas
 stricter than the toolkit: what would silently let in everybody or nobody is refused.
 
 What differs in words only: http2 may be asked for, and readers fall back to HTTP/1, as they do by themselves;
-RequestClientCert asks for no certificate, because what came would be looked at by nobody.
+RequestClientCert asks for no certificate, because what came would be looked at by nobody; and a reader whose certificate
+has no allowed name hears 403 with the reason, where the toolkit cuts the connection.
 """
 
 import re

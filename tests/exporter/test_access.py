@@ -1,7 +1,9 @@
 """Tests of exporter/access.py: who may read."""
 
 import base64
+import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
 
@@ -185,6 +187,32 @@ def test_an_unknown_user_costs_what_a_known_one_does() -> None:
 
     assert [status(access, basic("mallory", "right")) for _ in range(2)] == [401, 401]
     assert asked == [CHEAP]
+
+
+def test_who_is_known_does_not_wait_for_those_who_guess() -> None:
+    """Guesses are compared one after the other; a scrape is not behind them."""
+    guessing, go, at_once = threading.Semaphore(0), threading.Event(), threading.Lock()
+
+    def compare(password: bytes, _hashed: bytes) -> bool:
+        if password == b"right":
+            return True
+        with_none_beside = at_once.acquire(blocking=False)
+        guessing.release()
+        assert go.wait(30)
+        at_once.release()
+        assert with_none_beside
+        return False
+
+    access = Access(lambda: USERS, compare=compare)
+    status(access, basic("alice", "right"))
+    with ThreadPoolExecutor(3) as guessers:
+        guesses = [guessers.submit(status, access, basic("alice", f"guess {n}")) for n in range(3)]
+        assert guessing.acquire(timeout=30)
+        known = status(access, basic("alice", "right"))
+        go.set()
+
+        assert known == 200
+        assert [guess.result() for guess in guesses] == [401, 401, 401]
 
 
 def test_a_changed_password_counts_at_once() -> None:

@@ -232,17 +232,10 @@ def test_nothing_can_be_changed(port: int, method: str) -> None:
 
 def test_which_python_this_is_is_said_to_nobody(port: int) -> None:
     """Neither in an answer nor in an error."""
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as reader:
-        reader.sendall(b"nonsense\r\n\r\n")
-        error = reader.makefile("rb").read()
+    page, error = ask(port, "GET"), ask(port, "GET", "/" + "x" * 66_000)
 
-    assert ask(port, "GET")[1]["Server"] == "wgfleet-exporter"
-    assert b"ython" not in error
-
-
-def test_a_line_without_end_is_refused(port: int) -> None:
-    """As http.server does it."""
-    assert get(port, "/" + "x" * 66_000)[0] == 414
+    assert (page[0], error[0]) == (200, 414)
+    assert page[1]["Server"].strip() == error[1]["Server"].strip() == "wgfleet-exporter"
 
 
 class Held:
@@ -344,6 +337,29 @@ def test_a_reader_who_goes_away_before_the_answer_is_not_logged(capfd: pytest.Ca
         gone.close()
         app.go.set()
         assert get(port_of(url), "/")[0] == 200
+
+    assert capfd.readouterr().err == ""
+
+
+def test_a_reader_who_stops_reading_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """His place is free again, and the log does not hear of it."""
+    monkeypatch.setattr("exporter.server._Request.timeout", 0.1)
+    monkeypatch.setattr("exporter.server.LINGER_SECONDS", 0.1)
+    monkeypatch.setattr("exporter.server.CONNECTIONS", 1)
+
+    def endless(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return [b"x" * 50_000_000] if environ["PATH_INFO"] == "/much" else [b"page"]
+
+    with (
+        serving(endless, "127.0.0.1", 0) as url,
+        socket.create_connection(("127.0.0.1", port_of(url)), timeout=5) as reader,
+    ):
+        reader.sendall(b"GET /much HTTP/1.0\r\n\r\n")
+        assert reader.recv(1) == b"H"
+        assert get(port_of(url), "/")[2] == b"page"
 
     assert capfd.readouterr().err == ""
 

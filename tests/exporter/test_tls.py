@@ -68,6 +68,11 @@ def test_a_reader_who_trusts_the_authority_is_served(tmp_path: Path) -> None:
     assert (server.version(), server.selected_alpn_protocol()) == ("TLSv1.3", "http/1.1")
 
 
+def test_no_reader_may_shake_hands_again_and_again() -> None:
+    """Within one connection of TLS 1.2, where it costs the server more than the reader."""
+    assert context(PLAIN).options & ssl.OP_NO_RENEGOTIATION
+
+
 SERVED = [  # Without a certificate, with ours, with a stranger's.
     (ClientAuth.NONE, (True, True, True)),
     (ClientAuth.REQUEST, (True, True, True)),

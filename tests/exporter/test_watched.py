@@ -47,6 +47,23 @@ def test_a_file_that_another_names_is_watched_too(tmp_path: Path) -> None:
     assert [first, value.current()] == [3, 4]
 
 
+def test_a_file_that_is_named_no_more_is_let_go(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Its changes are nothing to us."""
+    file = tmp_path / "number"
+    value = watched(file)
+    (tmp_path / "other").write_text("3")
+    file.write_text("see other")
+    value.current()
+    file.write_text("5")
+    value.current()
+    caplog.set_level(logging.INFO)
+
+    (tmp_path / "other").write_text("4")
+
+    assert value.current() == 5
+    assert caplog.messages == []
+
+
 def test_a_broken_file_keeps_the_old_value_and_is_logged_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
