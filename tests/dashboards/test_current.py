@@ -1,5 +1,6 @@
 """The committed dashboards are what the generator makes, and what Grafana's own model of a dashboard understands."""
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -10,9 +11,12 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+from failover_receiver.state import Policy
 from tests.dashboards.asking import longest_scrape
 from tests.dashboards.committed import DASHBOARDS, GRAFANA, REPOSITORY
+from tools.dashboards import looks
 from tools.dashboards.pages import PAGES, text_of
+from wgfleet.cli.monitoring import Settings
 from wgfleet.cli.probing import parse_duration
 
 BEYOND_THE_MODEL = {"step", "titleFormat", "tagKeys", "useValueForTime"}
@@ -82,3 +86,15 @@ def test_the_data_source_scrapes_as_often_as_prometheus_does() -> None:
     prometheus = (REPOSITORY / "deploy" / "prometheus" / "prometheus.yml").read_text()
 
     assert parse_duration(source["jsonData"]["timeInterval"]) == longest_scrape(prometheus)
+
+
+def test_the_limit_of_load_is_drawn_where_the_alert_begins() -> None:
+    """By default, that is; an operator who renders another one draws another line."""
+    (limit,) = (field.default for field in dataclasses.fields(Settings) if field.name == "load_limit")
+
+    assert looks.LOAD[-1] == (limit, looks.BAD)
+
+
+def test_the_watchdog_turns_red_when_the_receiver_calls_itself_blind() -> None:
+    """By default."""
+    assert looks.WATCHDOG[-1] == (Policy().watchdog_timeout, looks.BAD)

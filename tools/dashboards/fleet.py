@@ -171,7 +171,7 @@ CLIENTS_BY_WORKER = lines(
 LOAD = lines(
     About(
         "Load against capacity",
-        "Each worker's busiest resource, 1 being all of it. Above the upper line WireGuardWorkerOverloaded lowers its "
+        "Each worker's busiest resource, 1 being all of it. Above the upper line, over five minutes, WireGuardWorkerOverloaded lowers its "
         "weight, so that new clients go elsewhere; if all are near it, add a worker. The worker's page shows which part.",
         "percentunit",
         ("WireGuardWorkerOverloaded", "WireGuardWorkerSaturated"),

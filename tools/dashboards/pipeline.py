@@ -22,6 +22,7 @@ DELAY, WEBHOOK_TIME, PROPAGATION = (
     f"wgfleet_receiver_{name}_seconds" for name in ("alert_delay", "webhook_duration", "propagation")
 )
 EVALUATED = f"prometheus_rule_group_last_evaluation_timestamp_seconds{{{GROUPS}}}"
+EVERY = f"prometheus_rule_group_interval_seconds{{{GROUPS}}}"
 HEARD = f"wgfleet_receiver_watchdog_heard_timestamp_seconds{{{RECEIVER}}}"
 
 MONITORING = number(
@@ -114,7 +115,7 @@ SIGHT = timeline(
         "Yes all along is good. A vantage says no when nothing at all answers it: then it takes no worker out. The receiver "
         "says no when it is blind: states were frozen for that time.",
         "none",
-        ("WireGuardVantageBlind", "WireGuardReceiverBlind", "Watchdog"),
+        ("WireGuardVantageBlind", "WireGuardVantageMissing", "WireGuardReceiverBlind"),
     ),
     Ask(f"min by (job) (wgfleet_receiver_monitoring_live{{{RECEIVER}}})", "receiver"),
     Ask("max by (vantage) (wgfleet:vantage_sane)", "vantage {{vantage}}"),
@@ -135,16 +136,23 @@ PROBES = lines(
 
 RULES = lines(
     About(
-        "2. Rules",
-        "How long each group's evaluation took, and how long before the scrape it last began. Good: far below the group's "
-        "interval (1 s, for the Watchdog's 5 s), and not later than it. Otherwise Prometheus is short of CPU, and every "
-        "failover is late by as much.",
-        "s",
+        "2. Rules against their interval",
+        "How long each group's evaluation took, and how long before the scrape it last began, as shares of the interval at "
+        "which it should begin. Below 100 % is good. Above, Prometheus is short of CPU, and every failover is late by "
+        "as much.",
+        "percentunit",
         ("WireGuardRulesLate",),
     ),
-    Ask(f"max by (rule_group) (prometheus_rule_group_last_duration_seconds{{{GROUPS}}})", "{{rule_group}} takes"),
-    Ask(f"max by (rule_group) (timestamp({EVALUATED}) - {EVALUATED})", "{{rule_group}} began before"),
-)  # fmt: skip
+    Ask(
+        f"max by (rule_group) (prometheus_rule_group_last_duration_seconds{{{GROUPS}}} / {EVERY})",
+        "{{rule_group}} takes",
+    ),
+    Ask(
+        f"max by (rule_group) ((timestamp({EVALUATED}) - {EVALUATED}) / {EVERY})",
+        "{{rule_group}} began before",
+    ),
+    steps=((None, looks.GOOD), (1, looks.BAD)),
+)
 
 NOTIFICATIONS = lines(
     About(

@@ -214,7 +214,7 @@ STACK = events(
         "Packets that the kernel lost before WireGuard saw them, and soft interrupts cut short. 0 is good. Receive buffer: "
         "raise net.core.rmem_max. Backlog: raise net.core.netdev_max_backlog or spread the receive queues.",
         "short",
-        ("WireGuardWorkerSaturated", "WireGuardInterfaceDrops"),
+        ("WireGuardWorkerDropsPackets",),
     ),
     Ask(f"sum({grown(metrics.WORKER_UDP_BUFFER_ERRORS.name, WORKERS)})", "UDP receive buffer full"),
     Ask(f"sum({grown(metrics.WORKER_SOFTNET_DROPPED.name, WORKERS)})", "backlog full"),
