@@ -20,8 +20,6 @@ from typing import IO, Any, cast
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from prometheus_client import CollectorRegistry, make_wsgi_app
-
 from exporter.access import CERTIFICATE_NAMES
 from exporter.tls import names_in
 
@@ -51,33 +49,11 @@ WRONG_PROTOCOL = (
 )
 """In Go's words, which people look for."""
 
-INDEX = b"""<!doctype html>
-<title>wgfleet-exporter</title>
-<h1>wgfleet-exporter</h1>
-<p><a href="/metrics">Metrics</a> of this machine's WireGuard interfaces, for Prometheus.</p>
-"""
-
 TlsContext = Callable[[], ssl.SSLContext]
 
 
 class ListenError(RuntimeError):
     """The address cannot be listened on; the text says why and what to do."""
-
-
-def application(registry: CollectorRegistry) -> WSGIApplication:
-    """`/metrics`, a page that leads there, and nothing else."""
-    metrics: WSGIApplication = make_wsgi_app(registry)
-
-    def route(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"] == "/metrics":
-            return metrics(environ, start_response)
-        if environ["PATH_INFO"] == "/":
-            start_response("200 OK", [("Content-Type", "text/html; charset=utf-8")])
-            return [INDEX]
-        start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
-        return [b"Not here: the metrics are at /metrics\n"]
-
-    return route
 
 
 @contextmanager

@@ -118,9 +118,11 @@ def _tls(section: Fields, folder: Path, read: Read) -> Tls | None:
             auth.value,
             f"with a client_ca, {ClientAuth.REQUIRE} was expected, which uses it",
         )
+    certificate = _inline_or_file(section, "cert", folder, read)
+    key = _inline_or_file(section, "key", folder, read)
     made = Tls(
-        certificate=_needed(section, "cert", folder, read),
-        key=_needed(section, "key", folder, read),
+        certificate=certificate or b"",
+        key=key or b"",
         client_auth=auth,
         client_ca=ca,
         allowed_names=_allowed_names(section, auth),
@@ -130,11 +132,16 @@ def _tls(section: Fields, folder: Path, read: Read) -> Tls | None:
         prefer_own_ciphers=section.truth("prefer_server_cipher_suites", default=True),
         curves=tuple(section.texts("curve_preferences") or ()),
     )
+    section.end()  # First: the field that is missing may be the one that is misspelt.
+    for name, content in (("cert_file", certificate), ("key_file", key)):
+        if not content:
+            raise WebConfigError(
+                f"{section.called(name)}: is missing or empty; TLS needs cert_file and key_file"
+            )
     if made.minimum > made.maximum:
         raise section.wrong(
             "max_version", made.maximum, f"at least min_version, {made.minimum}, was expected"
         )
-    section.end()
     return made
 
 
@@ -173,15 +180,6 @@ def _version(section: Fields, name: str, default: str) -> str:
             name, said, f"is broken and not spoken here; expected {' or '.join(SAFE_VERSIONS)}"
         )
     return said
-
-
-def _needed(section: Fields, name: str, folder: Path, read: Read) -> bytes:
-    content = _inline_or_file(section, name, folder, read)
-    if content is None:
-        raise WebConfigError(
-            f"{section.called(f'{name}_file')}: is missing; TLS needs cert_file and key_file"
-        )
-    return content
 
 
 def _inline_or_file(section: Fields, name: str, folder: Path, read: Read) -> bytes | None:

@@ -1,6 +1,5 @@
 """Tests of exporter/server.py, on loopback."""
 
-import gzip
 import http.client
 import socket
 import ssl
@@ -12,19 +11,24 @@ from pathlib import Path
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
-from prometheus_client import CollectorRegistry, Gauge
 
 from exporter.access import CERTIFICATE_NAMES
-from exporter.server import ListenError, _Server, application, serving
+from exporter.server import ListenError, _Server, serving
 from exporter.tls import context
 from exporter.web import ClientAuth, Tls
 from tests.exporter.certificates import Authority
 from tests.lab.waiting import wait_until
 
-REGISTRY = CollectorRegistry()
-Gauge("answer", "Of everything.", registry=REGISTRY).set(42)
 PAGE = b"# HELP answer Of everything.\n# TYPE answer gauge\nanswer 42.0\n"
-APP = application(REGISTRY)
+
+
+def the_page(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """The page at `/metrics`, and nothing else."""
+    if environ["PATH_INFO"] == "/metrics":
+        start_response("200 OK", [("Content-Type", "text/plain; version=0.0.4; charset=utf-8")])
+        return [PAGE]
+    start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
+    return [b"Not here\n"]
 
 
 def port_of(url: str) -> int:
@@ -46,44 +50,20 @@ def get(port: int, path: str, host: str = "127.0.0.1", **headers: str) -> tuple[
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     """Where a server is that may be asked."""
-    with serving(APP, "127.0.0.1", 0) as url:
+    with serving(the_page, "127.0.0.1", 0) as url:
         yield port_of(url)
 
 
-def test_the_metrics_are_at_metrics(port: int) -> None:
-    """In the format that everything reads."""
-    answer = get(port, "/metrics?from=here")
-
-    assert answer == (200, "text/plain; version=0.0.4; charset=utf-8", PAGE)
-
-
-def test_the_metrics_can_be_had_compressed(port: int) -> None:
-    """Prometheus asks for that."""
-    _, _, body = get(port, "/metrics", **{"Accept-Encoding": "gzip"})
-
-    assert gzip.decompress(body) == PAGE
-
-
-def test_a_person_is_led_to_the_metrics(port: int) -> None:
-    """The root is a page with a link."""
-    status, kind, body = get(port, "/")
-
-    assert (status, kind) == (200, "text/html; charset=utf-8")
-    assert b'<a href="/metrics">' in body
-
-
-@pytest.mark.parametrize("path", ["/metrics/", "/metric", "/favicon.ico", "/../metrics"])
-def test_nothing_else_is_served(port: int, path: str) -> None:
-    """What is not found says where to look."""
-    expected = (404, "text/plain; charset=utf-8", b"Not here: the metrics are at /metrics\n")
-
-    assert get(port, path) == expected
+def test_the_applications_answer_is_handed_out_as_it_is(port: int) -> None:
+    """With what was asked for in the path's query, and its status."""
+    assert get(port, "/metrics?from=here") == (200, "text/plain; version=0.0.4; charset=utf-8", PAGE)
+    assert get(port, "/nothing") == (404, "text/plain; charset=utf-8", b"Not here\n")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "0x7f.1"])
 def test_addresses_of_both_families_and_names_are_listened_on(host: str) -> None:
     """The URL can be typed into a browser."""
-    with serving(APP, host, 0) as url:
+    with serving(the_page, host, 0) as url:
         port = port_of(url)
         assert url == (f"http://[::1]:{port}/" if host == "::1" else f"http://{host}:{port}/")
         assert get(port, "/metrics", host)[0] == 200
@@ -91,16 +71,16 @@ def test_addresses_of_both_families_and_names_are_listened_on(host: str) -> None
 
 def test_a_port_is_free_again_when_serving_ends() -> None:
     """Also for an exporter that is started at once after it."""
-    with serving(APP, "127.0.0.1", 0) as url:
+    with serving(the_page, "127.0.0.1", 0) as url:
         port = port_of(url)
         get(port, "/metrics")
-    with serving(APP, "127.0.0.1", port):
+    with serving(the_page, "127.0.0.1", port):
         assert get(port, "/metrics")[0] == 200
 
 
 def test_a_taken_port_is_refused_with_a_way_to_see_who_has_it(port: int) -> None:
     """The error is ours and has no stranger's traceback beneath it."""
-    with pytest.raises(ListenError) as caught, serving(APP, "127.0.0.1", port):
+    with pytest.raises(ListenError) as caught, serving(the_page, "127.0.0.1", port):
         pass
 
     expected = f"cannot listen on 127.0.0.1:{port}: Address already in use; `ss -ltnp sport = :{port}` shows who has it"
@@ -115,7 +95,7 @@ def test_a_taken_port_is_refused_with_a_way_to_see_who_has_it(port: int) -> None
 def test_an_address_that_this_machine_lacks_is_refused(host: str, written: str) -> None:
     """With a way to see those that it has."""
     why = "Cannot assign requested address; `ip address` shows those of this machine"
-    with pytest.raises(ListenError) as caught, serving(APP, host, 9586):
+    with pytest.raises(ListenError) as caught, serving(the_page, host, 9586):
         pass
 
     assert str(caught.value) == f"cannot listen on {written}: {why}"
@@ -123,7 +103,7 @@ def test_an_address_that_this_machine_lacks_is_refused(host: str, written: str) 
 
 def test_any_other_refusal_is_said_as_it_is() -> None:
     """Here: an address that is not complete without its interface."""
-    with pytest.raises(ListenError) as caught, serving(APP, "fe80::1", 9586):
+    with pytest.raises(ListenError) as caught, serving(the_page, "fe80::1", 9586):
         pass
 
     assert str(caught.value) == "cannot listen on [fe80::1]:9586: Invalid argument"
@@ -131,7 +111,7 @@ def test_any_other_refusal_is_said_as_it_is() -> None:
 
 def test_a_name_that_does_not_resolve_is_refused() -> None:
     """DNS says why in its own words; ours name the address."""
-    with pytest.raises(ListenError) as caught, serving(APP, "exporter.invalid", 9586):
+    with pytest.raises(ListenError) as caught, serving(the_page, "exporter.invalid", 9586):
         pass
 
     assert str(caught.value).startswith("cannot listen on exporter.invalid:9586: ")
@@ -145,14 +125,14 @@ def test_no_name_is_looked_up_to_begin(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("looked up")
 
     monkeypatch.setattr(socket, "getfqdn", asked)
-    with serving(APP, "127.0.0.1", 0) as url:
+    with serving(the_page, "127.0.0.1", 0) as url:
         assert get(port_of(url), "/metrics")[0] == 200
 
 
 def test_a_reader_who_says_nothing_hinders_nobody() -> None:
     """Others are answered meanwhile, and the end does not wait for him."""
     with socket.socket() as idle:
-        with serving(APP, "127.0.0.1", 0) as url:
+        with serving(the_page, "127.0.0.1", 0) as url:
             idle.connect(("127.0.0.1", port_of(url)))
             assert get(port_of(url), "/metrics")[0] == 200
             began = time.monotonic()
@@ -165,7 +145,10 @@ def test_a_reader_who_says_nothing_is_cut_off(
 ) -> None:
     """His thread ends, and the log does not hear of it."""
     monkeypatch.setattr("exporter.server._Request.timeout", 0.1)  # The real one would make this test as slow.
-    with serving(APP, "127.0.0.1", 0) as url, socket.create_connection(("127.0.0.1", port_of(url))) as idle:
+    with (
+        serving(the_page, "127.0.0.1", 0) as url,
+        socket.create_connection(("127.0.0.1", port_of(url))) as idle,
+    ):
         idle.settimeout(5)
         assert idle.recv(1) == b""
 
@@ -182,7 +165,7 @@ def test_many_can_knock_at_once(port: int) -> None:
 
 def test_an_error_that_nobody_foresaw_is_not_silent(capfd: pytest.CaptureFixture[str]) -> None:
     """Only readers who go away are."""
-    server = _Server("127.0.0.1", 0, APP)
+    server = _Server("127.0.0.1", 0, the_page)
     for error in (ConnectionResetError("reader"), ValueError("bug")):
         try:
             raise error
@@ -208,7 +191,7 @@ def ask(
         connection.close()
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/", "/nothing"])
+@pytest.mark.parametrize("path", ["/metrics", "/nothing"])
 def test_head_is_the_page_without_its_body(port: int, path: str) -> None:
     """Same status, type and length; load balancers ask that way."""
     status, headers, body = ask(port, "GET", path)
@@ -292,7 +275,10 @@ def test_the_end_does_not_wait_for_a_place(monkeypatch: pytest.MonkeyPatch) -> N
 def test_whoever_sends_a_byte_now_and_then_is_cut_off_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a few such would have all places; the timeout of a single byte does not see them."""
     monkeypatch.setattr("exporter.server.CONNECTION_SECONDS", 0.2)
-    with serving(APP, "127.0.0.1", 0) as url, socket.create_connection(("127.0.0.1", port_of(url))) as slow:
+    with (
+        serving(the_page, "127.0.0.1", 0) as url,
+        socket.create_connection(("127.0.0.1", port_of(url))) as slow,
+    ):
         slow.settimeout(0.05)
 
         def cut_off() -> bool:
@@ -373,7 +359,7 @@ def test_what_must_come_before_the_threads_comes_then() -> None:
         seen.append((names.count("server"), threading.current_thread().name))
 
     earlier = [thread.name for thread in threading.enumerate()].count("server")
-    with serving(APP, "127.0.0.1", 0, before=before) as url:
+    with serving(the_page, "127.0.0.1", 0, before=before) as url:
         assert get(port_of(url), "/metrics")[0] == 200
 
     assert seen == [(earlier, threading.current_thread().name)]
@@ -385,14 +371,14 @@ def test_a_port_is_free_again_when_what_comes_before_fails() -> None:
     def before() -> None:
         raise LookupError("no such namespace")
 
-    with serving(APP, "127.0.0.1", 0) as url:
+    with serving(the_page, "127.0.0.1", 0) as url:
         port = port_of(url)
     with (
         pytest.raises(LookupError, match="no such namespace"),
-        serving(APP, "127.0.0.1", port, before=before),
+        serving(the_page, "127.0.0.1", port, before=before),
     ):
         pass
-    with serving(APP, "127.0.0.1", port):
+    with serving(the_page, "127.0.0.1", port):
         assert get(port, "/metrics")[0] == 200
 
 
@@ -414,7 +400,7 @@ def get_over_tls(port: int, trusting: ssl.SSLContext, path: str = "/metrics") ->
 
 def test_over_tls_the_page_is_the_same(tmp_path: Path) -> None:
     """It ends as TLS should, so that nobody can have cut it short."""
-    with serving(APP, "127.0.0.1", 0, tls=lambda: TLS) as url:
+    with serving(the_page, "127.0.0.1", 0, tls=lambda: TLS) as url:
         answer = get_over_tls(port_of(url), OURS.trusting(tmp_path))
 
     assert url.startswith("https://127.0.0.1:")
@@ -426,7 +412,7 @@ def test_each_handshake_asks_for_the_certificate(tmp_path: Path) -> None:
     now = [TLS]
     other = Authority("Other")
     renewed = other.issue("127.0.0.1")
-    with serving(APP, "127.0.0.1", 0, tls=lambda: now[0]) as url:
+    with serving(the_page, "127.0.0.1", 0, tls=lambda: now[0]) as url:
         get_over_tls(port_of(url), OURS.trusting(tmp_path))
         now[0] = context(Tls(renewed.certificate, renewed.key))
 
@@ -435,7 +421,7 @@ def test_each_handshake_asks_for_the_certificate(tmp_path: Path) -> None:
 
 def test_whoever_shakes_no_hands_hinders_nobody(tmp_path: Path) -> None:
     """Handshakes are made in the readers' own threads."""
-    with serving(APP, "127.0.0.1", 0, tls=lambda: TLS) as url, socket.socket() as idle:
+    with serving(the_page, "127.0.0.1", 0, tls=lambda: TLS) as url, socket.socket() as idle:
         idle.connect(("127.0.0.1", port_of(url)))
 
         assert get_over_tls(port_of(url), OURS.trusting(tmp_path)).endswith(PAGE)
@@ -447,7 +433,7 @@ def test_whoever_shakes_no_hands_is_cut_off(
     """And the log does not hear of it."""
     monkeypatch.setattr("exporter.server._Request.timeout", 0.1)
     with (
-        serving(APP, "127.0.0.1", 0, tls=lambda: TLS) as url,
+        serving(the_page, "127.0.0.1", 0, tls=lambda: TLS) as url,
         socket.create_connection(("127.0.0.1", port_of(url)), timeout=5) as idle,
     ):
         assert idle.recv(1) == b""
@@ -457,7 +443,7 @@ def test_whoever_shakes_no_hands_is_cut_off(
 
 def test_plain_http_to_a_tls_port_is_told_so(capfd: pytest.CaptureFixture[str]) -> None:
     """In the words that other exporters use."""
-    with serving(APP, "127.0.0.1", 0, tls=lambda: TLS) as url:
+    with serving(the_page, "127.0.0.1", 0, tls=lambda: TLS) as url:
         answer = get(port_of(url), "/metrics")
 
     expected = b"Client sent an HTTP request to an HTTPS server.\n"
@@ -472,7 +458,7 @@ def test_a_reader_without_the_certificate_hears_why(
     asking = context(
         Tls(SERVER.certificate, SERVER.key, client_auth=ClientAuth.REQUIRE, client_ca=OURS.certificate)
     )
-    with serving(APP, "127.0.0.1", 0, tls=lambda: asking) as url:
+    with serving(the_page, "127.0.0.1", 0, tls=lambda: asking) as url:
         for _ in range(20):  # It is a race where it is wrong.
             with pytest.raises(ssl.SSLError, match="certificate required"):
                 get_over_tls(port_of(url), OURS.trusting(tmp_path))

@@ -136,15 +136,22 @@ REFUSED = [
     ("a: \x01", "is not YAML"),
     ("[" * 5000, "is not YAML"),
     (
-        "tls_server_config: {cert_filse: a}",
-        "tls_server_config.cert_file: is missing; TLS needs cert_file and key_file",
+        "tls_server_config: {}\ntls_server_confg: {}",
+        (
+            "tls_server_confg: there is no such field; known are basic_auth_users, http_server_config, "
+            "rate_limit, tls_server_config"
+        ),
+    ),
+    (
+        "tls_server_config: {key_file: key.pem}",
+        "tls_server_config.cert_file: is missing or empty; TLS needs cert_file and key_file",
     ),
     (
         "tls_server_config: {cert_file: cert.pem}",
-        "tls_server_config.key_file: is missing; TLS needs cert_file and key_file",
+        "tls_server_config.key_file: is missing or empty; TLS needs cert_file and key_file",
     ),
     (
-        f"{TLS}  cert_filse: a",
+        "tls_server_config: {cert_filse: cert.pem, key_file: key.pem}",
         (
             "tls_server_config.cert_filse: there is no such field; known are cert, cert_file, "
             "cipher_suites, client_allowed_sans, client_auth_type, client_ca, client_ca_file, curve_preferences, key, key_file, "
