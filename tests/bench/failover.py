@@ -30,6 +30,9 @@ IN_JSON: Mapping[str, Callable[[Sequence[float]], float]] = {
     "max": max,
 }
 
+WHOLE = ("killed_to_firing", "killed_to_traffic")
+"""What the last line says of each way: how long until the alert, and until the traffic. The tables have all stages."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -62,16 +65,17 @@ def turns(ways: Sequence[Way], runs: int) -> list[Way]:
 
 
 def summary(runs: Sequence[Run], interval: str) -> dict[str, object]:
-    """The last line: of each stage the least, the median and the most, in all and for each way."""
+    """The last line: of each stage the least, the median and the most, in all; and of the whole for each way."""
     ways = sorted({run.way for run in runs})
+    everything = _by_stage([run.failover for run in runs])
     return {
         "interval": interval,
         "runs": len(runs),
         "hold_down_seconds": HOLD_DOWN_SECONDS,
-        **_figures([run.failover for run in runs]),
-        **_by_older_names([run.failover for run in runs]),
+        **_figures(everything),
+        **_by_older_names(everything),
         "ways": {
-            way: {"runs": len(of_way), **_figures(of_way)}
+            way: {"runs": len(of_way), **_figures({name: _by_stage(of_way)[name] for name in WHOLE})}
             for way in ways
             if (of_way := [run.failover for run in runs if run.way is way])
         },
@@ -133,19 +137,18 @@ def _measure(profile: Profile, ways: Sequence[Way], console: Console) -> list[Ru
     return done
 
 
-def _figures(failovers: Sequence[Failover]) -> dict[str, float]:
+def _figures(stages: Mapping[str, Sequence[float]]) -> dict[str, float]:
     figures: dict[str, float] = {}
-    for stage, values in _by_stage(failovers).items():
+    for stage, values in stages.items():
         told = {word: round(summed(values), 4) for word, summed in IN_JSON.items()}
         figures |= {f"{stage}_{word}_seconds": value for word, value in told.items()}
     return figures
 
 
-def _by_older_names(failovers: Sequence[Failover]) -> dict[str, float]:
+def _by_older_names(stages: Mapping[str, Sequence[float]]) -> dict[str, float]:
     """The names of the first release, which figures are compared by."""
-    stages = _by_stage(failovers).items()
-    medians = {f"{stage}_seconds_p50": round(statistics.median(values), 4) for stage, values in stages}
-    return medians | {f"{stage}_seconds_max": round(max(values), 4) for stage, values in stages}
+    medians = {f"{name}_seconds_p50": round(statistics.median(values), 4) for name, values in stages.items()}
+    return medians | {f"{name}_seconds_max": round(max(values), 4) for name, values in stages.items()}
 
 
 def _by_stage(failovers: Sequence[Failover]) -> dict[str, list[float]]:
