@@ -123,7 +123,9 @@ class Station:
             "--vantage-cert-file", certificate, "--vantage-key-file", key,
         ]  # fmt: skip
         for host in plan.hosts:
-            command += ["--vantage", f"{vantage_name(plan, host)}={host.address}:{BLACKBOX_PORT}"]
+            name = vantage_name(plan, host)
+            command += ["--vantage", f"{name}={host.address}:{BLACKBOX_PORT}"]
+            command += ["--canary", f"{name}={host.gateway}"]
             command += ["--alertmanager", f"http://{host.address}:{ALERTMANAGER_PORT}"]
         return command
 

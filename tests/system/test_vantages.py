@@ -20,8 +20,7 @@ LIMIT = 60.0
 UP, BLIND = "WireGuardWorkerUp", "WireGuardVantageBlind"
 
 ENOUGH = 8
-"""Probes in a row, all failed: three would take a worker out, and after six intervals without a verdict on a worker
-the receiver says that it is blind for it."""
+"""Probes in a row, all failed: three would take a worker out. So many that a late alert would have come, too."""
 
 
 @pytest.fixture(scope="module")
