@@ -21,7 +21,7 @@ try:
     from exporter.collector import Collectors, Scrape
     from exporter.door import open_door
     from exporter.fields import WebConfigError
-    from exporter.flags import parser
+    from exporter.flags import parse
     from exporter.metrics import ACTIVE_MAX_AGE, BUILD_INFO, Sample
     from exporter.netns import NetnsError, enter
     from exporter.samples import ACTIVE_SECONDS
@@ -41,7 +41,7 @@ STOP = (signal.SIGTERM, signal.SIGINT)
 
 def main() -> int:
     """Run the command; return its exit code: 0 told to stop, 1 it failed, 2 it was asked wrongly."""
-    arguments = parser().parse_args()
+    arguments = parse()
     logs.configure(arguments.log_format)
     # Before there are threads, which inherit it: a signal then waits for sigwait, whenever it comes.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP)

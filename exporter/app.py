@@ -37,9 +37,9 @@ def application(scrape: Callable[[float], Scrape], others: Callable[[], Iterable
         headers = [("Content-Type", content_type), ("Vary", "Accept, Accept-Encoding")]
         if gzip_accepted(environ.get("HTTP_ACCEPT_ENCODING", "")):
             headers.append(("Content-Encoding", "gzip"))
-            page = compressed(page)
+            page = [compressed(page)]
         start_response("200 OK", headers)
-        return [page]
+        return page
 
     def route(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] == "/metrics":

@@ -15,13 +15,14 @@ from exporter.egress import EgressError
 from exporter.metrics import COLLECTOR_DURATION, COLLECTOR_SUCCESS, Family, Sample
 from exporter.names import NamesError
 from exporter.peers import Lines
+from exporter.proc import ProcError
 from wgfleet.dump import DumpError
 from wgfleet.logs import say
 from wgfleet.wg import WgError
 
 LOGGER = logging.getLogger(__name__)
 
-QUOTABLE = (WgError, DumpError, NamesError, EgressError, OSError)
+QUOTABLE = (WgError, DumpError, NamesError, EgressError, ProcError, OSError)
 """Errors whose text we wrote or know, and which never quote a key; of a stranger's only the kind is told."""
 
 Found = tuple[list[Sample], list[Lines]]
@@ -36,7 +37,7 @@ class Scrape:
     """All that one page says."""
 
     samples: list[Sample] = field(default_factory=list)
-    lines: Mapping[Family, list[str]] = field(default_factory=dict)
+    lines: Mapping[Family, list[bytes]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,12 @@
 
 import argparse
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from exporter.egress import Probe, parse_probe
+from exporter.egress import LEAST_SECONDS
 from exporter.peers import Shown
+from exporter.probe import Probe, parse_probe
 from wgfleet import __version__
 from wgfleet.names import check_address, split_endpoint
 
@@ -52,6 +53,18 @@ runs: without it the page says wireguard_interface_up 0.
 Exit code: 0 told to stop, 1 the address cannot be listened on or a file not be read, 2 a flag
 is wrong.
 """
+
+
+def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """The flags of this command line; ends the process with 2 if one is wrong, or two do not go together."""
+    flags = parser()
+    arguments = flags.parse_args(words)
+    versions = [":" in source for source in arguments.egress_sources]
+    if len(versions) > len(set(versions)):
+        flags.error(
+            f"argument --egress.source: {', '.join(arguments.egress_sources)}: at most one of each family"
+        )
+    return arguments
 
 
 def parser() -> argparse.ArgumentParser:
@@ -180,7 +193,8 @@ def _add_worker(flags: argparse.ArgumentParser) -> None:
         type=_local_address,
         metavar="ADDRESS",
         help="send these probes from this address; once for IPv4 and once for IPv6. Give the worker's tunnel address: the "
-        "answer then depends on NAT as a client's does",
+        "answer then depends on NAT as a client's does. Not where NAT asks for the interface a packet came in by "
+        "(`iifname wg0 masquerade`): the probe begins on the worker itself",
     )
     group.add_argument(
         "--egress.timeout",
@@ -230,9 +244,9 @@ def _seconds(text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
-    if not 0 < seconds <= LONGEST_EGRESS_SECONDS:
+    if not LEAST_SECONDS <= seconds <= LONGEST_EGRESS_SECONDS:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not a time: seconds above 0, at most {LONGEST_EGRESS_SECONDS:g}"
+            f"{text!r} is not a time: seconds from {LEAST_SECONDS:g} to {LONGEST_EGRESS_SECONDS:g}"
         )
     return seconds
 

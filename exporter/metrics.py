@@ -139,14 +139,16 @@ WORKER_CPU_SECONDS = Family(
 )
 WORKER_CPUS = Family("wireguard_worker_cpus", "CPUs that are online.")
 WORKER_SOFTNET_PROCESSED = Family(
-    "wireguard_worker_softnet_processed_packets_total", "Packets that the network's soft interrupts took in."
+    "wireguard_worker_softnet_processed_packets_total",
+    "Packets that the network's soft interrupts took in since the exporter began.",
 )
 WORKER_SOFTNET_DROPPED = Family(
-    "wireguard_worker_softnet_dropped_packets_total", "Packets dropped because a CPU's backlog was full."
+    "wireguard_worker_softnet_dropped_packets_total",
+    "Packets dropped since the exporter began because a CPU's backlog was full.",
 )
 WORKER_SOFTNET_SQUEEZED = Family(
     "wireguard_worker_softnet_squeezed_total",
-    "Times that a soft interrupt of the network ran out of its budget with work left.",
+    "Times since the exporter began that a soft interrupt of the network ran out of its budget with work left.",
 )
 WORKER_CONNTRACK_ENTRIES = Family(
     "wireguard_worker_conntrack_entries", "Connections that connection tracking holds."
@@ -175,8 +177,8 @@ WORKER_MEMORY_AVAILABLE = Family(
 WORKER_MEMORY_TOTAL = Family("wireguard_worker_memory_bytes", "Memory that there is.")
 WORKER_LOAD_PART = Family(
     "wireguard_worker_load_part_ratio",
-    "What is in use of one thing, from 0 to 1, over the last half minute: cpu (all CPUs), cpu_busiest (the busiest one), "
-    "uplink (the busier direction), conntrack, memory.",
+    "How much of one thing is gone, from 0 to 1, over the last half minute: cpu (all CPUs), cpu_busiest (the CPU with the "
+    "most interrupts, by these), uplink (the busier direction), conntrack, memory (of the last fifth of it).",
     ("part",),
 )
 WORKER_LOAD = Family(

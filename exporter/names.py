@@ -26,9 +26,9 @@ class Names:
         """Take where the file is; it is read when names are first asked for."""
         self._path = path
         self._read_as: tuple[int, ...] = ()
-        self._names: Mapping[str, str] = {}
+        self._names: Mapping[bytes, str] = {}
 
-    def __call__(self) -> Mapping[str, str]:
+    def __call__(self) -> Mapping[bytes, str]:
         """Names by public key.
 
         Raises:
@@ -45,12 +45,12 @@ class Names:
         return self._names
 
 
-def parse_names(text: str) -> dict[str, str]:
+def parse_names(text: str) -> dict[bytes, str]:
     """Read names by public key; raises NamesError."""
     lines = [line.strip() for line in text.splitlines()]
     is_configuration = any(SECTION.fullmatch(line) for line in lines)
     pairs = _of_configuration(lines) if is_configuration else _of_list(lines)
-    return {key: _checked(number, key, name) for number, key, name in pairs}
+    return {key.encode(): _checked(number, key, name) for number, key, name in pairs}
 
 
 def _of_list(lines: list[str]) -> Iterator[tuple[int, str, str]]:

@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 COUNTERS = (
-    *("rx_bytes", "rx_packets", "rx_errors", "rx_dropped", "rx_fifo", "rx_frame", "rx_compressed", "multicast"),
+    *(
+        "rx_bytes",
+        "rx_packets",
+        "rx_errors",
+        "rx_dropped",
+        "rx_fifo",
+        "rx_frame",
+        "rx_compressed",
+        "multicast",
+    ),
     *("tx_bytes", "tx_packets", "tx_errors", "tx_dropped"),
 )
 """The columns of /proc/net/dev as far as they are wanted (proc(5))."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator
 
-from isal import igzip
+from isal import isal_zlib
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
@@ -15,6 +15,9 @@ from exporter.peers import COMPATIBLE
 GZIP_LEVEL = 1
 """Of isal's 0 to 3: the next two give the same size for more work."""
 
+GZIP_FORMAT = 16 + isal_zlib.MAX_WBITS
+"""As zlib's own compressobj takes it: gzip's header, and the largest window."""
+
 OPENMETRICS = "application/openmetrics-text"
 END = b"# EOF\n"
 """What an OpenMetrics page ends with."""
@@ -22,8 +25,8 @@ END = b"# EOF\n"
 
 def written(
     scrape: Scrape, others: Iterable[Metric], *, accept: str, wanted: Collection[str] = ()
-) -> tuple[bytes, str]:
-    """The page and its content type: `accept` is the request's header, `wanted` the families asked for, or all.
+) -> tuple[list[bytes], str]:
+    """The page in pieces, and its content type: `accept` is the request's header, `wanted` the families asked for, or all.
 
     `others` are metrics that stand beside the scrape's.
     """
@@ -34,14 +37,14 @@ def written(
     for family in (*ALL, *COMPATIBLE):
         if family in scrape.lines and _is_wanted(family.name, wanted):
             page.append(_heading(family, openmetrics=openmetrics))
-            page += [text.encode() for text in scrape.lines[family]]
-    return b"".join(page) + (END if openmetrics else b""), content_type
+            page += scrape.lines[family]
+    return [*page, END if openmetrics else b""], content_type
 
 
-def compressed(page: bytes) -> bytes:
-    """The page by gzip."""
-    packed: bytes = igzip.compress(page, compresslevel=GZIP_LEVEL)
-    return packed
+def compressed(page: Iterable[bytes]) -> bytes:
+    """The page by gzip, piece by piece: a whole one would be copied once more."""
+    packer = isal_zlib.compressobj(GZIP_LEVEL, isal_zlib.DEFLATED, GZIP_FORMAT)
+    return b"".join([*map(packer.compress, page), packer.flush()])
 
 
 def families(samples: Iterable[Sample]) -> Iterator[Metric]:

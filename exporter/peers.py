@@ -1,18 +1,22 @@
-"""The series of single peers, as text.
+"""The series of single peers, as lines of the page.
 
-A worker may have ten thousand peers and be asked each second, so these lines are written column by column and not
-through prometheus_client, which takes 20 times the time for the same page. All other series go through it.
+A worker may have ten thousand peers and be asked each second, so these lines are written column by column, from what `wg`
+wrote, and not through prometheus_client, which takes many times as long for the same page. All other series go through it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from itertools import compress
 
 from exporter import metrics
 from exporter.metrics import Family
-from wgfleet.dump import NONE, OFF, Table
+from wgfleet.dump import NEVER, NONE, OFF, Column, Table
 
-Lines = tuple[Family, str]
+Lines = tuple[Family, bytes]
 """Lines of one metric; those of all interfaces follow each other on the page."""
+
+Names = Mapping[bytes, str]
+"""What peers are called, by public key."""
 
 SENT = Family("wireguard_sent_bytes_total", "Bytes sent to the peer", metrics.PEER)
 RECEIVED = Family("wireguard_received_bytes_total", "Bytes received from the peer", metrics.PEER)
@@ -35,27 +39,113 @@ class Shown:
     """The names of prometheus_wireguard_exporter, too."""
 
 
-@dataclass(slots=True)
+class Peers:
+    """The lines of one interface's peers, page after page. One page at a time.
+
+    What of a line is the same on the next page is kept, so that a page costs its values alone.
+    """
+
+    def __init__(self, shown: Shown) -> None:
+        """Take what shall be shown."""
+        self._shown = shown
+        self._roams = Roams()
+        self._keys: Column = ()
+        self._labels: list[bytes] = []
+        """`{interface="wg0",public_key="..."`, without its end."""
+        self._starts: dict[Family, list[bytes]] = {}
+        """The lines of a metric up to their values."""
+        self._last: dict[Family, tuple[Column, bytes]] = {}
+        """The values of a metric that seldom change, and their lines."""
+
+    def lines(self, table: Table, names: Names) -> Iterator[Lines]:
+        """The lines of the table's peers, which are those that have series."""
+        if self._keys != table.public_keys:
+            self._begin(table)
+        counts = self._roams.see(table)
+        yield self._often(metrics.PEER_LAST_HANDSHAKE, table.handshakes, without=NEVER)
+        yield self._often(metrics.PEER_RECEIVE_BYTES, table.rx_bytes)
+        yield self._often(metrics.PEER_TRANSMIT_BYTES, table.tx_bytes)
+        yield self._seldom(metrics.PEER_KEEPALIVE, table.keepalives, without=OFF)
+        yield self._seldom(metrics.PEER_ENDPOINT_CHANGES, counts)
+        if names:
+            named = zip(self._labels, map(names.get, table.public_keys), strict=True)
+            yield _infos(
+                metrics.PEER_INFO, ((label, escaped(name)) for label, name in named if name is not None)
+            )
+        if self._shown.endpoints:
+            known = (pair for pair in zip(self._labels, table.endpoints, strict=True) if pair[1] != NONE)
+            yield _infos(metrics.PEER_ENDPOINT_INFO, known)
+        if self._shown.allowed_ips:
+            routed = zip(self._labels, table.allowed_ips, strict=True)
+            each = ((label, ip) for label, ips in routed if ips != NONE for ip in ips.split(b","))
+            yield _infos(metrics.PEER_ALLOWED_IPS_INFO, each)
+        if self._shown.compatible:
+            yield from _compatible(table, self._labels, names)
+
+    def _begin(self, table: Table) -> None:
+        self._keys = table.public_keys
+        interface = table.interface.encode()
+        self._labels = [b'{interface="%b",public_key="%b"' % (interface, key) for key in table.public_keys]
+        self._starts = {}
+        self._last = {}
+
+    def _often(self, family: Family, values: Column, *, without: bytes | None = None) -> Lines:
+        starts = self._starts.get(family)
+        if starts is None:
+            name = family.name.encode()
+            starts = self._starts[family] = [b"%b%b} " % (name, label) for label in self._labels]
+        if without is not None and without in values:
+            there = list(map(without.__ne__, values))
+            starts, values = list(compress(starts, there)), list(compress(values, there))
+        return family, _woven(starts, values)
+
+    def _seldom(self, family: Family, values: Column, *, without: bytes | None = None) -> Lines:
+        known = self._last.get(family)
+        if known is not None and known[0] == values:
+            return family, known[1]
+        lines = self._often(family, values, without=without)
+        self._last[family] = values, lines[1]
+        return lines
+
+
+def _woven(starts: Column, values: Column) -> bytes:
+    """Each start with its value, on a line. By slices, which are ten times as fast as a loop."""
+    parts = [b"\n"] * (3 * len(starts))
+    parts[::3] = starts
+    parts[1::3] = values
+    return b"".join(parts)
+
+
 class Roams:
-    """Counts each peer's changes of endpoint, from scrape to scrape. One for each interface.
+    """Counts each peer's changes of endpoint, from scrape to scrape.
 
     A label with the endpoint would begin new series with each of them.
     """
 
-    counts: dict[str, int] = field(default_factory=dict)
-    _endpoints: dict[str, str] = field(default_factory=dict)
+    def __init__(self) -> None:
+        """Nobody was seen yet."""
+        self._counts: dict[bytes, int] = {}
+        self._keys: Column = ()
+        self._endpoints: Column = ()
 
-    def see(self, table: Table) -> None:
-        """Take what is now; peers that are gone are forgotten."""
-        now = dict(zip(table.public_keys, table.endpoints, strict=True))
-        before, self._endpoints = self._endpoints, now
-        if now == before:
-            return
-        counts = self.counts
-        self.counts = {key: counts.get(key, 0) + _moved(before.get(key, NONE), now[key]) for key in now}
+    def see(self, table: Table) -> list[bytes]:
+        """Take what is now, and say each peer's count; peers that are gone are forgotten."""
+        if self._endpoints != table.endpoints or self._keys != table.public_keys:
+            before = dict(zip(self._keys, self._endpoints, strict=True))
+            self._keys, self._endpoints = table.public_keys, table.endpoints
+            moved = [
+                key
+                for key, endpoint in zip(table.public_keys, table.endpoints, strict=True)
+                if _moved(before.get(key, NONE), endpoint)
+            ]
+            stayed = {key: count for key, count in self._counts.items() if key in before}
+            self._counts = stayed | {key: stayed.get(key, 0) + 1 for key in moved}
+        if not self._counts:
+            return [b"0"] * len(table.public_keys)
+        return [b"%d" % self._counts.get(key, 0) for key in table.public_keys]
 
 
-def _moved(before: str, now: str) -> bool:
+def _moved(before: bytes, now: bytes) -> bool:
     """Whether it is at another endpoint; the first one, or none any more, is no move."""
     return NONE not in {before, now} and before != now
 
@@ -65,73 +155,47 @@ def limited(table: Table, most: int) -> Table:
     if len(table.public_keys) <= most:
         return table
     chosen = sorted(range(len(table.public_keys)), key=table.public_keys.__getitem__)[:most]
-    chosen.sort()
+
+    def few(column: Column) -> Column:
+        return [column[number] for number in chosen]
+
     return replace(
         table,
-        public_keys=[table.public_keys[i] for i in chosen],
-        endpoints=[table.endpoints[i] for i in chosen],
-        allowed_ips=[table.allowed_ips[i] for i in chosen],
-        handshakes=[table.handshakes[i] for i in chosen],
-        rx_bytes=[table.rx_bytes[i] for i in chosen],
-        tx_bytes=[table.tx_bytes[i] for i in chosen],
-        keepalives=[table.keepalives[i] for i in chosen],
+        public_keys=few(table.public_keys),
+        endpoints=few(table.endpoints),
+        allowed_ips=few(table.allowed_ips),
+        handshakes=few(table.handshakes),
+        rx_bytes=few(table.rx_bytes),
+        tx_bytes=few(table.tx_bytes),
+        keepalives=few(table.keepalives),
     )
 
 
-def of_peers(table: Table, shown: Shown, names: Mapping[str, str], roams: Roams) -> Iterator[Lines]:
-    """The lines of a table's peers."""
-    common = [f'{{interface="{table.interface}",public_key="{key}"' for key in table.public_keys]
-    labels = [f"{label}}} " for label in common]
-    yield _lines(metrics.PEER_LAST_HANDSHAKE, labels, table.handshakes, without=0)
-    yield _lines(metrics.PEER_RECEIVE_BYTES, labels, table.rx_bytes)
-    yield _lines(metrics.PEER_TRANSMIT_BYTES, labels, table.tx_bytes)
-    yield _lines(metrics.PEER_KEEPALIVE, labels, table.keepalives, without=OFF)
-    counts = roams.counts
-    yield _lines(metrics.PEER_ENDPOINT_CHANGES, labels, [counts.get(key, 0) for key in table.public_keys])
-    if names:
-        named = zip(common, map(names.get, table.public_keys), strict=True)
-        yield _infos(metrics.PEER_INFO, ((label, name) for label, name in named if name is not None))
-    if shown.endpoints:
-        known = (pair for pair in zip(common, table.endpoints, strict=True) if pair[1] != NONE)
-        yield _infos(metrics.PEER_ENDPOINT_INFO, known)
-    if shown.allowed_ips:
-        routed = zip(common, table.allowed_ips, strict=True)
-        each = ((label, ip) for label, ips in routed if ips != NONE for ip in ips.split(","))
-        yield _infos(metrics.PEER_ALLOWED_IPS_INFO, each)
-    if shown.compatible:
-        yield from _compatible(table, common, names)
-
-
-def _compatible(table: Table, common: Iterable[str], names: Mapping[str, str]) -> Iterator[Lines]:
+def _compatible(table: Table, labels: Column, names: Names) -> Iterator[Lines]:
     """As the other exporter does, with its 0 for a peer that was never seen."""
-    labels = [
-        f'{label},allowed_ips="{"" if ips == NONE else ips}"{_friendly(names.get(key))}}} '
-        for label, key, ips in zip(common, table.public_keys, table.allowed_ips, strict=True)
+    whole = [
+        b'%b,allowed_ips="%b"%b} ' % (label, b"" if ips == NONE else ips, _friendly(names.get(key)))
+        for label, key, ips in zip(labels, table.public_keys, table.allowed_ips, strict=True)
     ]
-    yield _lines(SENT, labels, table.tx_bytes)
-    yield _lines(RECEIVED, labels, table.rx_bytes)
-    yield _lines(LATEST_HANDSHAKE, labels, table.handshakes)
+    for family, values in (
+        (SENT, table.tx_bytes),
+        (RECEIVED, table.rx_bytes),
+        (LATEST_HANDSHAKE, table.handshakes),
+    ):
+        name = family.name.encode()
+        yield family, _woven([name + label for label in whole], values)
 
 
-def _friendly(name: str | None) -> str:
-    return "" if name is None else f',friendly_name="{escaped(name)}"'
+def _friendly(name: str | None) -> bytes:
+    return b"" if name is None else b',friendly_name="%b"' % escaped(name)
 
 
-def _lines(
-    family: Family, labels: Iterable[str], values: Iterable[int | str], *, without: int | str | None = None
-) -> Lines:
-    name = family.name
-    both = zip(labels, values, strict=True)
-    if without is None:
-        return family, "".join([f"{name}{label}{value}\n" for label, value in both])
-    return family, "".join([f"{name}{label}{value}\n" for label, value in both if value != without])
+def _infos(family: Family, pairs: Iterable[tuple[bytes, bytes]]) -> Lines:
+    name, label = family.name.encode(), family.labels[-1].encode()
+    lines = [b'%b%b,%b="%b"} 1\n' % (name, common, label, value) for common, value in pairs]
+    return family, b"".join(lines)
 
 
-def _infos(family: Family, pairs: Iterable[tuple[str, str]]) -> Lines:
-    start, label = family.name, family.labels[-1]
-    return family, "".join([f'{start}{common},{label}="{escaped(value)}"}} 1\n' for common, value in pairs])
-
-
-def escaped(value: str) -> str:
+def escaped(value: str) -> bytes:
     """A label's value as the text format wants it."""
-    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n").encode()

@@ -2,6 +2,7 @@
 
 import argparse
 import functools
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -13,7 +14,7 @@ from exporter.metrics import Sample
 from exporter.names import Names
 from exporter.netdev import Netdev
 from exporter.parts import Load
-from exporter.peers import Roams, Shown, limited, of_peers
+from exporter.peers import Peers, Shown, limited
 from exporter.proc import Proc
 from exporter.samples import of_netdev, of_table
 from wgfleet.dump import Table
@@ -53,7 +54,7 @@ def sources(arguments: argparse.Namespace) -> Sources:
 def of_interfaces(
     interfaces: Sequence[str],
     shown: Shown,
-    names: Callable[[], Mapping[str, str]] | None,
+    names: Callable[[], Mapping[bytes, str]] | None,
     *,
     read: ReadTable = lambda interface, within: read_table(interface, within=within),
     netdev: Callable[[str], Netdev | None] = read_netdev,
@@ -63,7 +64,9 @@ def of_interfaces(
     each = tuple(dict.fromkeys(interfaces))
     device = _Device(shown, names, read, now)
     found: dict[str, Mapping[str, Source]] = {
-        "device": {name: functools.partial(device.source, name, Roams()) for name in each},
+        "device": {
+            name: functools.partial(device.source, name, Peers(shown), threading.Lock()) for name in each
+        },
         "netdev": {name: samples_only(functools.partial(_netdev_samples, name, netdev)) for name in each},
     }
     if names:
@@ -78,7 +81,7 @@ class _Device:
     def __init__(
         self,
         shown: Shown,
-        names: Callable[[], Mapping[str, str]] | None,
+        names: Callable[[], Mapping[bytes, str]] | None,
         read: ReadTable,
         now: Callable[[], float],
     ) -> None:
@@ -87,10 +90,9 @@ class _Device:
         self._read = read
         self._now = now
 
-    def source(self, interface: str, roams: Roams, within: float) -> Found:
+    def source(self, interface: str, peers: Peers, one_page: threading.Lock, within: float) -> Found:
         """One reading."""
         table = self._read(interface, within)
-        roams.see(table)
         few = limited(table, self._shown.most)
         exported = len(few.public_keys)
         samples = [
@@ -98,10 +100,10 @@ class _Device:
             Sample(metrics.PEERS_EXPORTED, (interface,), exported),
             Sample(metrics.PEERS_DROPPED, (interface,), len(table.public_keys) - exported),
         ]
-        lines = of_peers(few, self._shown, self._known_names(), roams) if exported else ()
-        return samples, list(lines)
+        with one_page:
+            return samples, list(peers.lines(few, self._known_names())) if exported else []
 
-    def _known_names(self) -> Mapping[str, str]:
+    def _known_names(self) -> Mapping[bytes, str]:
         try:
             return self._names() if self._names else {}
         except (OSError, ValueError):

@@ -33,6 +33,7 @@ PURE = {
     "client_sync.choice": (),
     "client_sync.core": (),
     "client_sync.peers": (),
+    "exporter.load": ("prometheus_client",),
     "exporter.peers": ("prometheus_client",),
     "exporter.samples": ("prometheus_client",),
 }

@@ -52,7 +52,7 @@ def set_peers(interface: str, changes: Sequence[PeerChange]) -> None:
         _run("set", interface, *arguments(changes))
 
 
-def _run(*arguments: str, within: float | None = None) -> str:
+def _run(*arguments: str, within: float | None = None) -> bytes:
     timeout = TIMEOUT_SECONDS if within is None else min(within, TIMEOUT_SECONDS)
     # A name that does not resolve would otherwise be retried for a minute or more, with the daemon waiting.
     environment = {**os.environ, "WG_ENDPOINT_RESOLUTION_RETRIES": "0"}
@@ -62,8 +62,6 @@ def _run(*arguments: str, within: float | None = None) -> str:
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            encoding="utf-8",
-            errors="replace",  # The error of a strict decoder holds all of the text, with its keys.
             timeout=timeout,
             check=False,
         )
@@ -77,7 +75,7 @@ def _run(*arguments: str, within: float | None = None) -> str:
             "is the userspace WireGuard behind the interface stopped?"
         ) from None
     if done.returncode != 0:
-        raise WgError(_explain(arguments, done.stderr.strip()))
+        raise WgError(_explain(arguments, done.stderr.decode(errors="replace").strip()))
     return done.stdout
 
 

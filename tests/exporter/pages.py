@@ -19,7 +19,7 @@ from exporter.parts import Load
 from exporter.peers import Shown
 from exporter.proc import Proc
 from exporter.samples import ACTIVE_SECONDS
-from exporter.sources import of_interfaces
+from exporter.sources import ReadTable, of_interfaces
 from wgfleet.dump import Table, parse_table
 
 SCRAPES = Path(__file__).parent / "scrapes"
@@ -55,13 +55,13 @@ Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 def read_table(interface: str, within: float) -> Table:  # noqa: ARG001 - it is there at once.
     """As `wg` said it."""
-    return parse_table(interface, DUMP)
+    return parse_table(interface, DUMP.encode())
 
 
 def collectors(
     interfaces: Sequence[str] = ("wg0",),
     *,
-    table: Callable[[str, float], Table] = read_table,
+    table: ReadTable = read_table,
     netdev: Callable[[str], Netdev | None] = lambda _interface: NETDEV,
     stopwatch: Callable[[], float] = lambda: 0.0,
     shown: Shown = EVERYTHING,
@@ -97,7 +97,7 @@ def page(made: Collectors, *, accept: str = "", wanted: Sequence[str] = ()) -> s
         ACTIVE_MAX_AGE.metric([Sample(ACTIVE_MAX_AGE, (), ACTIVE_SECONDS)]),
         BUILD_INFO.metric([Sample(BUILD_INFO, ("0.1.0", "", "3.11.2"), 1)]),
     ]
-    return written(made.scrape(1.0), own, accept=accept, wanted=wanted)[0].decode()
+    return b"".join(written(made.scrape(1.0), own, accept=accept, wanted=wanted)[0]).decode()
 
 
 def series(text: str) -> Series:

@@ -11,7 +11,7 @@ from exporter.collector import Scrape
 from exporter.metrics import PEER_RECEIVE_BYTES, WORKER_CPUS, Sample
 
 LINE = 'wireguard_peer_receive_bytes_total{interface="wg0",public_key="k"} 1\n'
-SCRAPE = Scrape([Sample(WORKER_CPUS, (), 2)], {PEER_RECEIVE_BYTES: [LINE]})
+SCRAPE = Scrape([Sample(WORKER_CPUS, (), 2)], {PEER_RECEIVE_BYTES: [LINE.encode()]})
 
 
 def ask(path: str = "/metrics", query: str = "", **headers: str) -> tuple[str, dict[str, str], bytes]:

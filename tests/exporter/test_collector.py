@@ -119,7 +119,7 @@ def test_nothing_is_read_before_a_page_is_asked_for() -> None:
 def test_every_page_is_read_anew() -> None:
     """Nothing is cached."""
     dumps = iter([pages.DUMP, pages.DUMP.replace("\t1748\t", "\t9999\t")])
-    made = collectors(table=lambda interface, _: parse_table(interface, next(dumps)))
+    made = collectors(table=lambda interface, _: parse_table(interface, next(dumps).encode()))
 
     before, after = page(made), page(made)
 
@@ -131,7 +131,7 @@ def test_a_peer_that_was_removed_is_gone_from_the_next_page() -> None:
     """Its last values do not linger, and the interface's counters do not fall with it."""
     without_first = "".join(line for number, line in enumerate(pages.DUMP.splitlines(True)) if number != 1)
     dumps = iter([pages.DUMP, without_first])
-    made = collectors(table=lambda interface, _: parse_table(interface, next(dumps)))
+    made = collectors(table=lambda interface, _: parse_table(interface, next(dumps).encode()))
 
     before, after = series(page(made)), series(page(made))
 

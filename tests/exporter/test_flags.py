@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from exporter.egress import parse_probe
-from exporter.flags import parser
+from exporter.flags import parse, parser
+from exporter.probe import parse_probe
 from wgfleet import __version__
 
 DEFAULTS = {
@@ -86,9 +86,9 @@ def test_everything_can_be_said() -> None:
         ("--peers.max", "-1", "'-1' is not a whole number, as 20000"),
         ("--uplink.speed", "1", "'1' is not a speed: a number and Mbit or Gbit, as 1Gbit"),
         ("--uplink.speed", "0Gbit", "'0Gbit' is not a speed: a number and Mbit or Gbit, as 1Gbit"),
-        ("--egress.timeout", "0", "'0' is not a time: seconds above 0, at most 10"),
-        ("--egress.timeout", "2s", "'2s' is not a time: seconds above 0, at most 10"),
-        ("--egress.timeout", "nan", "'nan' is not a time: seconds above 0, at most 10"),
+        ("--egress.timeout", "0", "'0' is not a time: seconds from 0.05 to 10"),
+        ("--egress.timeout", "2s", "'2s' is not a time: seconds from 0.05 to 10"),
+        ("--egress.timeout", "nan", "'nan' is not a time: seconds from 0.05 to 10"),
         ("--egress.source", "wg0", "'wg0' is not an IP address: as 10.0.0.1 or fd00::1"),
     ],
 )
@@ -98,6 +98,19 @@ def test_a_wrong_value_is_refused(
     """With the flag, the value and what would be right."""
     assert complaint(capsys, "--interface=wg0", f"{flag}={text}") == (
         f"wgfleet-exporter: error: argument {flag}: {error}"
+    )
+
+
+def test_two_sources_of_one_family_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody could say which one a probe should come from; one of each is right."""
+    words = ["--interface=wg0", "--egress.source=10.90.0.1", "--egress.source=fd90::1"]
+    assert parse(words).egress_sources == ["10.90.0.1", "fd90::1"]
+
+    with pytest.raises(SystemExit):
+        parse([*words, "--egress.source=10.90.0.2"])
+
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "wgfleet-exporter: error: argument --egress.source: 10.90.0.1, fd90::1, 10.90.0.2: at most one of each family"
     )
 
 

@@ -14,7 +14,7 @@ def test_a_list_has_a_key_and_a_name_on_each_line() -> None:
     """By a space or a tab; a name may have spaces; comments and empty lines say nothing."""
     text = f"# who is who\n\n{A.public} Ann's laptop\n{B.public}\tBob\n"
 
-    assert parse_names(text) == {A.public: "Ann's laptop", B.public: "Bob"}
+    assert parse_names(text) == {A.public.encode(): "Ann's laptop", B.public.encode(): "Bob"}
 
 
 def test_a_configuration_has_friendly_names_in_its_peers() -> None:
@@ -35,7 +35,7 @@ publickey={B.public}
 PublicKey = {A.private}
 """
 
-    assert parse_names(text) == {A.public: "Ann's laptop", B.public: "Bob"}
+    assert parse_names(text) == {A.public.encode(): "Ann's laptop", B.public.encode(): "Bob"}
 
 
 def test_an_empty_file_names_nobody() -> None:
@@ -72,8 +72,8 @@ def test_a_file_is_read_again_when_it_has_changed(tmp_path: Path) -> None:
     replaced.write_text(f"{A.public} Bob\n")
     replaced.rename(file)
 
-    assert first == {A.public: "Ann"}
-    assert names() == {A.public: "Bob"}
+    assert first == {A.public.encode(): "Ann"}
+    assert names() == {A.public.encode(): "Bob"}
 
 
 def test_a_file_that_is_wrong_is_an_error_until_it_is_right(tmp_path: Path) -> None:
@@ -87,4 +87,4 @@ def test_a_file_that_is_wrong_is_an_error_until_it_is_right(tmp_path: Path) -> N
 
     file.write_text(f"{A.public} Ann and others\n")
 
-    assert names() == {A.public: "Ann and others"}
+    assert names() == {A.public.encode(): "Ann and others"}

@@ -7,22 +7,22 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter import metrics
 from exporter.metrics import Family
-from exporter.peers import Roams, Shown, limited, of_peers
-from wgfleet.dump import Table
+from exporter.peers import Peers, Roams, Shown, limited
+from wgfleet.dump import NEVER, NONE, OFF, Table
 
-A, B, C = "AAAA+/8=", "BBBB+/8=", "CCCC+/8="
+A, B, C = b"AAAA+/8=", b"BBBB+/8=", b"CCCC+/8="
 TABLE = Table(
     "wg0",
     "own",
     51820,
     None,
     public_keys=(C, A, B),
-    endpoints=("192.0.2.3:1", "[2001:db8::1]:1", "(none)"),
-    allowed_ips=("10.0.0.3/32,fd00::3/128", "10.0.0.1/32", "(none)"),
-    handshakes=(300, 100, 0),
-    rx_bytes=(3, 1, 0),
-    tx_bytes=(30, 10, 0),
-    keepalives=("off", "25", "off"),
+    endpoints=(b"192.0.2.3:1", b"[2001:db8::1]:1", NONE),
+    allowed_ips=(b"10.0.0.3/32,fd00::3/128", b"10.0.0.1/32", NONE),
+    handshakes=(b"300", b"100", NEVER),
+    rx_bytes=(b"3", b"1", b"0"),
+    tx_bytes=(b"30", b"10", b"0"),
+    keepalives=(OFF, b"25", OFF),
 )
 EVERYTHING = Shown(endpoints=True, allowed_ips=True, compatible=True)
 NAMES = {A: "ann", C: 'a "c" \\'}
@@ -31,13 +31,13 @@ NAMES = {A: "ann", C: 'a "c" \\'}
 def lines(
     table: Table = TABLE,
     shown: Shown = EVERYTHING,
-    names: dict[str, str] | None = None,
-    roams: Roams | None = None,
+    names: dict[bytes, str] | None = None,
+    peers: Peers | None = None,
 ) -> dict[str, list[tuple[dict[str, str], float]]]:
     """The lines by metric, as Prometheus's parser reads them, without the interface's label."""
     found = {}
-    for family, text in of_peers(table, shown, names or {}, roams or Roams()):
-        whole = f"# TYPE {family.name} gauge\n{text}"
+    for family, text in (peers or Peers(shown)).lines(table, names or {}):
+        whole = f"# TYPE {family.name} gauge\n{text.decode()}"
         (parsed,) = text_string_to_metric_families(whole)
         assert {sample.name for sample in parsed.samples} <= {family.name}
         assert all(sample.labels.pop("interface") == "wg0" for sample in parsed.samples)
@@ -45,10 +45,10 @@ def lines(
     return found
 
 
-def by_key(family: Family, **given: object) -> dict[str, float]:
+def by_key(family: Family, **given: object) -> dict[bytes, float]:
     """A metric that has the peer's labels alone, by public key."""
     assert family.labels == metrics.PEER
-    return {labels["public_key"]: value for labels, value in lines(**given)[family.name]}  # type: ignore[arg-type] # Passed on.
+    return {labels["public_key"].encode(): value for labels, value in lines(**given)[family.name]}  # type: ignore[arg-type] # Passed on.
 
 
 def test_counters_are_each_peers_own() -> None:
@@ -70,8 +70,8 @@ def test_a_keepalive_that_is_off_has_no_interval() -> None:
 def test_names_stand_on_a_metric_of_their_own() -> None:
     """Whatever characters they have; a peer without a name is not on it, and other series do not change."""
     assert lines(names=NAMES)[metrics.PEER_INFO.name] == [
-        ({"public_key": C, "name": 'a "c" \\'}, 1),
-        ({"public_key": A, "name": "ann"}, 1),
+        ({"public_key": C.decode(), "name": 'a "c" \\'}, 1),
+        ({"public_key": A.decode(), "name": "ann"}, 1),
     ]
     assert metrics.PEER_INFO.name not in lines()
 
@@ -81,20 +81,20 @@ def test_endpoints_and_allowed_ips_are_shown_where_asked_for() -> None:
     shown = lines()
 
     assert shown[metrics.PEER_ENDPOINT_INFO.name] == [
-        ({"public_key": C, "endpoint": "192.0.2.3:1"}, 1),
-        ({"public_key": A, "endpoint": "[2001:db8::1]:1"}, 1),
+        ({"public_key": C.decode(), "endpoint": "192.0.2.3:1"}, 1),
+        ({"public_key": A.decode(), "endpoint": "[2001:db8::1]:1"}, 1),
     ]
     assert shown[metrics.PEER_ALLOWED_IPS_INFO.name] == [
-        ({"public_key": C, "allowed_ips": "10.0.0.3/32"}, 1),
-        ({"public_key": C, "allowed_ips": "fd00::3/128"}, 1),
-        ({"public_key": A, "allowed_ips": "10.0.0.1/32"}, 1),
+        ({"public_key": C.decode(), "allowed_ips": "10.0.0.3/32"}, 1),
+        ({"public_key": C.decode(), "allowed_ips": "fd00::3/128"}, 1),
+        ({"public_key": A.decode(), "allowed_ips": "10.0.0.1/32"}, 1),
     ]
 
 
 def test_by_default_no_series_has_what_moves_in_a_failover() -> None:
     """A thousand roams and moves of allowed IPs begin no series."""
     moved = dataclasses.replace(
-        TABLE, endpoints=("192.0.2.9:9",) * 3, allowed_ips=("0.0.0.0/0", "(none)", "(none)")
+        TABLE, endpoints=(b"192.0.2.9:9",) * 3, allowed_ips=(b"0.0.0.0/0", NONE, NONE)
     )
 
     before, after = lines(shown=Shown()), lines(moved, shown=Shown())
@@ -109,18 +109,21 @@ def test_the_other_exporters_metrics_are_as_it_writes_them() -> None:
     shown = lines(names={A: "ann"})
 
     assert shown["wireguard_sent_bytes_total"][1] == (
-        {"public_key": A, "allowed_ips": "10.0.0.1/32", "friendly_name": "ann"},
+        {"public_key": A.decode(), "allowed_ips": "10.0.0.1/32", "friendly_name": "ann"},
         10,
     )
     assert shown["wireguard_received_bytes_total"][0] == (
-        {"public_key": C, "allowed_ips": "10.0.0.3/32,fd00::3/128"},
+        {"public_key": C.decode(), "allowed_ips": "10.0.0.3/32,fd00::3/128"},
         3,
     )
-    assert shown["wireguard_latest_handshake_seconds"][2] == ({"public_key": B, "allowed_ips": ""}, 0)
+    assert shown["wireguard_latest_handshake_seconds"][2] == (
+        {"public_key": B.decode(), "allowed_ips": ""},
+        0,
+    )
 
 
 @pytest.mark.parametrize(("most", "keys"), [(0, ()), (1, (A,)), (2, (A, B)), (3, (C, A, B)), (9, (C, A, B))])
-def test_the_same_peers_are_shown_at_each_scrape(most: int, keys: tuple[str, ...]) -> None:
+def test_the_same_peers_are_shown_at_each_scrape(most: int, keys: tuple[bytes, ...]) -> None:
     """Those with the smallest keys, wherever they stand in the dump, with all that is theirs."""
     few = limited(TABLE, most)
 
@@ -130,22 +133,48 @@ def test_the_same_peers_are_shown_at_each_scrape(most: int, keys: tuple[str, ...
     )
 
 
+def at(*endpoints: bytes) -> Table:
+    """The same peers, elsewhere."""
+    return dataclasses.replace(TABLE, endpoints=endpoints)
+
+
 def test_a_roam_is_counted_and_the_first_endpoint_is_none() -> None:
     """Nor is it one to be lost, and found again."""
     roams = Roams()
-    for endpoint in ("(none)", "192.0.2.1:1", "192.0.2.1:1", "192.0.2.1:2", "(none)", "192.0.2.1:1"):
-        roams.see(dataclasses.replace(TABLE, endpoints=(endpoint, "192.0.2.2:1", "(none)")))
+    places = (NONE, b"192.0.2.1:1", b"192.0.2.1:1", b"192.0.2.1:2", NONE, b"192.0.2.1:1")
 
-    assert by_key(metrics.PEER_ENDPOINT_CHANGES, roams=roams) == {C: 1, A: 0, B: 0}
+    assert [roams.see(at(place, b"192.0.2.2:1", NONE)) for place in places] == [
+        [b"0", b"0", b"0"],
+        [b"0", b"0", b"0"],
+        [b"0", b"0", b"0"],
+        [b"1", b"0", b"0"],
+        [b"1", b"0", b"0"],
+        [b"1", b"0", b"0"],
+    ]
 
 
 def test_a_peer_that_comes_back_counts_anew() -> None:
     """What is gone is forgotten, or a fleet that changes would fill the memory."""
     roams = Roams()
-    for port in (1, 2):
-        roams.see(dataclasses.replace(TABLE, endpoints=(f"192.0.2.1:{port}", "(none)", "(none)")))
-    assert roams.counts[C] == 1
-    roams.see(Table("wg0", "own", 51820, None))
-    roams.see(TABLE)
+    roams.see(at(b"192.0.2.1:1", NONE, NONE))
+    assert roams.see(at(b"192.0.2.1:2", NONE, NONE)) == [b"1", b"0", b"0"]
+    assert roams.see(Table("wg0", "own", 51820, None)) == []
 
-    assert roams.counts.get(C, 0) == 0
+    assert roams.see(at(b"192.0.2.1:3", NONE, NONE)) == [b"0", b"0", b"0"]
+
+
+def test_the_next_page_has_the_next_values_and_the_next_peers() -> None:
+    """What is kept from one page for the next is only what is the same."""
+    peers = Peers(Shown())
+    tables = [
+        TABLE,
+        dataclasses.replace(TABLE, rx_bytes=(b"4", b"1", b"0"), handshakes=(b"300", b"100", b"7")),
+        dataclasses.replace(
+            TABLE, public_keys=(B, C, A), endpoints=(NONE, b"192.0.2.3:1", b"[2001:db8::1]:1")
+        ),
+        Table("wg0", "own", 51820, None),
+    ]
+
+    assert [lines(table, peers=peers) for table in tables] == [
+        lines(table, shown=Shown()) for table in tables
+    ]

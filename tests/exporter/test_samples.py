@@ -13,7 +13,13 @@ NOW = 1_795_362_680.0
 
 def table(*seen: int | None) -> Table:
     """An interface with a peer for each: seconds since its latest handshake, or None if there was none."""
-    return Table("wg0", "own", 51820, None, handshakes=[0 if ago is None else int(NOW) - ago for ago in seen])
+    return Table(
+        "wg0",
+        "own",
+        51820,
+        None,
+        handshakes=[b"0" if ago is None else b"%d" % (int(NOW) - ago) for ago in seen],
+    )
 
 
 def values(has: Table, family: Family) -> dict[tuple[str, ...], float]:

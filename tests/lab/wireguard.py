@@ -77,7 +77,7 @@ class Interface:
 
     def device(self) -> Device:
         """What `wg` says of it now."""
-        return parse_dump(self.name, self.host.run("wg", "show", self.name, "dump"))
+        return parse_dump(self.name, self.host.run("wg", "show", self.name, "dump").encode())
 
     def set(self, *words: str) -> None:
         """`wg set` on this interface. No secrets: they would stand on a command line."""

@@ -19,7 +19,7 @@ LIMIT = 60.0
 
 def device(client: Client) -> Device:
     """The client's interface, read by the real `wg`."""
-    return parse_dump("wg0", client.run("wg", "show", "wg0", "dump"))
+    return parse_dump("wg0", client.run("wg", "show", "wg0", "dump").encode())
 
 
 def index(client: Client) -> str:

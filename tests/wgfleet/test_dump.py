@@ -22,7 +22,7 @@ INTERFACE_LINE = f"{PRIVATE_KEY}\tyH2oSLVpkEo9q4qfKXqTTnFVZ6Duzm62P+GZGDyGPTo=\t
 def refusal(text: str) -> DumpError:
     """The error that this text ends in."""
     with pytest.raises(DumpError) as caught:
-        parse_dump("wg0", text)
+        parse_dump("wg0", text.encode())
     return caught.value
 
 
@@ -69,14 +69,14 @@ def test_a_real_dump_is_read_whole() -> None:
         ),
     )
 
-    assert parse_dump("wg0", REAL) == expected
+    assert parse_dump("wg0", REAL.encode()) == expected
 
 
 def test_an_interface_without_a_key_has_no_public_key() -> None:
     """What a userspace WireGuard says before it is configured is a device too."""
     expected = Device("wgx", public_key=None, listen_port=47184, firewall_mark=None, peers=())
 
-    assert parse_dump("wgx", "(none)\t(none)\t47184\toff\n") == expected
+    assert parse_dump("wgx", b"(none)\t(none)\t47184\toff\n") == expected
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_no_damage_makes_it_say_a_secret(damage: st.DataObject) -> None:
 
     said = ""
     try:
-        parse_dump("wg0", damaged)
+        parse_dump("wg0", damaged.encode(errors="replace"))
     except DumpError as error:
         said = everything_said(error)
 

@@ -1,0 +1,279 @@
+"""`make bench NAME=exporter`: what a page costs, for 100, 1,000 and 10,000 peers.
+
+Compared in one run, on the same dump: parse, render and gzip of the page as it is served, with a collector of
+prometheus_client's, its generate_latest and its gzip, for the same samples. Both are read back and must say the same
+before anything is measured. Processor time of the whole process, the median of several rounds that take turns. In each round all peers that were
+ever seen have carried traffic since the last one, and a third have made a handshake.
+Then a real WireGuard interface with as many peers, read by `wg`, and a real exporter's memory after serving it.
+"""
+
+import argparse
+import gzip
+import http.client
+import json
+import random
+import statistics
+import sys
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
+from rich.console import Console
+from rich.table import Table as Printed
+
+from exporter import metrics
+from exporter.collector import Collectors
+from exporter.kernel import backend_of
+from exporter.page import compressed, families, written
+from exporter.peers import Shown
+from exporter.samples import of_table
+from exporter.sources import of_interfaces
+from tests.lab.host import Host
+from tests.lab.keys import new_key_pair
+from tests.lab.launch import Launcher
+from tests.lab.preflight import require
+from tests.lab.programs import LAB
+from tests.lab.wireguard import Interface, Userspace
+from wgfleet.diff import WantedPeer
+from wgfleet.dump import parse_table
+
+NOW = 1_795_362_680
+SIZES = (100, 1_000, 10_000)
+MOST = SIZES[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Processor time of one page, in milliseconds."""
+
+    peers: int
+    first: float
+    """Of ours, for which nothing is kept from a page before."""
+    ours: float
+    theirs: float
+    page_bytes: int
+    gzip_bytes: int
+
+    @property
+    def ratio(self) -> float:
+        """How many times less ours takes."""
+        return self.theirs / self.ours
+
+
+def main() -> int:
+    """Run the bench; return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench exporter", description=__doc__)
+    parser.add_argument(
+        "--runs", type=int, default=9, help="rounds, of which the median counts (%(default)s)"
+    )
+    arguments = parser.parse_args()
+    console = Console(stderr=True)
+    measured = []
+    for peers in SIZES:
+        console.print(f"{peers} peers, {arguments.runs} rounds")
+        measured.append(compare(peers, arguments.runs))
+    console.print(f"a real interface with {MOST} peers")
+    read, rss = real(arguments.runs)
+    _print_table(measured)
+    few, some, many = measured
+    print(
+        json.dumps(
+            {
+                "cpu_ratio_10k": round(many.ratio, 1),
+                "cpu_ms_100": round(few.ours, 3),
+                "cpu_ms_1k": round(some.ours, 2),
+                "cpu_ms_10k": round(many.ours, 1),
+                "peer_cpu_ms_10k": round(many.theirs, 1),
+                "read_ms_10k": round(read, 1),
+                "rss_mib": round(rss, 1),
+                "page_bytes": many.page_bytes,
+                "gzip_bytes": many.gzip_bytes,
+                "first_page_cpu_ms_10k": round(many.first, 1),
+            }
+        )
+    )
+    return 0
+
+
+def dump(peers: int, later: int) -> bytes:
+    """What `wg show wg0 dump` says of an interface in use, `later` rounds later; the same each time."""
+    chance = random.Random(peers)
+
+    def key() -> str:
+        return b64encode(chance.randbytes(32)).decode()
+
+    lines = [f"{key()}\t{key()}\t51820\toff"]
+    for number in range(peers):
+        seen = number % 10 != 0
+        endpoint = f"203.0.{number >> 8}.{number & 255}:{chance.randrange(1024, 65536)}" if seen else "(none)"
+        handshake = NOW - chance.randrange(4000) + (number % 3 == 0) * later if seen else 0
+        received, sent = chance.randrange(10**9) + 500 * later, chance.randrange(10**11) + 9000 * later
+        counters = f"{received}\t{sent}" if seen else "0\t0"
+        keepalive = "off" if number % 3 else "25"
+        lines.append(
+            f"{key()}\t(none)\t{endpoint}\t10.{number >> 8}.{number & 255}.2/32\t{handshake}\t{counters}\t{keepalive}"
+        )
+    return ("\n".join(lines) + "\n").encode()
+
+
+def compare(peers: int, rounds: int) -> Measured:
+    """Both ways of making the page, taking turns."""
+    text = dump(peers, 0)
+    read = Collectors(
+        {"device": of_interfaces(["wg0"], Shown(), None, read=lambda name, _s: parse_table(name, text), now=_now)["device"]},
+        stopwatch=time.perf_counter,
+    )  # fmt: skip
+
+    def ours() -> bytes:
+        page, _ = written(read.scrape(1.0), (), accept="")
+        return compressed(page)
+
+    def theirs() -> bytes:
+        registry = CollectorRegistry()
+        registry.register(_Theirs(text))
+        return gzip.compress(generate_latest(registry))
+
+    began = time.process_time()
+    first = ours()
+    first_ms = (time.process_time() - began) * 1000
+    _must_agree(gzip.decompress(first).decode(), gzip.decompress(theirs()).decode())
+    times: dict[Callable[[], bytes], list[float]] = {ours: [], theirs: []}
+    for later in range(1, rounds + 1):
+        text = dump(peers, later)
+        for way, taken in times.items():
+            began = time.process_time()
+            way()
+            taken.append((time.process_time() - began) * 1000)
+    _must_agree(gzip.decompress(ours()).decode(), gzip.decompress(theirs()).decode())
+    page_bytes = len(gzip.decompress(first))
+    return Measured(
+        peers,
+        first_ms,
+        statistics.median(times[ours]),
+        statistics.median(times[theirs]),
+        page_bytes,
+        len(first),
+    )
+
+
+def real(rounds: int) -> tuple[float, float]:
+    """Milliseconds that `wg` takes to read many peers, and MiB that an exporter has after it has served them."""
+    require(LAB)
+    with Launcher() as launcher:
+        host = Host(launcher, "worker", "")
+        host.wait()
+        peers = [
+            WantedPeer(new_key_pair().public, None, (f"10.{number >> 8}.{number & 255}.2/32",), None)
+            for number in range(MOST)
+        ]
+        wg0 = Interface(host, "wg0", new_key_pair(), ["10.90.0.1/24"], Userspace(host, "wg0"), peers=peers)
+        wg0.start()
+        took = []
+        for _ in range(rounds):
+            began = time.perf_counter()
+            host.run("wg", "show", "wg0", "dump")
+            took.append((time.perf_counter() - began) * 1000)
+        command = [sys.executable, "-m", "exporter", "--interface=wg0"]
+        host.spawn("exporter", command, ready=lambda: host.listens(9586))
+        port = host.forward(9586).port
+        for _ in range(rounds):
+            served = _scrape(port)
+        if f'wireguard_exporter_peers_exported{{interface="wg0"}} {float(MOST)}' not in served:
+            raise AssertionError("the exporter does not serve all peers")
+        return statistics.median(took), _resident(served)
+
+
+class _Theirs(Collector):
+    """The same samples as prometheus_client's documentation shows how to give them."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+
+    def collect(self) -> Iterator[Metric]:
+        yield from families(of_table(parse_table("wg0", self._text), backend_of("wg0"), now=_now()))
+        handshakes, received, sent, keepalives, changes = (
+            (CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily)(
+                family.name, family.help, labels=family.labels
+            )
+            for family in (
+                metrics.PEER_LAST_HANDSHAKE,
+                metrics.PEER_RECEIVE_BYTES,
+                metrics.PEER_TRANSMIT_BYTES,
+                metrics.PEER_KEEPALIVE,
+                metrics.PEER_ENDPOINT_CHANGES,
+            )
+        )
+        for line in self._text.decode().splitlines()[1:]:
+            key, _, _, _, handshake, rx, tx, keepalive = line.split("\t")
+            labels = ("wg0", key)
+            if handshake != "0":
+                handshakes.add_metric(labels, int(handshake))
+            received.add_metric(labels, int(rx))
+            sent.add_metric(labels, int(tx))
+            if keepalive != "off":
+                keepalives.add_metric(labels, int(keepalive))
+            changes.add_metric(labels, 0)
+        yield from (handshakes, received, sent, keepalives, changes)
+
+
+def _must_agree(ours: str, theirs: str) -> None:
+    """The same samples, but for what ours says of itself."""
+    said, expected = _samples(ours), _samples(theirs)
+    if {sample for sample in said if not sample[0].startswith("wireguard_exporter_")} != expected:
+        raise AssertionError("the two pages do not say the same: there is nothing to compare")
+
+
+def _samples(page: str) -> set[tuple[str, tuple[tuple[str, str], ...], float]]:
+    return {
+        (sample.name, tuple(sorted(sample.labels.items())), sample.value)
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+    }
+
+
+def _now() -> float:
+    return float(NOW)
+
+
+def _scrape(port: int) -> str:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request(
+        "GET", "/metrics", headers={"Accept-Encoding": "gzip", "X-Prometheus-Scrape-Timeout-Seconds": "30"}
+    )
+    page = gzip.decompress(connection.getresponse().read()).decode()
+    connection.close()
+    return page
+
+
+def _resident(page: str) -> float:
+    (line,) = (line for line in page.splitlines() if line.startswith("process_resident_memory_bytes "))
+    return float(line.split(" ")[1]) / 2**20
+
+
+def _print_table(measured: Sequence[Measured]) -> None:
+    table = Printed(box=None, header_style="bold")
+    for column in (
+        "peers",
+        "ours, first page",
+        "ours, CPU ms",
+        "prometheus_client, CPU ms",
+        "ratio",
+        "page bytes",
+        "gzip bytes",
+    ):
+        table.add_column(column, justify="right")
+    for one in measured:
+        table.add_row(
+            f"{one.peers}", f"{one.first:.2f}", f"{one.ours:.2f}", f"{one.theirs:.2f}", f"{one.ratio:.1f}",
+            f"{one.page_bytes}", f"{one.gzip_bytes}",
+        )  # fmt: skip
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
