@@ -211,6 +211,11 @@ PLANTED: list[tuple[Callable[[rules.Dashboard], Iterator[str]], Plant, str]] = [
     (rules.the_page_is_ours, page(description="By hand."), "does not say what makes it"),
     (rules.the_page_is_ours, page(links=[]), "no links between the pages"),
     (rules.the_page_is_ours, page(annotations={"list": []}), "annotations are not Failovers and Blind"),
+    (
+        rules.the_page_is_ours,
+        lambda dashboard: dashboard["annotations"]["list"][0].update(expr="up"),
+        "annotation Failovers: asks otherwise in older Grafanas than in newer ones",
+    ),
     (rules.the_page_is_ours, lambda dashboard: dashboard["panels"].extend([{}] * 9), "23 panels"),
 ]  # fmt: skip
 

@@ -133,7 +133,9 @@ class _PrometheusAnnotation(AnnotationQuery):
 
     def to_json(self) -> dict[str, Any]:
         more = {"step": ANNOTATION_STEP, "titleFormat": self.title, "tagKeys": "worker,state"}
-        return {**super().to_json(), **more, "useValueForTime": False}
+        # Newer Grafanas read the query here, older ones beside the name.
+        target = {"expr": self.expr, "interval": ANNOTATION_STEP, "refId": "Anno"}
+        return {**super().to_json(), **more, "useValueForTime": False, "target": target}
 
 
 def _other_pages() -> build.DashboardLink:
