@@ -1,5 +1,5 @@
 # What can be done here. `make demo` and `make test` need root, and bring what they need.
-.PHONY: help setup demo test style types unit promtool system bench lock rewrite clean
+.PHONY: help setup demo test style types unit promtool system bench mutants dashboards docs lock rewrite clean
 .DEFAULT_GOAL := help
 
 PYTHON := .venv/bin/python
@@ -7,13 +7,14 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 NAME ?= failover
 INTERVAL ?= 1s
 RUNS ?= 20
+BENCH_ARGUMENTS = $(if $(filter failover,$(NAME)),--interval $(INTERVAL) --runs $(RUNS),$(if $(filter vantage,$(NAME)),--interval $(INTERVAL)))
 # What the lab and the virtual environment need of Debian. Daemons come by tools/parts.sh, which installs nothing.
 PACKAGES := ca-certificates iproute2 nftables procps python3-venv util-linux wireguard-go wireguard-tools
 
 help: ## this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
-setup: .venv/.ready .parts/.ready ## system packages, Debian's daemons unpacked into .parts, a virtual environment
+setup: .venv/.ready .parts/.ready .parts3/.ready ## system packages, Debian's daemons unpacked into .parts, a virtual environment
 
 # Package lists first: those of an old image name versions that are gone.
 .packages:
@@ -31,6 +32,10 @@ setup: .venv/.ready .parts/.ready ## system packages, Debian's daemons unpacked 
 .parts/.ready: tools/parts.sh | .packages
 	$(SUDO) apt-get update -qq
 	tools/parts.sh
+	touch $@
+
+.parts3/.ready: tools/prometheus3.sh | .packages
+	tools/prometheus3.sh
 	touch $@
 
 demo: setup ## the story of a failover, live; KEEP=1 leaves it running
@@ -55,8 +60,17 @@ promtool: setup ## the alert rules against their stories
 system: setup ## the tests on real WireGuard
 	$(PYTHON) -m pytest -m system
 
-bench: setup ## one bench: NAME=failover INTERVAL=1s RUNS=20
-	@$(PYTHON) -m tests.bench $(NAME) --interval $(INTERVAL) --runs $(RUNS)
+bench: setup ## one bench: NAME=failover INTERVAL=1s RUNS=20, NAME=vantage INTERVAL=1s, NAME=exporter
+	@$(PYTHON) -m tests.bench $(NAME) $(BENCH_ARGUMENTS)
+
+mutants: setup ## every rule broken in every way, one at a time: do the stories notice?
+	@$(PYTHON) -m tests.mutants
+
+dashboards: setup ## deploy/grafana anew, from tools/dashboards
+	$(PYTHON) -m tools.dashboards
+
+docs: setup ## docs/metrics.md anew
+	$(PYTHON) -m tools.metrics > docs/metrics.md
 
 rewrite: setup ## the failover stories as they now are; read the diff
 	WGFLEET_REWRITE=1 $(PYTHON) -m pytest -q tests/failover_receiver/test_core.py tests/client_sync/test_core.py || true
@@ -65,4 +79,4 @@ lock: setup ## the pinned requirement files anew
 	tools/lock.sh
 
 clean: ## what setup made here
-	rm -rf .venv .parts
+	rm -rf .venv .parts .parts3
