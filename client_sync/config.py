@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from client_sync.choice import Policy
-from wgfleet.names import check_name
+from wgfleet.names import check_interface, check_name
 from wgfleet.signing import Verifier
 
 
@@ -68,12 +68,7 @@ def _name(value: object) -> str:
 
 
 def _interface(value: object) -> str:
-    name = _text(value)
-    if (
-        len(name) > 15 or "/" in name or not name.isprintable() or " " in name
-    ):  # Linux's IFNAMSIZ, less its end.
-        raise ValueError("an interface's name was expected: at most 15 characters, without / and spaces")
-    return name
+    return check_interface(_text(value))
 
 
 def _texts(value: object) -> tuple[str, ...]:

@@ -9,14 +9,11 @@ from exporter.egress import LEAST_SECONDS
 from exporter.peers import Shown
 from exporter.probe import Probe, parse_probe
 from wgfleet import __version__
-from wgfleet.names import check_address, split_endpoint
+from wgfleet.names import check_address, check_interface, split_endpoint
 
 LISTEN_ADDRESS = "127.0.0.1:9586"
 """The field's port, but not the field's 0.0.0.0: a worker stands on the Internet, the page has the public key and the
 traffic of each of its peers, and anyone who asks is answered. So it is shown to others only where that is asked for."""
-
-INTERFACE = re.compile(r"[A-Za-z0-9_=+.-]{1,15}")
-"""What wg-quick(8) takes, which is stricter than Linux: it becomes a path, a word for `wg` and a label."""
 
 LONGEST_EGRESS_SECONDS = 10.0
 """Prometheus's default scrape timeout: no answer is waited for longer."""
@@ -274,15 +271,10 @@ def _local_address(text: str) -> str:
 
 
 def _interface(text: str) -> str:
-    if text in {"all", "interfaces"}:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is a word of `wg show`, not an interface: name each interface"
-        )
-    if text in {".", ".."} or not INTERFACE.fullmatch(text):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not an interface's name: 1 to 15 letters, digits or _=+.- as wg0"
-        )
-    return text
+    try:
+        return check_interface(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -15,6 +15,19 @@ PUBLIC_KEY = re.compile(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=")
 """32 bytes in base64: the last character before the padding carries four bits."""
 
 
+INTERFACE = re.compile(r"[A-Za-z0-9_=+.-]{1,15}")
+"""What wg-quick(8) takes, which is stricter than Linux: it becomes a path, a word for `wg` and a label."""
+
+
+def check_interface(value: str) -> str:
+    """Return the network device's name, or raise ValueError that says what would be right."""
+    if value in {"all", "interfaces"}:
+        raise ValueError(f"{value!r} is a word of `wg show`, not an interface: name each interface")
+    if value in {".", ".."} or not INTERFACE.fullmatch(value):
+        raise ValueError(f"{value!r} is not an interface's name: 1 to 15 letters, digits or _=+.- as wg0")
+    return value
+
+
 def check_name(value: str) -> str:
     """Return the name, or raise ValueError that says what would be right."""
     if not NAME.fullmatch(value):
