@@ -10,7 +10,6 @@ from tests.lab.failover import DOWN
 from tests.lab.fleet import Fleet, Profile
 from tests.lab.machines import Worker
 from tests.lab.monitoring import Station
-from tests.lab.process import Process
 from tests.lab.traffic import Traffic
 from tests.lab.waiting import wait_until
 from tests.system.conftest import HOLD_DOWN_SECONDS
@@ -32,14 +31,18 @@ def whole_pair() -> Iterator[Fleet]:
 
 
 @pytest.fixture
-def pair(whole_pair: Fleet) -> Fleet:
-    """The same with all workers serving, seen so by both Prometheis, and the Alertmanagers one cluster."""
+def pair(whole_pair: Fleet) -> Iterator[Fleet]:
+    """The same with all workers serving, seen so by both Prometheis, and the Alertmanagers one cluster.
+
+    Whatever a story has broken is mended after it.
+    """
     whole_pair.wait_until_serving()
     everybody = set(whole_pair.health()["workers"])
     for station in whole_pair.stations:
         wait_until_clustered(station)
         wait_until_seen_up(station, everybody)
-    return whole_pair
+    yield whole_pair
+    mend(whole_pair)
 
 
 @pytest.fixture
@@ -51,6 +54,20 @@ def traffics(pair: Fleet) -> Iterator[dict[str, Traffic]]:
     yield started
     for traffic in started.values():
         traffic.stop()
+
+
+def mend(fleet: Fleet) -> None:
+    """Every way open, every daemon and every worker up."""
+    fleet.network.underlay.rejoin()
+    for host in fleet.network.vantages:
+        host.mend()
+    for station in fleet.stations:
+        for daemon in (station.blackbox, station.alertmanager, station.prometheus):
+            if not daemon.alive:
+                daemon.start()
+    for worker in fleet.network.workers:
+        if not worker.wg0.alive:
+            worker.restart()
 
 
 def wait_until_clustered(station: Station) -> None:
@@ -142,16 +159,14 @@ def test_a_worker_that_dies_is_found_while_a_monitoring_host_is_cut_off(
 
     dies_and_is_left(pair, traffics)
 
-    pair.network.vantages[1].mend()
-
 
 @pytest.mark.parametrize("dead", [0, 1], ids=["the first", "the second"])
 def test_a_worker_that_dies_is_found_though_one_prometheus_is_dead(
     pair: Fleet, traffics: dict[str, Traffic], dead: int
 ) -> None:
     """Its alerts are the other's alerts, too; so not even its absence is noticed."""
-    with restarted_afterwards(pair.stations[dead].prometheus):
-        dies_and_is_left(pair, traffics)
+    pair.stations[dead].prometheus.kill()
+    dies_and_is_left(pair, traffics)
 
 
 def test_a_worker_that_dies_is_found_though_the_first_alertmanager_is_dead(
@@ -160,8 +175,8 @@ def test_a_worker_that_dies_is_found_though_the_first_alertmanager_is_dead(
     """The one whose turn it is to speak first: the other one speaks instead."""
     first = min(pair.stations, key=lambda station: station.cluster()[0])
     assert first.cluster()[0] == 0
-    with restarted_afterwards(first.alertmanager):
-        dies_and_is_left(pair, traffics)
+    first.alertmanager.kill()
+    dies_and_is_left(pair, traffics)
 
 
 def test_a_worker_that_dies_is_found_though_a_whole_monitoring_host_is_dead(
@@ -169,22 +184,13 @@ def test_a_worker_that_dies_is_found_though_a_whole_monitoring_host_is_dead(
 ) -> None:
     """Without its probes, its rules and its deliveries, the other host decides alone."""
     station = pair.stations[1]
-    with restarted_afterwards(station.blackbox, station.alertmanager, station.prometheus):
-        dies_and_is_left(pair, traffics)
-
-
-@contextmanager
-def restarted_afterwards(*daemons: Process) -> Iterator[None]:
-    """Kill them for the time of the block."""
-    for daemon in daemons:
+    for daemon in (station.blackbox, station.alertmanager, station.prometheus):
         daemon.kill()
-    yield
-    for daemon in daemons:
-        daemon.start()
+    dies_and_is_left(pair, traffics)
 
 
 def dies_and_is_left(fleet: Fleet, traffics: dict[str, Traffic]) -> None:
-    """The worker that c1 uses dies: it is published as down, and its clients have traffic by others. Then it returns."""
+    """The worker that c1 uses dies: it is published as down, and its clients have traffic by others."""
     worker = fleet.active("c1")
     assert worker
     users = fleet.users(worker)
@@ -195,4 +201,3 @@ def dies_and_is_left(fleet: Fleet, traffics: dict[str, Traffic]) -> None:
     for client in users:
         move = fleet.journal(fleet.sync[client]).wait_for("moved", since=killed, timeout=LIMIT, before=worker)
         traffics[client].wait_until_flowing(via=str(move["worker"]))
-    fleet.network.worker(worker).restart()
