@@ -1,6 +1,7 @@
 """The committed dashboards are what the generator makes, and what Grafana's own model of a dashboard understands."""
 
 import dataclasses
+import importlib
 import json
 import re
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
@@ -50,6 +52,15 @@ def lost(committed: Any, again: Any, where: str = "") -> Iterator[str]:
 def test_committed_dashboard_is_current(page: str) -> None:
     """After a change run `python -m tools.dashboards`."""
     assert (GRAFANA / "dashboards" / f"{page}.json").read_text() == text_of(PAGES[page]())
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_panel_that_was_written_is_on_its_page(page: str) -> None:
+    """One that is left out of the rows is missed by nobody else."""
+    module = importlib.import_module(PAGES[page].__module__)
+    written = [each for name, each in vars(module).items() if name.isupper() and isinstance(each, Builder)]
+
+    assert len(written) == len(DASHBOARDS[page]["panels"])
 
 
 def test_every_committed_dashboard_is_made_by_the_generator() -> None:

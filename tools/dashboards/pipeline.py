@@ -49,16 +49,6 @@ WATCHDOG = number(
     steps=looks.WATCHDOG,
 )
 
-WATCHERS = number(
-    About(
-        "Watchers",
-        "Open event streams: clients that hear of a change at once. Each daemon keeps one; those without hear when they ask "
-        "next.",
-        "short",
-    ),
-    Ask(f"sum(wgfleet_receiver_watchers{{{RECEIVER}}})"),
-)
-
 BEHIND = number(
     About(
         "Clients behind",
@@ -195,8 +185,8 @@ RECEIVING = lines(
 CLIENTS = lines(
     About(
         "Clients' hearing",
-        "Event streams, clients heard lately, and those behind. Streams that fall together: the receiver restarted, or its "
-        "proxy cuts idle connections.",
+        "Open event streams, by which clients hear of a change at once; clients heard lately, and those behind. Streams "
+        "that fall together: the receiver restarted, or its proxy cuts idle connections.",
         "short",
         ("WireGuardClientsBehind", "WireGuardReceiverDown"),
     ),
@@ -270,11 +260,11 @@ def page() -> Dashboard:
             workers(f"wgfleet_receiver_worker_state{{{RECEIVER}}}"),
         ],
         rows=[
-            (4, [(5, MONITORING), (5, WATCHDOG), (5, WATCHERS), (4, BEHIND), (5, STOPPED)]),
+            (4, [(6, panel) for panel in (MONITORING, WATCHDOG, BEHIND, STOPPED)]),
             (9, [(12, STAGES), (12, SIGHT)]),
             (8, [(8, PROBES), (8, RULES), (8, NOTIFICATIONS)]),
             (8, [(8, HEARING), (8, RECEIVING), (8, FAILURES)]),
-            (8, [(8, DECISIONS), (8, TOLD), (8, CLIENTS)]),
+            (8, [(6, panel) for panel in (DECISIONS, TOLD, CLIENTS, ACKS)]),
         ],
         refresh="30s",
     )
