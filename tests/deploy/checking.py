@@ -14,7 +14,7 @@ groups:
     interval: 1s
     rules:
       - record: wgfleet:vantage_sane
-        expr: max by (vantage) (min_over_time(probe_success[17s500ms]))
+        expr: max by (vantage) (min_over_time(probe_success{job=~"wgfleet-.+"}[17s500ms]))
       - alert: WireGuardWorkerDown
         expr: |
           max by (worker) (max_over_time(probe_success{job="wgfleet-tunnel"}[17s500ms])) == 0
@@ -28,7 +28,7 @@ groups:
       - alert: WireGuardWorkerUp
         expr: |
           min by (worker) (min_over_time(probe_success{job=~"wgfleet-(tunnel|icmp)"}[17s500ms])) == 1
-          and on (worker) max by (worker) (count_over_time(probe_success[17s500ms])) > 2
+          and on (worker) max by (worker) (count_over_time(probe_success{job!="pages"}[17s500ms])) > 2
         labels: {severity: none, action: admit}
   - name: wgfleet-watchdog
     interval: 5s

@@ -18,18 +18,20 @@ def check_blackbox(facts: Facts) -> Iterator[Finding]:
             if job.ours and job.module == name and job.timeout.duration is not None
         ]
         timeout = module.get("timeout")
-        if scrapes and (timeout is None or not timeout.duration):
+        if not scrapes:
+            continue
+        if timeout is None or not timeout.duration:
             yield module.absent(
                 "timeout", "the probe's timeout: the windows of the rules depend on it", "as the scrape's"
             )
-        elif scrapes and timeout is not None and timeout.duration is not None:
-            shortest, job = min(scrapes, key=lambda scrape: scrape[0])
-            if timeout.duration >= shortest:
-                yield timeout.error(
-                    f"less than {duration_text(max(shortest - TIMEOUT_OFFSET, timedelta()))}, the scrape_timeout of "
-                    f"{job.field.word('job_name')} less {duration_text(TIMEOUT_OFFSET)}: a scrape that gives up first "
-                    "leaves no sample, and no sample is no alert"
-                )
+            continue
+        shortest, job = min(scrapes, key=lambda scrape: scrape[0])
+        if timeout.duration >= shortest:
+            yield timeout.error(
+                f"less than {duration_text(max(shortest - TIMEOUT_OFFSET, timedelta()))}, the scrape_timeout of "
+                f"{job.field.word('job_name')} less {duration_text(TIMEOUT_OFFSET)}: a scrape that gives up first "
+                "leaves no sample, and no sample is no alert"
+            )
 
 
 def check_web(facts: Facts) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from wgfleet.cli.linting.facts import Facts, ProbeJob, Rule
 from wgfleet.cli.linting.promql import ProbeRange, counted, expanded, probe_ranges
-from wgfleet.cli.linting.reading import Finding, setting
+from wgfleet.cli.linting.reading import Finding, Setting, setting
 from wgfleet.cli.linting.shapes import FileKind
 from wgfleet.cli.probing import EVALUATION, LEAST_MARGIN, WATCHDOG_INTERVAL, duration_text
 
@@ -66,8 +66,9 @@ def _check_labels(rule: Rule) -> Iterator[Finding]:
 def _check_pace(rule: Rule, facts: Facts) -> Iterator[Finding]:
     slowest = _SLOWEST.get(rule.action)
     pace = setting(rule.group, "interval", facts.evaluation_interval)
-    if slowest is not None and pace.duration is not None and not timedelta() < pace.duration <= slowest:
-        # 0 is Prometheus's word for "as all others".
+    if not pace.duration:  # 0 is Prometheus's word for "as all others".
+        pace = Setting(facts.evaluation_interval, pace.field, rule.group, "interval")
+    if slowest is not None and pace.duration is not None and pace.duration > slowest:
         yield pace.error(
             f"{duration_text(slowest)} at most for {rule.name}: what is known shall not wait for its evaluation"
         )
