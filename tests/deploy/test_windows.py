@@ -158,3 +158,65 @@ def test_fewer_failures(scene: Scene, begin: float, failures: int) -> None:
     others = [scene.samples(phase, lambda _: True) for phase in scene.phases[1:]]
 
     assert "down" not in {verdict for _, verdict in scene.verdicts(worker, others)}
+
+
+@unhurried
+@given(scenes(), st.floats(4, 6), st.data())
+def test_a_worker_that_leads_nowhere(scene: Scene, breaks: float, data: st.DataObject) -> None:
+    """
+    However late within an interval each scrape ends, a worker whose checks fail is degraded within an interval and a
+    window, stays so, and never was before its last failure was stored.
+    """
+    p, broken = scene.probing, breaks * scene.interval
+    late = data.draw(st.lists(st.floats(0, 0.99), min_size=INTERVALS, max_size=INTERVALS))
+    begins = [scene.phases[0] + number * scene.interval for number in range(INTERVALS)]
+    checks = [Sample(t, t + part * scene.interval, t < broken) for t, part in zip(begins, late, strict=True)]
+
+    step = scene.interval / 20
+    moments = [number * step for number in range((INTERVALS - 1) * 20)]
+    degraded = [now for now in moments if _degraded(p, checks, now)]
+
+    failures = [sample for sample in checks if not sample.answered]
+    assert degraded[0] >= max(sample.stored for sample in failures[: p.threshold])
+    assert degraded[0] <= broken + scene.interval + _ms(p.window) + step
+    assert len(degraded) == len(moments) - moments.index(degraded[0])
+
+
+@unhurried
+@given(scenes(), st.lists(st.booleans(), min_size=INTERVALS, max_size=INTERVALS), st.data())
+def test_up_and_degraded_never_meet(scene: Scene, answers: list[bool], data: st.DataObject) -> None:
+    """
+    Whatever its checks say and however late they are stored, what degrades a worker withholds Up.
+    """
+    late = data.draw(st.lists(st.floats(0, 0.99), min_size=INTERVALS, max_size=INTERVALS))
+    begins = [scene.phases[0] + number * scene.interval for number in range(INTERVALS)]
+    checks = [
+        Sample(t, t + part * scene.interval, answered)
+        for t, part, answered in zip(begins, late, answers, strict=True)
+    ]
+
+    for number in range(INTERVALS * 20):
+        now = number * scene.interval / 20
+        assert not (_degraded(scene.probing, checks, now) and _trusted(scene.probing, checks, now))
+
+
+def _degraded(probing: Probing, checks: Sequence[Sample], now: float) -> bool:
+    """As rules.yml has it, of a worker that answers its probes."""
+    settled = _checked(
+        checks, now, back_to=_ms(probing.interval + probing.window), until=_ms(probing.interval)
+    )
+    newest = _checked(checks, now, back_to=_ms(probing.interval))
+    return len(settled) >= probing.threshold and not any(settled) and not any(newest)
+
+
+def _trusted(probing: Probing, checks: Sequence[Sample], now: float) -> bool:
+    """Whether nothing in the last samples withholds Up; what an exporter said that vanished is told by stories."""
+    return all(_checked(checks, now, back_to=_ms(probing.interval + probing.window)))
+
+
+def _checked(checks: Sequence[Sample], now: float, *, back_to: float, until: float = 0) -> list[bool]:
+    return [
+        sample.answered
+        for sample in checks
+        if now - back_to < sample.stamped <= now - until and sample.stored <= now
+    ]
