@@ -53,7 +53,7 @@ class Peers:
         self._labels: list[bytes] = []
         """`{interface="wg0",public_key="..."`, without its end."""
         self._starts: dict[Family, list[bytes]] = {}
-        """The lines of a metric up to their values."""
+        """The lines of a metric up to their values, each after the end of the line before it."""
         self._last: dict[Family, tuple[Column, bytes]] = {}
         """The values of a metric that seldom change, and their lines."""
 
@@ -93,7 +93,7 @@ class Peers:
         starts = self._starts.get(family)
         if starts is None:
             name = family.name.encode()
-            starts = self._starts[family] = [b"%b%b} " % (name, label) for label in self._labels]
+            starts = self._starts[family] = [b"\n%b%b} " % (name, label) for label in self._labels]
         if without is not None and without in values:
             there = list(map(without.__ne__, values))
             starts, values = list(compress(starts, there)), list(compress(values, there))
@@ -109,11 +109,12 @@ class Peers:
 
 
 def _woven(starts: Column, values: Column) -> bytes:
-    """Each start with its value, on a line. By slices, which are ten times as fast as a loop."""
-    parts = [b"\n"] * (3 * len(starts))
-    parts[::3] = starts
-    parts[1::3] = values
-    return b"".join(parts)
+    """Each start, which ends the line before it, with its value. By slices: ten times as fast as a loop."""
+    parts = [b""] * (2 * len(starts))
+    parts[::2] = starts
+    parts[1::2] = values
+    parts.append(b"\n")
+    return b"".join(parts)[1:] if starts else b""
 
 
 class Roams:
@@ -183,7 +184,7 @@ def _compatible(table: Table, labels: Column, names: Names) -> Iterator[Lines]:
         (LATEST_HANDSHAKE, table.handshakes),
     ):
         name = family.name.encode()
-        yield family, _woven([name + label for label in whole], values)
+        yield family, _woven([b"\n%b%b" % (name, label) for label in whole], values)
 
 
 def _friendly(name: str | None) -> bytes:

@@ -6,14 +6,12 @@ sample: a peer without a handshake must not look as if it had one in 1970, or ju
 """
 
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from itertools import accumulate
 
 from exporter import metrics
 from exporter.metrics import Family, Sample
 from exporter.netdev import Backend, Netdev
-from wgfleet.dump import NEVER, Table
+from wgfleet.dump import Table
 
 ACTIVE_SECONDS = 180
 """WireGuard's REJECT_AFTER_TIME: a session that is older carries nothing any more."""
@@ -44,23 +42,19 @@ NETDEV_COUNTERS: Mapping[str, Family] = {
 def of_table(table: Table, backend: Backend, *, now: float) -> Iterator[Sample]:
     """What WireGuard says of the interface. `now` is UNIX time in seconds."""
     labels = (table.interface,)
-    counts = Counter(table.handshakes)  # Peers that speak make one every two minutes, so many share a second.
-    never = counts.pop(NEVER, 0)
-    seen = sorted((int(handshake), peers) for handshake, peers in counts.items())
-    times = [handshake for handshake, _ in seen]
-    older = [0, *accumulate(peers for _, peers in seen)]
+    seen = sorted(filter(None, map(int, table.handshakes)))
 
     def younger(limit: float) -> int:
         # The clock may have been set back since: such a handshake counts as fresh, for it did happen.
-        return older[-1] - older[bisect_right(times, now - limit)]
+        return len(seen) - bisect_right(seen, now - limit)
 
     info = (*labels, table.public_key or "", str(table.listen_port), str(backend))
     yield Sample(metrics.INTERFACE_INFO, info, 1)
     yield Sample(metrics.INTERFACE_PEERS, labels, len(table.handshakes))
     yield Sample(metrics.INTERFACE_ACTIVE_PEERS, labels, younger(ACTIVE_SECONDS))
-    yield Sample(metrics.INTERFACE_NEVER_SEEN_PEERS, labels, never)
-    if times:
-        yield Sample(metrics.INTERFACE_LAST_HANDSHAKE, labels, times[-1])
+    yield Sample(metrics.INTERFACE_NEVER_SEEN_PEERS, labels, len(table.handshakes) - len(seen))
+    if seen:
+        yield Sample(metrics.INTERFACE_LAST_HANDSHAKE, labels, seen[-1])
     for written, limit in AGES_SECONDS.items():
         yield Sample(metrics.INTERFACE_HANDSHAKE_AGE_PEERS, (*labels, written), younger(limit))
 

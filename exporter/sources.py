@@ -22,8 +22,8 @@ from wgfleet.wg import read_table
 
 Sources = Mapping[str, Mapping[str, Source]]
 
-ReadTable = Callable[[str, float], Table]
-"""An interface's name and the seconds within which it should be read."""
+ReadTable = Callable[[str, Table | None, float], Table]
+"""An interface's name, the last reading of it, and the seconds within which it should be read."""
 
 
 def sources(arguments: argparse.Namespace) -> Sources:
@@ -56,7 +56,7 @@ def of_interfaces(
     shown: Shown,
     names: Callable[[], Mapping[bytes, str]] | None,
     *,
-    read: ReadTable = lambda interface, within: read_table(interface, within=within),
+    read: ReadTable = lambda interface, before, within: read_table(interface, before, within=within),
     netdev: Callable[[str], Netdev | None] = read_netdev,
     now: Callable[[], float] = time.time,
 ) -> Sources:
@@ -89,10 +89,12 @@ class _Device:
         self._names = names
         self._read = read
         self._now = now
+        self._before: dict[str, Table] = {}
 
     def source(self, interface: str, peers: Peers, one_page: threading.Lock, within: float) -> Found:
         """One reading."""
-        table = self._read(interface, within)
+        table = self._read(interface, self._before.get(interface), within)
+        self._before[interface] = table
         few = limited(table, self._shown.most)
         exported = len(few.public_keys)
         samples = [

@@ -35,15 +35,17 @@ def read_device(interface: str) -> Device:
     return parse_dump(interface, _run("show", interface, "dump"))
 
 
-def read_table(interface: str, *, within: float | None = None) -> Table:
-    """The interface as it is now, by columns; `within` so many seconds, if that is shorter than TIMEOUT_SECONDS.
+def read_table(interface: str, before: Table | None = None, *, within: float | None = None) -> Table:
+    """The interface as it is now, by columns; quicker with the last reading of it, `before`.
+
+    `within` so many seconds, if that is shorter than TIMEOUT_SECONDS.
 
     Raises:
         WgError: as read_device, and there was no answer in time.
         DumpError: `wg` printed something unknown.
 
     """
-    return parse_table(interface, _run("show", interface, "dump", within=within))
+    return parse_table(interface, _run("show", interface, "dump", within=within), before)
 
 
 def set_peers(interface: str, changes: Sequence[PeerChange]) -> None:

@@ -11,6 +11,7 @@ import argparse
 import gzip
 import http.client
 import json
+import multiprocessing
 import random
 import statistics
 import sys
@@ -18,6 +19,8 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Self
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -122,43 +125,85 @@ def dump(peers: int, later: int) -> bytes:
 
 
 def compare(peers: int, rounds: int) -> Measured:
-    """Both ways of making the page, taking turns."""
-    text = dump(peers, 0)
-    read = Collectors(
-        {"device": of_interfaces(["wg0"], Shown(), None, read=lambda name, _s: parse_table(name, text), now=_now)["device"]},
-        stopwatch=time.perf_counter,
-    )  # fmt: skip
+    """Both ways of making the page, taking turns, each in a process of its own as in service."""
+    with _Way(_ours, peers) as ours, _Way(_theirs, peers) as theirs:
+        first, page = ours.make(0)
+        _, expected = theirs.make(0)
+        _must_agree(page, expected)
+        times: dict[_Way, list[float]] = {ours: [], theirs: []}
+        for later in range(1, rounds + 1):
+            made = {way: way.make(later) for way in times}
+            for way, (took, _) in made.items():
+                times[way].append(took)
+        _must_agree(*(page for _, page in made.values()))
+    return Measured(
+        peers,
+        first,
+        statistics.median(times[ours]),
+        statistics.median(times[theirs]),
+        len(gzip.decompress(page)),
+        len(page),
+    )
 
-    def ours() -> bytes:
-        page, _ = written(read.scrape(1.0), (), accept="")
-        return compressed(page)
 
-    def theirs() -> bytes:
+Make = Callable[[bytes], bytes]
+"""A dump to a page, by gzip."""
+
+
+def _ours() -> Make:
+    dumps: list[bytes] = []
+    source = of_interfaces(
+        ["wg0"], Shown(), None, read=lambda name, before, _: parse_table(name, dumps[-1], before), now=_now
+    )
+    collectors = Collectors({"device": source["device"]}, stopwatch=time.perf_counter)
+
+    def make(text: bytes) -> bytes:
+        dumps[:] = [text]
+        return compressed(written(collectors.scrape(1.0), (), accept="")[0])
+
+    return make
+
+
+def _theirs() -> Make:
+    def make(text: bytes) -> bytes:
         registry = CollectorRegistry()
         registry.register(_Theirs(text))
         return gzip.compress(generate_latest(registry))
 
-    began = time.process_time()
-    first = ours()
-    first_ms = (time.process_time() - began) * 1000
-    _must_agree(gzip.decompress(first).decode(), gzip.decompress(theirs()).decode())
-    times: dict[Callable[[], bytes], list[float]] = {ours: [], theirs: []}
-    for later in range(1, rounds + 1):
+    return make
+
+
+class _Way:
+    """One way of making pages, in a process of its own: neither has to live with what the other leaves in memory."""
+
+    def __init__(self, way: Callable[[], Make], peers: int) -> None:
+        self._parent, child = multiprocessing.Pipe()
+        self._process = multiprocessing.get_context("fork").Process(
+            target=_serve, args=(way, peers, child), daemon=True
+        )
+
+    def __enter__(self) -> Self:
+        self._process.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._parent.send(None)
+        self._process.join()
+
+    def make(self, later: int) -> tuple[float, bytes]:
+        """Milliseconds of processor time, and the page."""
+        self._parent.send(later)
+        made: tuple[float, bytes] = self._parent.recv()
+        return made
+
+
+def _serve(way: Callable[[], Make], peers: int, connection: Connection) -> None:
+    make = way()
+    while (later := connection.recv()) is not None:
         text = dump(peers, later)
-        for way, taken in times.items():
-            began = time.process_time()
-            way()
-            taken.append((time.process_time() - began) * 1000)
-    _must_agree(gzip.decompress(ours()).decode(), gzip.decompress(theirs()).decode())
-    page_bytes = len(gzip.decompress(first))
-    return Measured(
-        peers,
-        first_ms,
-        statistics.median(times[ours]),
-        statistics.median(times[theirs]),
-        page_bytes,
-        len(first),
-    )
+        began = time.process_time()
+        page = make(text)
+        connection.send(((time.process_time() - began) * 1000, page))
 
 
 def real(rounds: int) -> tuple[float, float]:
@@ -221,9 +266,9 @@ class _Theirs(Collector):
         yield from (handshakes, received, sent, keepalives, changes)
 
 
-def _must_agree(ours: str, theirs: str) -> None:
+def _must_agree(ours: bytes, theirs: bytes) -> None:
     """The same samples, but for what ours says of itself."""
-    said, expected = _samples(ours), _samples(theirs)
+    said, expected = (_samples(gzip.decompress(page).decode()) for page in (ours, theirs))
     if {sample for sample in said if not sample[0].startswith("wireguard_exporter_")} != expected:
         raise AssertionError("the two pages do not say the same: there is nothing to compare")
 

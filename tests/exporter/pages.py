@@ -53,9 +53,9 @@ NETDEV = Netdev(
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
-def read_table(interface: str, within: float) -> Table:  # noqa: ARG001 - it is there at once.
+def read_table(interface: str, before: Table | None, within: float) -> Table:  # noqa: ARG001 - it is there at once.
     """As `wg` said it."""
-    return parse_table(interface, DUMP.encode())
+    return parse_table(interface, DUMP.encode(), before)
 
 
 def collectors(

@@ -47,7 +47,7 @@ def success(text: str) -> dict[str, float]:
     }
 
 
-def no_device(interface: str, within: float) -> Table:  # noqa: ARG001 - it fails at once.
+def no_device(interface: str, before: Table | None, within: float) -> Table:  # noqa: ARG001 - it fails at once.
     """Reads an interface that `wg` cannot read."""
     raise WgError(f"`wg show {interface}` failed: Unable to access interface: No such device")
 
@@ -119,7 +119,7 @@ def test_nothing_is_read_before_a_page_is_asked_for() -> None:
 def test_every_page_is_read_anew() -> None:
     """Nothing is cached."""
     dumps = iter([pages.DUMP, pages.DUMP.replace("\t1748\t", "\t9999\t")])
-    made = collectors(table=lambda interface, _: parse_table(interface, next(dumps).encode()))
+    made = collectors(table=lambda interface, before, _: parse_table(interface, next(dumps).encode(), before))
 
     before, after = page(made), page(made)
 
@@ -131,7 +131,7 @@ def test_a_peer_that_was_removed_is_gone_from_the_next_page() -> None:
     """Its last values do not linger, and the interface's counters do not fall with it."""
     without_first = "".join(line for number, line in enumerate(pages.DUMP.splitlines(True)) if number != 1)
     dumps = iter([pages.DUMP, without_first])
-    made = collectors(table=lambda interface, _: parse_table(interface, next(dumps).encode()))
+    made = collectors(table=lambda interface, before, _: parse_table(interface, next(dumps).encode(), before))
 
     before, after = series(page(made)), series(page(made))
 
@@ -177,8 +177,8 @@ def test_an_interface_that_is_gone_is_said_to_be_down() -> None:
 def test_one_broken_interface_does_not_hide_another() -> None:
     """The other's series are whole; the collector says that it did not get everything."""
 
-    def only_wg0(interface: str, within: float) -> Table:
-        return (pages.read_table if interface == "wg0" else no_device)(interface, within)
+    def only_wg0(interface: str, before: Table | None, within: float) -> Table:
+        return (pages.read_table if interface == "wg0" else no_device)(interface, before, within)
 
     text = page(
         collectors(
@@ -266,10 +266,10 @@ def test_a_failure_is_logged_when_it_begins_changes_and_ends(caplog: pytest.LogC
     caplog.set_level(logging.INFO)
     problems = iter(["", "a", "a", "b", "", ""])
 
-    def troubled(interface: str, within: float) -> Table:
+    def troubled(interface: str, before: Table | None, within: float) -> Table:
         if problem := next(problems):
             raise WgError(problem)
-        return pages.read_table(interface, within)
+        return pages.read_table(interface, before, within)
 
     made = collectors(table=troubled)
     where: dict[str, object] = {"collector": "device", "interface": "wg0"}
@@ -292,7 +292,7 @@ def test_a_strangers_error_takes_only_its_collector_away_and_is_not_quoted(
 ) -> None:
     """An exception that nobody foresaw may hold the whole dump: its kind is logged, and no traceback."""
 
-    def careless(_interface: str, _within: float) -> Table:
+    def careless(_interface: str, _before: Table | None, _within: float) -> Table:
         raise ValueError(f"could not make sense of {pages.DUMP}")
 
     text = page(collectors(table=careless))

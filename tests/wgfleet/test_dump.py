@@ -130,3 +130,25 @@ def test_no_damage_makes_it_say_a_secret(damage: st.DataObject) -> None:
         said = everything_said(error)
 
     assert not any(secret in said for secret in secrets)
+
+
+def field_moves() -> list[str]:
+    """Dumps in which one line has a field too few and a later one too many, so that their number is right."""
+    interface, *peers = REAL.splitlines()
+    assert len(peers) >= 2
+    moved = []
+    for field in range(8):
+        first, second = peers[0].split("\t"), peers[1].split("\t")
+        gone = first.pop(field)
+        for place in range(9):
+            other = second.copy()
+            other.insert(place, gone)
+            moved.append("\n".join([interface, "\t".join(first), "\t".join(other), *peers[2:], ""]))
+    return moved
+
+
+@pytest.mark.parametrize("damaged", field_moves())
+def test_a_field_that_moved_to_another_line_is_seen(damaged: str) -> None:
+    """Wherever it was and is: a preshared key must never be taken for a public one."""
+    with pytest.raises(DumpError, match="line 2: 7 fields, expected 8"):
+        parse_dump("wg0", damaged.encode())
