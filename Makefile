@@ -5,9 +5,6 @@
 PYTHON := .venv/bin/python
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 NAME ?= failover
-INTERVAL ?= 1s
-RUNS ?= 20
-BENCH_ARGUMENTS = $(if $(filter failover,$(NAME)),--interval $(INTERVAL) --runs $(RUNS),$(if $(filter vantage,$(NAME)),--interval $(INTERVAL)))
 # What the lab and the virtual environment need of Debian. Daemons come by tools/parts.sh, which installs nothing.
 PACKAGES := ca-certificates iproute2 nftables procps python3-venv util-linux wireguard-go wireguard-tools
 
@@ -60,8 +57,9 @@ promtool: setup ## the alert rules against their stories
 system: setup ## the tests on real WireGuard
 	$(PYTHON) -m pytest -m system
 
-bench: setup ## one bench: NAME=failover INTERVAL=1s RUNS=20, NAME=vantage INTERVAL=1s, NAME=exporter
-	@$(PYTHON) -m tests.bench $(NAME) $(BENCH_ARGUMENTS)
+bench: setup ## one bench: NAME=failover INTERVAL=1s RUNS=20; NAME=vantage INTERVAL=1s SECONDS=60; NAME=exporter
+	@$(PYTHON) -m tests.bench $(NAME) $(if $(INTERVAL),--interval $(INTERVAL)) $(if $(RUNS),--runs $(RUNS)) \
+	    $(if $(SECONDS),--seconds $(SECONDS)) $(if $(WAYS),--ways $(WAYS))
 
 mutants: setup ## every rule broken in every way, one at a time: do the stories notice?
 	@$(PYTHON) -m tests.mutants
@@ -73,7 +71,8 @@ docs: setup ## docs/metrics.md anew
 	$(PYTHON) -m tools.metrics > docs/metrics.md
 
 rewrite: setup ## the failover stories as they now are; read the diff
-	WGFLEET_REWRITE=1 $(PYTHON) -m pytest -q tests/failover_receiver/test_core.py tests/client_sync/test_core.py || true
+	WGFLEET_REWRITE=1 $(PYTHON) -m pytest -q tests/failover_receiver/test_core.py tests/client_sync/test_core.py \
+	    tests/deploy/test_mistakes.py || true
 
 lock: setup ## the pinned requirement files anew
 	tools/lock.sh

@@ -1,5 +1,7 @@
 """Every metric of the receiver. Names stand here alone."""
 
+from collections.abc import Mapping
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -10,8 +12,24 @@ from prometheus_client import (
 )
 
 from failover_receiver.acks import Clients
-from failover_receiver.state import Action, State
+from failover_receiver.state import Action, Reason, State
 from wgfleet.peerset import Monitoring, WorkerState
+
+ALERTS = (
+    *("WireGuardWorkerDown", "WireGuardWorkerDegraded", "WireGuardWorkerUp", "WireGuardWorkerOverloaded"),
+    "WireGuardVantageBlind",
+)
+"""Alerts with an action, but the Watchdog, which has no beginning."""
+
+REASONS: Mapping[WorkerState, tuple[Reason, ...]] = {
+    WorkerState.SERVING: (Reason.UP, Reason.OVERLOADED),
+    WorkerState.JOINING: (Reason.REGISTERED, Reason.HOLD_DOWN),
+    WorkerState.DRAINING: (Reason.DRAINED,),
+    WorkerState.SUSPECT: (Reason.TOO_MANY_DOWN,),
+    WorkerState.DOWN: (Reason.WORKER_DOWN, Reason.WORKER_DEGRADED),
+    WorkerState.BANNED: (Reason.BANNED,),
+}
+"""What can be decided, and why."""
 
 
 class Metrics:
@@ -57,6 +75,7 @@ class Metrics:
         self.store_failures = Counter(
             "wgfleet_receiver_store_failures_total", "Changes that could not be kept.", registry=registry
         )
+        self._begin_at_zero()
         self._epoch = Gauge("wgfleet_receiver_epoch", "Epoch of the peer set.", registry=registry)
         self._generation = Gauge(
             "wgfleet_receiver_generation", "Generation of the peer set.", registry=registry
@@ -100,6 +119,14 @@ class Metrics:
             ["worker", "state"],
             registry=registry,
         )
+
+    def _begin_at_zero(self) -> None:
+        """What is first counted with the first incident would have no rate in it: a counter that appears is no rise."""
+        for alert in ALERTS:
+            self.alert_delay.labels(alert)
+        for state, reasons in REASONS.items():
+            for reason in reasons:
+                self.decisions.labels(state, reason)
 
     def show_clients(self, clients: Clients) -> None:
         """Set the gauges to what clients say."""

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from failover_receiver.state import Policy
-from wgfleet.cli.alerting import ALERT_LIFETIME, Alerting
-from wgfleet.cli.probing import BLIND_AFTER, SILENT_INTERVALS, Probing
+from wgfleet.cli.alerting import Alerting
+from wgfleet.cli.probing import ALERT_LIFETIME, BLIND_AFTER, Probing
 
 POLICY = Policy(probe_interval=30.0)
 
@@ -15,7 +15,12 @@ def test_the_receiver_counts_on_the_same_times() -> None:
     """
     assert timedelta(seconds=POLICY.watchdog_timeout) == BLIND_AFTER
     assert timedelta(seconds=POLICY.alert_lifetime) == ALERT_LIFETIME
-    assert timedelta(seconds=POLICY.worker_silence) == SILENT_INTERVALS * Probing().interval
+    for seconds in (1.0, 7.0, 7.5, 30.0):
+        policy, probing = (
+            Policy(probe_interval=seconds),
+            Probing(timedelta(seconds=seconds), timedelta(seconds=0.5)),
+        )
+        assert timedelta(seconds=policy.worker_silence) == probing.worker_silence
 
 
 def test_turns_follow_the_rules() -> None:

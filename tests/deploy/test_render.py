@@ -135,7 +135,7 @@ def test_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "A worker that dies is reported within 18s500ms: 3 probes 5s apart (15s), the last one's timeout (2s), a margin "
         "for storing it (500ms), and the next evaluation of the rules (1s). Alertmanager passes it on at once, or at its "
         "next turn (1s) if the worker had failed just before. The receiver is blind after 20s without the Watchdog, and "
-        "for one worker after 30s without a verdict on it.\n"
+        "for one worker after 45s without a verdict on it.\n"
     )
     assert {path.name: path.read_text() for path in made.iterdir()} == {
         "prometheus.yml": rendered("render prometheus --interval 5s --token-file /p", capsys),
@@ -165,7 +165,7 @@ PROBING_5S = {
     "evaluation": 1.0,
     "detection": 18.5,
     "watchdog_silence": 20.0,
-    "worker_silence": 30.0,
+    "worker_silence": 45.0,
     "detection_parts": {"probes": 15.0, "timeout": 2.0, "margin": 0.5, "evaluation": 1.0},
 }
 ALERTING = {"resend_delay": 5.0, "group_interval": 1.0, "repeat_interval": 30.0}

@@ -94,5 +94,6 @@ async def test_an_alerts_way_is_timed_once_and_the_watchdogs_never(parts: Parts)
             await http.post("/v1/alerts", json=body)
         lines = (await http.get("/metrics")).text.splitlines()
 
-    timed = [line for line in lines if line.startswith("wgfleet_receiver_alert_delay_seconds_count")]
+    counts = [line for line in lines if line.startswith("wgfleet_receiver_alert_delay_seconds_count")]
+    timed = [line for line in counts if not line.endswith(" 0.0")]
     assert timed == ['wgfleet_receiver_alert_delay_seconds_count{alertname="WireGuardWorkerDown"} 1.0']

@@ -2,14 +2,17 @@
 
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import yaml
 from prometheus_client.exposition import generate_latest
 
-from failover_receiver.metrics import Metrics
-from failover_receiver.state import State
+from failover_receiver.metrics import ALERTS, REASONS, Metrics
+from failover_receiver.state import Reason, State
 from tests.failover_receiver.parts import NOON, Parts, seen
 from tests.lab.programs import MissingProgramError, program
+from wgfleet.peerset import WorkerState
 
 PAGE = """\
 # HELP wgfleet_receiver_alerts_total Alerts that came by webhook; outcome says what became of them.
@@ -32,13 +35,19 @@ wgfleet_receiver_webhook_duration_seconds_count 0.0
 wgfleet_receiver_webhook_duration_seconds_sum 0.0
 # HELP wgfleet_receiver_alert_delay_seconds Time from an alert's start, by Prometheus, until its first webhook had arrived.
 # TYPE wgfleet_receiver_alert_delay_seconds histogram
-# HELP wgfleet_receiver_alertmanager_readings_total Readings of Alertmanager's active alerts.
+{delays}# HELP wgfleet_receiver_alertmanager_readings_total Readings of Alertmanager's active alerts.
 # TYPE wgfleet_receiver_alertmanager_readings_total counter
 # HELP wgfleet_receiver_decisions_total Changes of a worker's published state, with their reason.
 # TYPE wgfleet_receiver_decisions_total counter
-wgfleet_receiver_decisions_total{reason="registered",state="joining"} 2.0
 wgfleet_receiver_decisions_total{reason="up",state="serving"} 2.0
+wgfleet_receiver_decisions_total{reason="overloaded",state="serving"} 0.0
+wgfleet_receiver_decisions_total{reason="registered",state="joining"} 2.0
+wgfleet_receiver_decisions_total{reason="hold_down",state="joining"} 0.0
+wgfleet_receiver_decisions_total{reason="drained",state="draining"} 0.0
+wgfleet_receiver_decisions_total{reason="too_many_down",state="suspect"} 0.0
 wgfleet_receiver_decisions_total{reason="worker_down",state="down"} 1.0
+wgfleet_receiver_decisions_total{reason="worker_degraded",state="down"} 0.0
+wgfleet_receiver_decisions_total{reason="banned",state="banned"} 0.0
 # HELP wgfleet_receiver_store_failures_total Changes that could not be kept.
 # TYPE wgfleet_receiver_store_failures_total counter
 wgfleet_receiver_store_failures_total 0.0
@@ -114,7 +123,34 @@ async def test_the_page_tells_what_was_decided(parts: Parts) -> None:
     parts.clock.now += 5.0
     await parts.hear(seen("down", "fra1", NOON + 5.0), seen("up", "ams1", NOON + 5.0))
 
-    assert page(parts.receiver.metrics) == PAGE
+    assert page(parts.receiver.metrics) == PAGE.replace("{delays}", "".join(map(no_delay, ALERTS)))
+
+
+def no_delay(alert: str) -> str:
+    """Of an alert that never began, by the alert's name."""
+    name = "wgfleet_receiver_alert_delay_seconds"
+    limits = ("0.01", "0.05", "0.1", "0.25", "0.5", "1.0", "2.5", "5.0", "15.0", "60.0", "+Inf")
+    buckets = "".join(f'{name}_bucket{{alertname="{alert}",le="{limit}"}} 0.0\n' for limit in limits)
+    return "".join([buckets, *(f'{name}_{part}{{alertname="{alert}"}} 0.0\n' for part in ("count", "sum"))])
+
+
+def test_every_reason_is_counted_from_zero() -> None:
+    """A counter that appears with its first decision would show no rise; and a new reason must not be forgotten."""
+    assert {reason for reasons in REASONS.values() for reason in reasons} == set(Reason)
+    assert set(REASONS) == set(WorkerState)
+
+
+def test_every_alert_with_an_action_is_timed_from_zero() -> None:
+    """Those of the rules, but the Watchdog."""
+    rules = yaml.safe_load((Path(__file__).parents[2] / "deploy" / "prometheus" / "rules.yml").read_text())
+    acting = {
+        rule["alert"]
+        for group in rules["groups"]
+        for rule in group["rules"]
+        if "alert" in rule and "action" in rule["labels"]
+    }
+
+    assert set(ALERTS) == acting - {"Watchdog"}
 
 
 @pytest.mark.anyio

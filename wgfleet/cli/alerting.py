@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from wgfleet.cli.probing import (
+    ALERT_LIFETIME,
     BLIND_AFTER,
     EVALUATION,
     RESEND_DELAY,
@@ -19,9 +20,6 @@ from wgfleet.cli.probing import (
 
 LONGEST_REPEAT = timedelta(seconds=30)
 """The receiver is told again at least this often, so that one lost message is made good."""
-
-ALERT_LIFETIME = timedelta(seconds=45)
-"""The receiver forgets an alert that it has not heard for this long, while it cannot read Alertmanager's list."""
 
 
 @dataclass(frozen=True, slots=True)

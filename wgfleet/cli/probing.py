@@ -46,6 +46,9 @@ BLIND_AFTER = timedelta(seconds=20)
 WATCHDOG_INTERVAL = timedelta(seconds=5)
 """How often the Watchdog's group is evaluated and its webhook repeated."""
 
+ALERT_LIFETIME = timedelta(seconds=45)
+"""The receiver forgets an alert that it has not heard for this long, while it cannot read Alertmanager's list."""
+
 _UNITS: Mapping[str, timedelta] = {
     "w": timedelta(weeks=1),
     "d": timedelta(days=1),
@@ -172,7 +175,7 @@ class Probing:
     @property
     def worker_silence(self) -> timedelta:
         """Without any verdict on one worker for this long, the receiver is blind for it."""
-        return SILENT_INTERVALS * self.interval
+        return max(SILENT_INTERVALS * self.interval, ALERT_LIFETIME)
 
     @property
     def detection_parts(self) -> Mapping[str, timedelta]:

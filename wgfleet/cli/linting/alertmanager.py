@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from wgfleet.cli.alerting import ALERT_LIFETIME, LONGEST_REPEAT
+from wgfleet.cli.alerting import LONGEST_REPEAT
 from wgfleet.cli.linting.facts import Facts
 from wgfleet.cli.linting.reading import Field, Finding
 from wgfleet.cli.linting.routing import Way, every_route, matchers_of, ways
 from wgfleet.cli.linting.shapes import FileKind
-from wgfleet.cli.probing import BLIND_AFTER, duration_text
+from wgfleet.cli.probing import ALERT_LIFETIME, BLIND_AFTER, duration_text
 
 WEBHOOK = "/v1/alerts"
 """Where the receiver takes alerts."""
