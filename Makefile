@@ -11,7 +11,7 @@ PACKAGES := ca-certificates iproute2 nftables procps python3-venv util-linux wir
 help: ## this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
-setup: .venv/.ready .parts/.ready .parts3/.ready ## system packages, Debian's daemons unpacked into .parts, a virtual environment
+setup: .venv/.ready .parts/.ready ## system packages, Debian's daemons unpacked into .parts, a virtual environment
 
 # Package lists first: those of an old image name versions that are gone.
 .packages:
@@ -38,7 +38,7 @@ setup: .venv/.ready .parts/.ready .parts3/.ready ## system packages, Debian's da
 demo: setup ## the story of a failover, live; KEEP=1 leaves it running
 	@$(PYTHON) -m tests.lab.demo $(if $(KEEP),--keep)
 
-test: setup style types ## everything: style, types, unit, promtool, end-to-end
+test: setup .parts3/.ready style types ## everything: style, types, unit, promtool, end-to-end
 	$(PYTHON) -m pytest
 
 style: setup ## ruff
@@ -51,7 +51,7 @@ types: setup ## mypy --strict
 unit: setup ## the tests that need neither root nor other programs
 	$(PYTHON) -m pytest -m 'not system'
 
-promtool: setup ## the alert rules against their stories
+promtool: setup .parts3/.ready ## the alert rules against their stories
 	$(PYTHON) -m pytest tests/deploy
 
 system: setup ## the tests on real WireGuard

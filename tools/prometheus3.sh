@@ -3,7 +3,8 @@
 #
 # Nothing is installed, and no source is added to this machine: apt is pointed at folders of its own, and at the mirror of
 # the machine's own configuration. It checks the suite's signature as ever. Debian's binaries need an older C
-# library than they are built beside, so one of a later suite runs here; that is tried before it is kept.
+# library than they are built beside, so one of a later suite runs here; that is tried before it is kept. A mirror that
+# lags behind will do: its signature holds all the same, and the newest Prometheus of all is not what is wanted.
 set -eu
 cd "$(dirname "$0")/.."
 suites="unstable testing stable"
@@ -56,7 +57,7 @@ apt_of() { # suite, then apt-get's own words
     apt-get -qq -o "Dir::Etc::sourcelist=$apt/sources.list" -o "Dir::Etc::sourceparts=$apt/none" \
         -o Dir::Etc::preferences=/dev/null -o "Dir::Etc::preferencesparts=$apt/none" \
         -o "Dir::State::lists=$apt/lists" -o "Dir::Cache=$apt/cache" \
-        -o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false "$@"
+        -o Acquire::Check-Valid-Until=false -o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false "$@"
 }
 
 fetched() { # suite: whether its Prometheus is of generation 3, runs here and is now in .parts3.new
