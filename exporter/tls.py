@@ -135,7 +135,12 @@ def _choose_curve(made: ssl.SSLContext, tls: Tls) -> None:
             "one or none was expected",
         )
     for curve in tls.curves:
-        made.set_ecdh_curve(CURVES[curve])
+        try:
+            made.set_ecdh_curve(CURVES[curve])
+        except (ssl.SSLError, ValueError):  # X25519, by some versions of Python.
+            raise _wrong(
+                "curve_preferences", f"has {curve}, to which this machine's Python cannot be held"
+            ) from None
 
 
 @contextmanager

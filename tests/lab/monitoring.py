@@ -20,6 +20,8 @@ PROMETHEUS_PORT, ALERTMANAGER_PORT, CLUSTER_PORT, BLACKBOX_PORT = 9090, 9093, 90
 TEMPLATES = Path("/usr/share/prometheus/alertmanager/default.tmpl")
 START_SECONDS = 30.0
 """For each daemon to be ready, on a machine that is busy."""
+PROMETHEUS_READY = "Server is ready to receive web requests"
+"""It listens before, and answers 503 until then."""
 LOOPBACK = "127.0.0.1"
 FIRST_VANTAGE = "main"
 """What `wgfleet render` calls the vantage of a single monitoring host."""
@@ -64,7 +66,7 @@ class Station:
         _furnish(self.host)
         self.blackbox = self._spawn("blackbox", self._blackbox(), BLACKBOX_PORT)
         self.alertmanager = self._spawn("alertmanager", self._alertmanager(), ALERTMANAGER_PORT)
-        self.prometheus = self._spawn("prometheus", self._prometheus(), PROMETHEUS_PORT)
+        self.prometheus = self._spawn("prometheus", self._prometheus(), PROMETHEUS_READY)
         self.doors["prometheus"] = self._door(PROMETHEUS_PORT, LOOPBACK)
         self.doors["alertmanager"] = self._door(ALERTMANAGER_PORT, self._address)
 
@@ -164,8 +166,10 @@ class Station:
             "--rules.alert.resend-delay=5s",
         ]
 
-    def _spawn(self, name: str, command: Sequence[str | Path], port: int) -> Process:
-        return self.host.spawn(name, command, ready=lambda: self.host.listens(port), timeout=START_SECONDS)
+    def _spawn(self, name: str, command: Sequence[str | Path], ready: int | str) -> Process:
+        """Start it and wait until it listens on this port, or has logged this."""
+        listens_or_said = ready if isinstance(ready, str) else lambda: self.host.listens(ready)
+        return self.host.spawn(name, command, ready=listens_or_said, timeout=START_SECONDS)
 
     def _door(self, port: int, address: str) -> Forward:
         usual = port if self._plan.ports and self.host is self._plan.hosts[0] else 0
