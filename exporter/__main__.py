@@ -16,6 +16,7 @@ try:
     from prometheus_client import CollectorRegistry, ProcessCollector
     from prometheus_client.core import Metric
 
+    from exporter import memory
     from exporter.access import guarded
     from exporter.app import application
     from exporter.collector import Collectors, Scrape
@@ -43,6 +44,7 @@ def main() -> int:
     """Run the command; return its exit code: 0 told to stop, 1 it failed, 2 it was asked wrongly."""
     arguments = parse()
     logs.configure(arguments.log_format)
+    memory.keep()
     # Before there are threads, which inherit it: a signal then waits for sigwait, whenever it comes.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
     try:

@@ -8,7 +8,8 @@ from prometheus_client.core import Metric
 from prometheus_client.exposition import gzip_accepted
 
 from exporter.collector import Scrape
-from exporter.page import compressed, written
+from exporter.packing import Packer
+from exporter.page import written
 
 UNHURRIED_SECONDS = 5.0
 """For whoever does not say how long they wait, as a person with curl."""
@@ -27,6 +28,7 @@ def application(scrape: Callable[[float], Scrape], others: Callable[[], Iterable
 
     `scrape` reads everything within so many seconds, `others` gives metrics that need no reading of WireGuard's.
     """
+    packed = Packer()
 
     def metrics(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         wanted = frozenset(parse_qs(environ.get("QUERY_STRING", "")).get("name[]", ()))
@@ -37,7 +39,7 @@ def application(scrape: Callable[[float], Scrape], others: Callable[[], Iterable
         headers = [("Content-Type", content_type), ("Vary", "Accept, Accept-Encoding")]
         if gzip_accepted(environ.get("HTTP_ACCEPT_ENCODING", "")):
             headers.append(("Content-Encoding", "gzip"))
-            page = [compressed(page)]
+            page = [packed(page)]
         start_response("200 OK", headers)
         return page
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Iterator
 
-from isal import isal_zlib
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
@@ -11,12 +10,6 @@ from prometheus_client.registry import Collector
 from exporter.collector import Scrape
 from exporter.metrics import ALL, Family, Sample
 from exporter.peers import COMPATIBLE
-
-GZIP_LEVEL = 1
-"""Of isal's 0 to 3: the next two give the same size for more work."""
-
-GZIP_FORMAT = 16 + isal_zlib.MAX_WBITS
-"""As zlib's own compressobj takes it: gzip's header, and the largest window."""
 
 OPENMETRICS = "application/openmetrics-text"
 END = b"# EOF\n"
@@ -39,12 +32,6 @@ def written(
             page.append(_heading(family, openmetrics=openmetrics))
             page += scrape.lines[family]
     return [*page, END if openmetrics else b""], content_type
-
-
-def compressed(page: Iterable[bytes]) -> bytes:
-    """The page by gzip, piece by piece: a whole one would be copied once more."""
-    packer = isal_zlib.compressobj(GZIP_LEVEL, isal_zlib.DEFLATED, GZIP_FORMAT)
-    return b"".join([*map(packer.compress, page), packer.flush()])
 
 
 def families(samples: Iterable[Sample]) -> Iterator[Metric]:

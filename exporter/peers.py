@@ -113,8 +113,10 @@ def _woven(starts: Column, values: Column) -> bytes:
     parts = [b""] * (2 * len(starts))
     parts[::2] = starts
     parts[1::2] = values
-    parts.append(b"\n")
-    return b"".join(parts)[1:] if starts else b""
+    if parts:
+        parts[0] = starts[0][1:]  # Before the first line there is none to end.
+        parts.append(b"\n")
+    return b"".join(parts)
 
 
 class Roams:
