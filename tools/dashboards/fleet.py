@@ -21,7 +21,7 @@ MONITORING = number(
     About(
         "Monitoring",
         "Live: the receiver hears the Watchdog. Blind: it does not, or no vantage sees anything. Then every state is frozen "
-        "and clients judge for themselves; the failover pipeline shows which part is silent.",
+        "and clients stay where they are; the failover pipeline shows which part is silent.",
         "none",
         ("Watchdog", "WireGuardVantageBlind"),
     ),
