@@ -1,15 +1,18 @@
 """The exporter on a machine with a real userspace WireGuard that comes and goes."""
 
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.exporter.pages import Series, series
+from tests.exporter.pages import Series, families, series
 from tests.exporter.test_main import scrape
 from tests.lab.host import Host
 from tests.lab.keys import new_key_pair
 from tests.lab.launch import Launcher
+from tests.lab.programs import program
 from tests.lab.wireguard import Interface, Userspace
 from wgfleet.diff import WantedPeer
 
@@ -78,3 +81,24 @@ def test_an_interface_is_shown_once_it_comes_and_no_longer_when_it_is_gone(
     assert gone()
     wg0.restart()
     assert shown()
+
+
+def test_promtool_finds_nothing_to_say_about_a_live_page(wg0: Interface, tmp_path: Path) -> None:
+    """With everything on it that can be asked for."""
+    wg0.start()
+    (tmp_path / "names").write_text(f"{PEER.public} somebody\n")
+    command = [
+        sys.executable, "-m", "exporter", "--interface=wg0", "--peers.endpoints", "--peers.allowed-ips",
+        f"--names.file={tmp_path}/names", "--compat.prometheus-wireguard-exporter", "--egress.probe=icmp:127.0.0.1",
+    ]  # fmt: skip
+    wg0.host.spawn("exporter", command, ready=lambda: wg0.host.listens(9586))
+
+    page = scrape(wg0.host.forward(9586).port)
+
+    checked = subprocess.run(
+        [program("promtool"), "check", "metrics"], input=page, capture_output=True, text=True, check=False
+    )
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+    assert {"wireguard_peer_info", "wireguard_sent_bytes_total", "wireguard_worker_egress_up"} <= families(
+        page
+    )
