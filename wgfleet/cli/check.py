@@ -15,6 +15,7 @@ from wgfleet.cli.linting.prometheus import check_prometheus
 from wgfleet.cli.linting.reading import Field, Finding, Severity
 from wgfleet.cli.linting.rules import check_rules
 from wgfleet.cli.linting.shapes import FileKind, check_shape, kind_of
+from wgfleet.cli.linting.whole import check_whole
 
 CHECKS: Sequence[Callable[[Facts], Iterator[Finding]]] = (
     check_prometheus,
@@ -22,6 +23,7 @@ CHECKS: Sequence[Callable[[Facts], Iterator[Finding]]] = (
     check_alertmanager,
     check_blackbox,
     check_web,
+    check_whole,
 )
 
 
