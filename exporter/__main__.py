@@ -47,6 +47,8 @@ def main() -> int:
     memory.keep()
     # Before there are threads, which inherit it: a signal then waits for sigwait, whenever it comes.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
+    # Who reloads Prometheus reloads its exporters, too; files are read again by themselves here.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         _serve(arguments)
     except (ListenError, NetnsError, WebConfigError) as error:

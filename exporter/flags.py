@@ -61,6 +61,11 @@ def parse(words: Sequence[str] | None = None) -> argparse.Namespace:
         flags.error(
             f"argument --egress.source: {', '.join(arguments.egress_sources)}: at most one of each family"
         )
+    for source in arguments.egress_sources:
+        if not any(probe.address.version == (6 if ":" in source else 4) for probe in arguments.egress):
+            flags.error(
+                f"argument --egress.source: {source}: no --egress.probe is of its family, so it would do nothing"
+            )
     return arguments
 
 

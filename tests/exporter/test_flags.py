@@ -103,7 +103,8 @@ def test_a_wrong_value_is_refused(
 
 def test_two_sources_of_one_family_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     """Nobody could say which one a probe should come from; one of each is right."""
-    words = ["--interface=wg0", "--egress.source=10.90.0.1", "--egress.source=fd90::1"]
+    probes = ["--egress.probe=icmp:192.0.2.1", "--egress.probe=icmp:2001:db8::1"]
+    words = ["--interface=wg0", *probes, "--egress.source=10.90.0.1", "--egress.source=fd90::1"]
     assert parse(words).egress_sources == ["10.90.0.1", "fd90::1"]
 
     with pytest.raises(SystemExit):
@@ -111,6 +112,17 @@ def test_two_sources_of_one_family_are_refused(capsys: pytest.CaptureFixture[str
 
     assert capsys.readouterr().err.splitlines()[-1] == (
         "wgfleet-exporter: error: argument --egress.source: 10.90.0.1, fd90::1, 10.90.0.2: at most one of each family"
+    )
+
+
+def test_a_source_without_a_probe_of_its_family_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """It would do nothing, and somebody would believe that NAT is tested."""
+    with pytest.raises(SystemExit):
+        parse(["--interface=wg0", "--egress.probe=icmp:192.0.2.1", "--egress.source=fd90::1"])
+
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "wgfleet-exporter: error: argument --egress.source: fd90::1: no --egress.probe is of its family, so it would do "
+        "nothing"
     )
 
 

@@ -147,6 +147,14 @@ def test_it_ends_when_told_to(port: int, fake_wg: Path, how: signal.Signals) -> 
     assert said.count("\n") == 1
 
 
+def test_a_reload_does_not_end_it(port: int, fake_wg: Path) -> None:
+    """Its files are read again without being told."""
+    with running(port, fake_wg) as started:
+        started.send_signal(signal.SIGHUP)
+        assert "wireguard_interface_peers" in scrape(port)
+        assert end(started)[0] == 0
+
+
 def test_it_ends_while_wg_hangs(port: int, fake_wg: Path) -> None:
     """A scrape that waits for a stopped WireGuard does not hold it up."""
     (fake_wg / "wg").write_text(f"#!/bin/sh\n: > {fake_wg}/asked\nexec /bin/sleep 8\n")

@@ -30,7 +30,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--json", dest="check_json", action="store_true", help="with --check: as JSON")
     kinds = parser.add_subparsers(dest="kind", metavar="|".join((*Kind, "all")))
     for kind in Kind:
-        one = kinds.add_parser(kind, help=f"{kind.file_name}, to standard output unless --output is given")
+        one = kinds.add_parser(
+            kind.value, help=f"{kind.file_name}, to standard output unless --output is given"
+        )
         add_settings(one)
         one.add_argument("--output", metavar="FILE", type=Path)
         one.add_argument(

@@ -137,6 +137,13 @@ class Settings:
                 raise SettingsError(
                     f"vantage {name!r} is given {names.count(name)} times, expected each name once"
                 )
+        places = [vantage.place.address for vantage in self.parsed_vantages]
+        for vantage, place in zip(self.parsed_vantages, places, strict=True):
+            if places.count(place) > 1:
+                raise SettingsError(
+                    f"vantage {vantage.name!r} is {place}, as another one is: expected a place of its own for each, or the "
+                    "same eyes would count twice"
+                )
         for name, _ in self.parsed_canaries:
             if name not in names:
                 raise SettingsError(f"canary is for the vantage {name!r}, expected one of {', '.join(names)}")
