@@ -20,6 +20,7 @@ from rich.table import Table
 
 from tests.lab.failover import Failover, Way, fail_over
 from tests.lab.fleet import Fleet, Profile
+from tests.lab.waiting import WaitedInVainError
 
 HOLD_DOWN_SECONDS = 1.0
 """As short as the receiver's own steps. Whatever a recovery needs beside it, the bench waits for."""
@@ -122,7 +123,15 @@ def _measure(profile: Profile, ways: Sequence[Way], console: Console) -> list[Ru
                 traffic.wait_until_flowing()
             in_use = sorted({worker for client in traffics if (worker := fleet.active(client))})
             time.sleep(random.uniform(0, profile.interval_seconds))  # The phase, not a wait.
-            failover = fail_over(fleet, random.choice(in_use), traffics, timeout=limit, way=way)
+            worker = random.choice(in_use)
+            try:
+                failover = fail_over(fleet, worker, traffics, timeout=limit, way=way)
+            except WaitedInVainError:
+                fleet.network.keep = True  # What nobody expected is in the logs, if anywhere.
+                console.print(
+                    f"run {number} of {len(ways)}: {worker}, {way}: the logs are in {fleet.network.directory}"
+                )
+                raise
             done.append(Run(way, failover))
             figures = failover.figures()
             console.print(
