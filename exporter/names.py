@@ -40,7 +40,12 @@ class Names:
         # A file that was replaced has another inode, even with the same time and size.
         version = (state.st_mtime_ns, state.st_size, state.st_ino)
         if version != self._read_as:
-            self._names = parse_names(self._path.read_text(encoding="utf-8"))
+            try:
+                self._names = parse_names(self._path.read_text(encoding="utf-8"))
+            except NamesError as error:
+                raise NamesError(f"{self._path}: {error}") from None
+            except UnicodeDecodeError:
+                raise NamesError(f"{self._path}: UTF-8 was expected") from None
             self._read_as = version
         return self._names
 

@@ -82,8 +82,12 @@ def test_a_file_that_is_wrong_is_an_error_until_it_is_right(tmp_path: Path) -> N
     file.write_text("nonsense\n")
     names = Names(file)
     for _ in range(2):
-        with pytest.raises(NamesError):
+        with pytest.raises(NamesError) as caught:
             names()
+        assert str(caught.value) == f"{file}: line 1: a public key and a name were expected"
+    file.write_bytes(b"\xff\xfe and more\n")
+    with pytest.raises(NamesError, match="UTF-8 was expected"):
+        names()
 
     file.write_text(f"{A.public} Ann and others\n")
 

@@ -96,6 +96,7 @@ def _check_windows(rule: Rule, expression: str, facts: Facts) -> Iterator[Findin
             "count_over_time(…) >= 3 beside it: without it one sample and then silence decide",
             f"that of {rule.name}",
         )
+    wrong: dict[tuple[timedelta, str], dict[str, None]] = {}
     for one in ranges:
         jobs = [job for job in facts.jobs if _sees(one, job)]
         if facts.jobs and not jobs:
@@ -104,9 +105,12 @@ def _check_windows(rule: Rule, expression: str, facts: Facts) -> Iterator[Findin
                 f"that of {rule.name}, about probe_success{_text(one)}",
             )
         for expected, names in _wrong_jobs(one, jobs, threshold or 3, facts).items():
-            yield where.error(
-                f"{expected} for {', '.join(names)}", f"[{duration_text(one.window)}] in {rule.name}"
-            )
+            wrong.setdefault((one.window, expected), {}).update(dict.fromkeys(names))
+    for (
+        window,
+        expected,
+    ), named in wrong.items():  # Once, though several selectors of the rule see the same jobs.
+        yield where.error(f"{expected} for {', '.join(named)}", f"[{duration_text(window)}] in {rule.name}")
 
 
 def _wrong_jobs(one: ProbeRange, jobs: list[ProbeJob], threshold: int, facts: Facts) -> dict[str, list[str]]:
