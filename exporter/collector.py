@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from exporter.egress import EgressError
+from exporter.attempts import EgressError
 from exporter.metrics import COLLECTOR_DURATION, COLLECTOR_SUCCESS, Family, Sample
 from exporter.names import NamesError
 from exporter.peers import Lines

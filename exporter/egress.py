@@ -22,9 +22,7 @@ from ipaddress import ip_address
 from exporter import metrics
 from exporter.attempts import ATTEMPTS, EgressError
 from exporter.metrics import Sample
-from exporter.probe import Address, Probe, parse_probe
-
-__all__ = ["Egress", "EgressError", "Probe", "parse_probe"]
+from exporter.probe import Address, Probe
 
 LEAST_SECONDS = 0.05
 """Less time than that is no probe: no answer within it would not mean that there is none."""

@@ -1,7 +1,7 @@
 """Keeps the memory of one page for the next.
 
-glibc gives what is freed back to the kernel, and takes it again, page by page, a moment later: with ten thousand peers a fifth
-of a scrape's processor time went there. And it gives each thread a heap of its own, of which a server with a thread for
+glibc gives what is freed back to the kernel, and takes it again, page by page, a moment later, at each scrape of a worker with
+many peers. And it gives each thread a heap of its own, of which a server with a thread for
 each reader has many.
 """
 

@@ -1,6 +1,6 @@
 """A page by gzip, of which each piece is packed on its own: what is the same on the next page is not packed again.
 
-Lines that seldom change are a third of a page, and packing is a third of its cost. A deflate stream may be put together of
+Many lines seldom change, and packing is much of what a page costs. A deflate stream may be put together of
 pieces that each end on a whole byte and refer to nothing before them (RFC 1951; zlib's Z_FULL_FLUSH makes such), and
 gzip's own checksum and length (RFC 1952) are taken over the whole page.
 """

@@ -27,7 +27,7 @@ HOLD_DOWN_SECONDS = 1.0
 
 IN_JSON: Mapping[str, Callable[[Sequence[float]], float]] = {
     "min": min,
-    "median": statistics.median,
+    "p50": statistics.median,
     "max": max,
 }
 
@@ -74,7 +74,6 @@ def summary(runs: Sequence[Run], interval: str) -> dict[str, object]:
         "runs": len(runs),
         "hold_down_seconds": HOLD_DOWN_SECONDS,
         **_figures(everything),
-        **_by_older_names(everything),
         "ways": {
             way: {"runs": len(of_way), **_figures({name: _by_stage(of_way)[name] for name in WHOLE})}
             for way in ways
@@ -150,14 +149,8 @@ def _figures(stages: Mapping[str, Sequence[float]]) -> dict[str, float]:
     figures: dict[str, float] = {}
     for stage, values in stages.items():
         told = {word: round(summed(values), 4) for word, summed in IN_JSON.items()}
-        figures |= {f"{stage}_{word}_seconds": value for word, value in told.items()}
+        figures |= {f"{stage}_seconds_{word}": value for word, value in told.items()}
     return figures
-
-
-def _by_older_names(stages: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    """The names of the first release, which figures are compared by."""
-    medians = {f"{name}_seconds_p50": round(statistics.median(values), 4) for name, values in stages.items()}
-    return medians | {f"{name}_seconds_max": round(max(values), 4) for name, values in stages.items()}
 
 
 def _by_stage(failovers: Sequence[Failover]) -> dict[str, list[float]]:

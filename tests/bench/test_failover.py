@@ -46,11 +46,10 @@ def test_the_last_line_has_the_median_and_the_most_of_all_and_of_each_way() -> N
         "1s",
     )
     assert (told["interval"], told["runs"]) == ("1s", 3)
-    assert (told["killed_to_firing_median_seconds"], told["killed_to_firing_max_seconds"]) == (3.0, 7.0)
-    assert (told["killed_to_traffic_median_seconds"], told["killed_to_traffic_max_seconds"]) == (3.5, 7.5)
+    assert (told["killed_to_firing_seconds_p50"], told["killed_to_firing_seconds_max"]) == (3.0, 7.0)
     assert (told["killed_to_traffic_seconds_p50"], told["killed_to_traffic_seconds_max"]) == (3.5, 7.5)
     ways = told["ways"]
     assert isinstance(ways, dict)
     assert [(way, ways[way]["runs"]) for way in ways] == [("cut", 1), ("kill", 2)]
-    assert ways["kill"]["killed_to_firing_median_seconds"] == 2.5
-    assert ways["kill"]["killed_to_firing_max_seconds"] == 3.0
+    assert ways["kill"]["killed_to_firing_seconds_p50"] == 2.5
+    assert ways["kill"]["killed_to_firing_seconds_max"] == 3.0

@@ -21,10 +21,7 @@ from tests.deploy.rendering import (
     TURNS,
     rendered,
 )
-from tests.deploy.stories import stories
 from wgfleet.cli.monitoring import Kind
-from wgfleet.cli.probing import Probing
-from wgfleet.cli.settings import Deciding
 
 DEPLOY = REPOSITORY / "deploy"
 COMMITTED = {
@@ -41,15 +38,6 @@ def test_committed(kind: Kind, capsys: pytest.CaptureFixture[str]) -> None:
     The committed files are what renders by default.
     """
     assert COMMITTED[kind].read_text() == rendered(f"render {kind}", capsys)
-
-
-def test_committed_stories() -> None:
-    """
-    The committed stories are those of the defaults.
-    """
-    told = (DEPLOY / "prometheus" / "rules.test.yml").read_text()
-
-    assert told == stories(Probing(), Deciding.TUNNEL)
 
 
 @pytest.mark.parametrize("kind", Kind)

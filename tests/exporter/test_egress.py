@@ -12,8 +12,10 @@ import dns.rcode
 import pytest
 
 from exporter import metrics
-from exporter.egress import LEAST_SECONDS, Egress, EgressError, parse_probe
+from exporter.attempts import EgressError
+from exporter.egress import LEAST_SECONDS, Egress
 from exporter.metrics import Sample
+from exporter.probe import parse_probe
 
 BOTH = {"ipv4": True, "ipv6": True}
 SHORT = 0.1

@@ -15,7 +15,9 @@ pytestmark = pytest.mark.system
 
 ASK = """
 import sys
-from exporter.egress import Egress, EgressError, parse_probe
+from exporter.egress import Egress
+from exporter.attempts import EgressError
+from exporter.probe import parse_probe
 from exporter.proc import Proc
 
 probe, timeout, *sources = sys.argv[1:]

@@ -10,8 +10,8 @@ from prometheus_client.exposition import generate_latest
 
 from failover_receiver.metrics import ALERTS, REASONS, Metrics
 from failover_receiver.state import Reason, State
+from tests.deploy.programs import program
 from tests.failover_receiver.parts import NOON, Parts, seen
-from tests.lab.programs import MissingProgramError, program
 from wgfleet.peerset import WorkerState
 
 PAGE = """\
@@ -183,12 +183,8 @@ def test_the_process_is_measured_too() -> None:
 
 def test_promtool_finds_no_fault_in_the_names() -> None:
     """Units, suffixes and helps as Prometheus wants them."""
-    try:
-        promtool = program("promtool")
-    except MissingProgramError as error:
-        pytest.skip(str(error))
     done = subprocess.run(
-        [promtool, "check", "metrics"],
+        [program("promtool"), "check", "metrics"],
         input=generate_latest(Metrics().registry),
         capture_output=True,
         check=False,
