@@ -1,13 +1,17 @@
 """Who may ask what: bearer tokens, each with a role."""
 
 import hashlib
+import logging
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from failover_receiver.limits import Failures, Seldom
 from failover_receiver.store import StoredToken
+from wgfleet.logs import say
 
+log = logging.getLogger(__name__)
 TOKEN_BYTES = 32
 """256 random bits: no dictionary helps, so a plain SHA-256 is enough to keep it by."""
 
@@ -28,15 +32,19 @@ class Holder:
 
     name: str
     role: Role
+    digest: str
+    """Of the token that was shown: a new token of the same name is another holder."""
+    expires_at: float | None = None
 
 
 class DeniedError(Exception):
     """Not let in; the text says what would open."""
 
-    def __init__(self, status: int, reason: str) -> None:
-        """Take 401 (who are you) or 403 (not you)."""
+    def __init__(self, status: int, reason: str, *, retry_after: int | None = None) -> None:
+        """Take 401 (who are you), 403 (not you) or 429 (not now, but in so many seconds)."""
         super().__init__(reason)
         self.status = status
+        self.retry_after = retry_after
 
 
 def new_token() -> str:
@@ -50,29 +58,82 @@ def digest(token: str) -> str:
 
 
 class Gate:
-    """Knows the tokens' digests."""
+    """Knows the tokens' digests. A token that is right is let in whatever else was tried from its address.
 
-    def __init__(self, tokens: Iterable[StoredToken]) -> None:
+    So a neighbour behind the same router locks nobody out; and 256 random bits are not guessed at any speed.
+    """
+
+    def __init__(self, tokens: Iterable[StoredToken], *, clock: Callable[[], float]) -> None:
         """Begin with these."""
+        self._clock = clock
+        self._followers: list[Callable[[], None]] = []
         self._holders: dict[str, Holder] = {}
+        self._used: dict[str, float] = {}
+        self._failures = Failures()
+        self._seldom = Seldom()
         self.learn(tokens)
 
     def learn(self, tokens: Iterable[StoredToken]) -> None:
-        """Know these tokens from now on, and no others."""
-        self._holders = {token.digest: Holder(token.name, Role(token.role)) for token in tokens}
+        """Know these tokens from now on, and no others; then tell the followers."""
+        held = (Holder(token.name, Role(token.role), token.digest) for token in tokens)
+        self._holders = {holder.digest: holder for holder in held}
+        self._used = {key: at for key, at in self._used.items() if key in self._holders}
+        for changed in self._followers:
+            changed()
 
-    def admit(self, authorization: str | None, allowed: frozenset[Role]) -> Holder:
+    def follow(self, changed: Callable[[], None]) -> None:
+        """Call this after each change of what is known, as long as the gate lives: whoever holds streams ends some."""
+        self._followers.append(changed)
+
+    def knows(self, holder: Holder) -> bool:
+        """Whether one that was let in would still be: not revoked, not expired."""
+        return holder.digest in self._holders and not self._expired(holder)
+
+    def last_used(self, digest: str) -> float | None:
+        """When the token with this digest was last let in; None if not since the start."""
+        return self._used.get(digest)
+
+    def admit(self, authorization: str | None, allowed: frozenset[Role], *, address: str = "") -> Holder:
         """The holder of the header's token. Raises DeniedError."""
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise DeniedError(401, "a token is needed: send the header `Authorization: Bearer <token>`")
+        return self.recognise(token.strip(), allowed, address=address)
+
+    def recognise(self, token: str, allowed: frozenset[Role], *, address: str = "") -> Holder:
+        """The token's holder. Raises DeniedError."""
         # Looking the digest up leaks no more of the token by its timing than its digest's first bytes.
-        holder = self._holders.get(digest(token.strip()))
+        key = digest(token)
+        holder = self._holders.get(key)
         if holder is None:
+            self.may_try(address)
+            self.failed(address)
             raise DeniedError(
                 401, "this token is not known here: it was mistyped, revoked, or is another fleet's"
             )
+        if self._expired(holder):
+            raise DeniedError(401, f"token {holder.name!r} has expired: have an operator make a new one")
         if holder.role not in allowed:
             needed = " or ".join(sorted(allowed))
             raise DeniedError(403, f"token {holder.name!r} has the role {holder.role}, this needs {needed}")
+        self._used[key] = self._clock()
         return holder
+
+    def may_try(self, address: str) -> None:
+        """Raise DeniedError if too much that came from there lately was wrong."""
+        now = self._clock()
+        wait = self._failures.wait(address, now=now)
+        if wait == 0:
+            return
+        if self._seldom.now(address, now=now):
+            say(log, "too many wrong tokens", level=logging.WARNING, address=address)
+        raise DeniedError(
+            429, f"too many wrong tokens from {address}: try again in {wait} s", retry_after=wait
+        )
+
+    def failed(self, address: str) -> None:
+        """Count a wrong secret that came from there."""
+        self._failures.count(address, now=self._clock())
+
+    def _expired(self, holder: Holder) -> bool:
+        return holder.expires_at is not None and self._clock() >= holder.expires_at

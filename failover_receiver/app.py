@@ -30,7 +30,9 @@ def create_app(receiver: Receiver) -> FastAPI:
 
 def _denied(_request: Request, error: Exception) -> JSONResponse:
     status = error.status if isinstance(error, DeniedError) else 401
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if isinstance(error, DeniedError) and error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
     return JSONResponse({"error": str(error)}, status_code=status, headers=headers)
 
 

@@ -1,6 +1,6 @@
 """What the routes stand on: the parts of a running receiver, wired."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from fastapi import Request
@@ -26,22 +26,23 @@ class Receiver:
     """Public, for clients to pin."""
     acks: dict[str, Ack] = field(default_factory=dict)
 
-    def allow(self, *roles: Role) -> Callable[[Request], Holder]:
-        """A dependency that lets only these roles in."""
+    def allow(self, *roles: Role) -> Callable[[Request], Awaitable[Holder]]:
+        """A dependency that lets only these roles in; a coroutine, because a function would cost a change of threads."""
         allowed = frozenset(roles)
 
-        def check(request: Request) -> Holder:
-            return self.gate.admit(request.headers.get("authorization"), allowed)
+        async def check(request: Request) -> Holder:
+            address = "" if request.client is None else request.client.host
+            return self.gate.admit(request.headers.get("authorization"), allowed, address=address)
 
         return check
 
-    def allow_or_open(self, *roles: Role) -> Callable[[Request], None]:
+    def allow_or_open(self, *roles: Role) -> Callable[[Request], Awaitable[None]]:
         """Likewise, unless the configuration opens it to everybody."""
         check = self.allow(*roles)
 
-        def check_unless_open(request: Request) -> None:
+        async def check_unless_open(request: Request) -> None:
             if not self.settings.open_health:
-                check(request)
+                await check(request)
 
         return check_unless_open
 

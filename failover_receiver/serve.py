@@ -67,7 +67,9 @@ async def serve(settings: Settings) -> None:
         clock=time.time,
         fleet=settings.fleet,
     )
-    receiver = Receiver(settings, driver, publication, Gate(store.tokens()), metrics, signer.public_text)
+    receiver = Receiver(
+        settings, driver, publication, Gate(store.tokens(), clock=time.time), metrics, signer.public_text
+    )
     async with httpx.AsyncClient(trust_env=False) as http:
         reconciler = Reconciler(driver, metrics, settings.alertmanagers, http)
         # What Alertmanager holds comes before the first decision, or a restart would look like blindness.

@@ -129,7 +129,9 @@ def build(
         clock=clock,
         fleet=FLEET,
     )
-    receiver = Receiver(settings, driver, publication, Gate(store.tokens()), metrics, SIGNER.public_text)
+    receiver = Receiver(
+        settings, driver, publication, Gate(store.tokens(), clock=clock), metrics, SIGNER.public_text
+    )
     return Parts(receiver, store, clock, create_app(receiver))
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from failover_receiver.access import DeniedError, Gate, Holder, Role, digest, new_token
 from failover_receiver.store import StoredToken
+from tests.failover_receiver.parts import Clock
 
 OPERATOR = "the-operator's-secret"
 CLIENT = "the-client's-secret"
@@ -20,7 +21,8 @@ def stored(name: str, role: Role, token: str) -> StoredToken:
 @pytest.fixture
 def gate() -> Gate:
     """Knows an operator and a client."""
-    return Gate([stored("alice", Role.OPERATOR, OPERATOR), stored("phone", Role.CLIENT, CLIENT)])
+    tokens = [stored("alice", Role.OPERATOR, OPERATOR), stored("phone", Role.CLIENT, CLIENT)]
+    return Gate(tokens, clock=Clock())
 
 
 def denied(gate: Gate, authorization: str | None, *allowed: Role) -> tuple[int, str]:
@@ -46,7 +48,9 @@ def test_what_is_kept_of_a_token_is_its_sha_256() -> None:
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "Bearer "])
 def test_a_known_token_tells_who_asks(gate: Gate, scheme: str) -> None:
     """By name and role, however the scheme is written."""
-    assert gate.admit(f"{scheme} {CLIENT}", frozenset({Role.CLIENT})) == Holder("phone", Role.CLIENT)
+    holder = gate.admit(f"{scheme} {CLIENT}", frozenset({Role.CLIENT}))
+
+    assert holder == Holder("phone", Role.CLIENT, digest(CLIENT))
 
 
 @pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer ", f"Basic {OPERATOR}", OPERATOR])
