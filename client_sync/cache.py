@@ -4,9 +4,10 @@ import json
 import logging
 from pathlib import Path
 
+from wgfleet.fields import DocumentError
 from wgfleet.files import write_whole
 from wgfleet.logs import say
-from wgfleet.peerset import DocumentError, PeerSet
+from wgfleet.peerset import PeerSet
 from wgfleet.signing import SignatureRefusedError, Verifier
 
 log = logging.getLogger(__name__)

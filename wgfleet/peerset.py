@@ -5,24 +5,17 @@ receiver; an unknown `format` is refused, because that is what the number is for
 """
 
 import json
-import sys
-from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
+from wgfleet.fields import DocumentError, Fields
 from wgfleet.names import check_address, check_endpoint, check_name, check_prefix, check_public_key
 
 TYPE = "wgfleet/peer-set"
 FORMAT = 1
-LARGEST = sys.float_info.max
-"""JSON knows no limit, and Python reads NaN and Infinity too: no time is any of these."""
 
-T = TypeVar("T")
-
-
-class DocumentError(ValueError):
-    """A document that cannot be used; the text names the field, its value and what would be right."""
+E = TypeVar("E", bound=StrEnum)
 
 
 class WorkerState(StrEnum):
@@ -113,7 +106,7 @@ class PeerSet:
             parsed = json.loads(payload)
         except (ValueError, RecursionError) as error:
             raise DocumentError(f"the peer set is not JSON: {error}") from None
-        fields = _Fields("peer set", parsed)
+        fields = Fields("peer set", parsed)
         fields.must_be("type", TYPE)
         fields.must_be("format", FORMAT)
         fields.must_be("fleet", fleet)
@@ -131,7 +124,7 @@ class PeerSet:
 
 
 def _worker(number: int, entry: object) -> PublishedWorker:
-    fields = _Fields(f"worker {number}", entry)
+    fields = Fields(f"worker {number}", entry)
     name = fields.get("name", str, check=check_name)
     fields.where = f"worker {name}"
     return PublishedWorker(
@@ -165,56 +158,5 @@ def _no_twins(workers: tuple[PublishedWorker, ...]) -> None:
             raise DocumentError(f"two workers of the peer set have the same {what}")
 
 
-E = TypeVar("E", bound=StrEnum)
-
-
 def _known(kind: type[E], value: str, otherwise: E) -> E:
     return kind(value) if value in set(kind) else otherwise
-
-
-_REQUIRED: Any = object()
-
-
-class _Fields:
-    """Reads fields of a JSON object, and says where it stands when one is wrong."""
-
-    def __init__(self, where: str, entry: object) -> None:
-        if not isinstance(entry, Mapping):
-            raise DocumentError(f"{where} is {type(entry).__name__}, expected an object")
-        self.where = where
-        self._entry = entry
-
-    def get(
-        self, field: str, kind: type[T], *, default: Any = _REQUIRED, check: Callable[[T], T] | None = None
-    ) -> T:
-        value = self._entry.get(field, default)
-        if value is _REQUIRED:
-            raise DocumentError(f"{self.where} has no field {field!r}")
-        if value is default:
-            return cast("T", value)
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise DocumentError(f"{self.where}: {field} is {value!r}, expected {kind.__name__}")
-        try:
-            return value if check is None else check(value)
-        except ValueError as error:
-            raise DocumentError(f"{self.where}: {field}: {error}") from None
-
-    def number(self, field: str) -> float:
-        value = self._entry.get(field)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
-            raise DocumentError(f"{self.where}: {field} is {value!r}, expected a number")
-        return float(value)
-
-    def texts(self, field: str, check: Callable[[str], str], *, default: Any = _REQUIRED) -> tuple[str, ...]:
-        values = self.get(field, list, default=list(default) if default is not _REQUIRED else default)
-        if not all(isinstance(value, str) for value in values):
-            raise DocumentError(f"{self.where}: {field} is {values!r}, expected a list of strings")
-        try:
-            return tuple(check(value) for value in values)
-        except ValueError as error:
-            raise DocumentError(f"{self.where}: {field}: {error}") from None
-
-    def must_be(self, field: str, value: str | int) -> None:
-        got = self._entry.get(field)
-        if type(got) is not type(value) or got != value:  # To Python, true is 1.
-            raise DocumentError(f"{self.where}: {field} is {got!r}, expected {value!r}")

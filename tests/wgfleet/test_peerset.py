@@ -9,13 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wgfleet.peerset import (
-    DocumentError,
-    Monitoring,
-    PeerSet,
-    PublishedWorker,
-    WorkerState,
-)
+from wgfleet.fields import DocumentError
+from wgfleet.peerset import Monitoring, PeerSet, PublishedWorker, WorkerState
 
 KEY = "yH2oSLVpkEo9q4qfKXqTTnFVZ6Duzm62P+GZGDyGPTo="
 OTHER_KEY = "LJtEuwyodB3AMdslRzoUXyxugf/Y9tKwGMZuIiKU8xA="
