@@ -10,7 +10,7 @@ from failover_receiver.core import frozen_by, next_deadline, step
 from failover_receiver.metrics import Metrics
 from failover_receiver.publication import Publication
 from failover_receiver.state import Decided, Effect, Event, Policy, Publish, State, Tick
-from failover_receiver.store import Document, Store, StoreUnavailableError
+from failover_receiver.store import Document, SqliteStore, StoreUnavailableError
 from wgfleet.logs import say
 from wgfleet.peerset import TYPE as PEER_SET
 from wgfleet.signing import Signer
@@ -28,7 +28,7 @@ class Driver:
     def __init__(
         self,
         *,
-        store: Store,
+        store: SqliteStore,
         signer: Signer,
         policy: Policy,
         publication: Publication,
@@ -78,7 +78,7 @@ class Driver:
             self._arm(now)
             return state
 
-    async def stored(self, read: Callable[[Store], T]) -> T:
+    async def stored(self, read: Callable[[SqliteStore], T]) -> T:
         """Run something on the store, in its turn."""
         return await asyncio.get_running_loop().run_in_executor(self._writer, read, self._store)
 

@@ -68,7 +68,7 @@ async def serve(settings: Settings) -> None:
         fleet=settings.fleet,
     )
     receiver = Receiver(
-        settings, driver, publication, Gate(store.tokens(), clock=time.time), metrics, signer.public_text
+        settings, driver, publication, Gate(store.tokens.all(), clock=time.time), metrics, signer.public_text
     )
     async with httpx.AsyncClient(trust_env=False) as http:
         reconciler = Reconciler(driver, metrics, settings.alertmanagers, http)

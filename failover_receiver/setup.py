@@ -48,8 +48,8 @@ def make(directory: Path, fleet: str) -> list[Path]:
     try:
         for role in FIRST_TOKENS:
             token = new_token()
-            store.remove_token(role)  # Of an init that was cut off.
-            store.add_token(StoredToken(role, role, digest(token), time.time()))
+            store.tokens.remove(role)  # Of an init that was cut off.
+            store.tokens.add(StoredToken(role, role, digest(token), time.time()))
             files.append(directory / f"{role}.token")
             write_whole(files[-1], token.encode() + b"\n")
     finally:

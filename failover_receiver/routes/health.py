@@ -62,7 +62,7 @@ def routes(receiver: Receiver) -> APIRouter:
     async def readyz() -> dict[str, str] | JSONResponse:
         """The store answers, so alerts can be taken."""
         try:
-            await receiver.driver.stored(lambda store: store.tokens())
+            await receiver.driver.stored(lambda store: store.tokens.all())
         except StoreUnavailableError as error:
             return JSONResponse({"error": str(error)}, status_code=503)
         return {"status": "ready"}

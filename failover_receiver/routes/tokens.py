@@ -30,7 +30,7 @@ def routes(receiver: Receiver) -> APIRouter:
     @router.get("/tokens")
     async def tokens() -> list[dict[str, Any]]:
         """Who holds a token."""
-        known = await driver.stored(lambda store: store.tokens())
+        known = await driver.stored(lambda store: store.tokens.all())
         return [{"name": token.name, "role": token.role, "created_at": token.created_at} for token in known]
 
     @router.post("/tokens", status_code=201)
@@ -39,23 +39,23 @@ def routes(receiver: Receiver) -> APIRouter:
         secret = new_token()
         token = StoredToken(body.name, body.role, digest(secret), driver.clock())
         try:
-            await driver.stored(lambda store: store.add_token(token))
+            await driver.stored(lambda store: store.tokens.add(token))
         except ValueError as error:
             raise RefusedError(str(error)) from None
-        receiver.gate.learn(await driver.stored(lambda store: store.tokens()))
+        receiver.gate.learn(await driver.stored(lambda store: store.tokens.all()))
         return {"name": body.name, "role": body.role, "token": secret}
 
     @router.delete("/tokens/{name}", status_code=204)
     async def revoke(name: str) -> None:
         """Forget a token: its holder is let in no more."""
-        known = await driver.stored(lambda store: store.tokens())
+        known = await driver.stored(lambda store: store.tokens.all())
         if [token.name for token in known if token.role == Role.OPERATOR] == [name]:
             raise RefusedError(
                 f"{name!r} is the last operator's token: create another one first, or nobody gets in"
             )
-        if not await driver.stored(lambda store: store.remove_token(name)):
+        if not await driver.stored(lambda store: store.tokens.remove(name)):
             raise RefusedError(f"there is no token named {name!r}")
-        receiver.gate.learn(await driver.stored(lambda store: store.tokens()))
+        receiver.gate.learn(await driver.stored(lambda store: store.tokens.all()))
 
     @router.get("/events")
     async def events(limit: Annotated[int, Query(ge=1, le=10_000)] = 100) -> list[dict[str, Any]]:

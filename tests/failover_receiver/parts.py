@@ -115,10 +115,10 @@ def build(
         fleet=FLEET, store=directory / "receiver.db", signing_key_file=directory / "key", **said
     )
     store = store or SqliteStore(settings.store)
-    known = {token.name for token in store.tokens()}
+    known = {token.name for token in store.tokens.all()}
     for role, token in TOKENS.items():
         if role not in known:
-            store.add_token(StoredToken(role, role, digest(token), NOON))
+            store.tokens.add(StoredToken(role, role, digest(token), NOON))
     clock, metrics, publication = clock or Clock(), Metrics(), publication or Publication()
     driver = Driver(
         store=store,
@@ -130,7 +130,7 @@ def build(
         fleet=FLEET,
     )
     receiver = Receiver(
-        settings, driver, publication, Gate(store.tokens(), clock=clock), metrics, SIGNER.public_text
+        settings, driver, publication, Gate(store.tokens.all(), clock=clock), metrics, SIGNER.public_text
     )
     return Parts(receiver, store, clock, create_app(receiver))
 

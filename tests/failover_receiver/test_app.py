@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from failover_receiver import store as store_module
 from failover_receiver.access import Role
+from failover_receiver.store import database as store_module
 from tests.failover_receiver.parts import BODY, NOON, TOKENS, Parts, bearer, build, posted, webhook
 
 pytestmark = pytest.mark.anyio

@@ -149,7 +149,7 @@ async def test_every_decision_is_kept_logged_and_counted_with_who_and_why(
     ]  # fmt: skip
     assert facts(caplog.records, "published") == [{"generation": 3, "epoch": 1, "monitoring": "live"}]
     assert parts.store.events(1) == [
-        HistoryEvent(NOON, "alice", "fra1", "serving", "draining", "drained", 1, 3)
+        HistoryEvent(NOON, "alice", "decided", "fra1", "serving", "draining", "drained", 1, 3, 3)
     ]
     labels = {"state": "draining", "reason": "drained"}
     registry = parts.receiver.metrics.registry

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from failover_receiver import driver as module
-from failover_receiver import store as store_module
 from failover_receiver.driver import Driver
 from failover_receiver.metrics import Metrics
 from failover_receiver.publication import Publication
@@ -18,6 +17,7 @@ from failover_receiver.state import (
     Tick,
     WorkerRegistered,
 )
+from failover_receiver.store import database as store_module
 from tests.failover_receiver.parts import (
     FLEET,
     LIMIT,

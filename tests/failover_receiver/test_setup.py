@@ -25,7 +25,7 @@ FILES = [
 def tokens(directory: Path) -> list[StoredToken]:
     """What the store knows."""
     store = SqliteStore(directory / "receiver.db")
-    known = store.tokens()
+    known = store.tokens.all()
     store.close()
     return known
 

@@ -33,7 +33,7 @@ def store(file: Path) -> Iterator[SqliteStore]:
 
 def test_a_new_store_is_empty(store: SqliteStore) -> None:
     """No state, no document, no history, nobody let in."""
-    assert (store.load(), store.document("d"), store.events(10), store.tokens()) == (None, None, [], [])
+    assert (store.load(), store.document("d"), store.events(10), store.tokens.all()) == (None, None, [], [])
 
 
 def test_what_was_saved_is_there_in_the_next_life(store: SqliteStore, file: Path) -> None:
@@ -45,7 +45,9 @@ def test_what_was_saved_is_there_in_the_next_life(store: SqliteStore, file: Path
 
     assert other.load() == State(fleet="test", generation=2)
     assert other.document("d") == Document("d", 1, 2, b"body 2")
-    assert other.events(10) == [HistoryEvent(2.0, "somebody", "fra1", "serving", "down", "worker_down", 1, 2)]
+    assert other.events(10) == [
+        HistoryEvent(2.0, "somebody", "decided", "fra1", "serving", "down", "worker_down", 1, 2, 1)
+    ]
     other.close()
 
 
@@ -166,30 +168,30 @@ def token(name: str) -> StoredToken:
 
 def test_tokens_are_kept_by_name(store: SqliteStore, file: Path) -> None:
     """In order, in the next life too."""
-    store.add_token(token("b"))
-    store.add_token(token("a"))
+    store.tokens.add(token("b"))
+    store.tokens.add(token("a"))
 
     other = SqliteStore(file)
 
-    assert other.tokens() == store.tokens() == [token("a"), token("b")]
+    assert other.tokens.all() == store.tokens.all() == [token("a"), token("b")]
     other.close()
 
 
 def test_a_name_that_is_taken_is_refused(store: SqliteStore) -> None:
     """Or somebody's token would stop working without a word."""
-    store.add_token(token("a"))
+    store.tokens.add(token("a"))
 
     with pytest.raises(ValueError, match=r"^there is already a token named 'a': revoke it first$"):
-        store.add_token(StoredToken("a", "operator", "another", 6.0))
+        store.tokens.add(StoredToken("a", "operator", "another", 6.0))
 
-    assert store.tokens() == [token("a")]
+    assert store.tokens.all() == [token("a")]
 
 
 def test_a_removed_token_is_gone_and_another_is_not(store: SqliteStore) -> None:
     """It says whether there was one."""
-    store.add_token(token("a"))
-    store.add_token(token("b"))
+    store.tokens.add(token("a"))
+    store.tokens.add(token("b"))
 
-    assert store.remove_token("a") is True
-    assert store.remove_token("a") is False
-    assert store.tokens() == [token("b")]
+    assert store.tokens.remove("a") is True
+    assert store.tokens.remove("a") is False
+    assert store.tokens.all() == [token("b")]

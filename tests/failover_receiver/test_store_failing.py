@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from failover_receiver import store as module
 from failover_receiver.store import Document, SqliteStore, StoreUnavailableError
+from failover_receiver.store import database as module
 from tests.failover_receiver.keeping import DOWN, generation, save, save_all
 
 SAVER = """

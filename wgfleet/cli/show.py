@@ -76,7 +76,7 @@ def events(history: Iterable[Mapping[str, Any]], console: Console) -> None:
         (
             (
                 datetime.fromtimestamp(event["at"], tz=UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
-                event["worker"],
+                event["subject"],
                 coloured(event["before"] or "(none)"),
                 coloured(event["after"] or "(none)"),
                 event["reason"],

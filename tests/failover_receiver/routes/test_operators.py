@@ -331,7 +331,7 @@ async def test_the_history_names_the_operator(parts: Parts) -> None:
 
     event = parts.store.events(1)[0]
 
-    assert (event.who, event.worker, event.after, event.reason) == (
+    assert (event.who, event.subject, event.after, event.reason) == (
         "operator",
         "fra1",
         "joining",

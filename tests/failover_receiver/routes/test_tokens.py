@@ -32,7 +32,7 @@ async def test_a_new_token_is_shown_once_and_opens_at_once(parts: Parts) -> None
     listed = await ask(parts, "GET", "/v1/tokens")
     assert secret not in listed.text
     assert {"name": "phone", "role": "client", "created_at": NOON} in listed.json()
-    (kept,) = [token for token in parts.store.tokens() if token.name == "phone"]
+    (kept,) = [token for token in parts.store.tokens.all() if token.name == "phone"]
     assert kept.digest == digest(secret)
 
 
@@ -51,7 +51,7 @@ async def test_a_revoked_token_opens_no_more(parts: Parts) -> None:
     assert (answer.status_code, answer.content) == (204, b"")
     async with parts.ask(Role.CLIENT) as http:
         assert (await http.get("/v1/signing-key")).status_code == 401
-    assert "client" not in {token.name for token in parts.store.tokens()}
+    assert "client" not in {token.name for token in parts.store.tokens.all()}
 
 
 @pytest.mark.parametrize(
@@ -105,12 +105,12 @@ async def test_a_wrong_wish_is_refused_with_the_reason(
     parts: Parts, method: str, path: str, *, body: Any, status: int, error: str
 ) -> None:
     """And nobody's token changes."""
-    before = parts.store.tokens()
+    before = parts.store.tokens.all()
 
     answer = await ask(parts, method, path, body)
 
     assert (answer.status_code, answer.json()) == (status, {"error": error})
-    assert parts.store.tokens() == before
+    assert parts.store.tokens.all() == before
 
 
 async def test_the_last_operators_token_cannot_be_revoked(parts: Parts) -> None:
@@ -141,12 +141,14 @@ async def test_the_history_is_told_as_it_was_kept(parts: Parts) -> None:
         {
             "at": NOON,
             "who": "alice",
-            "worker": "fra1",
+            "what": "decided",
+            "subject": "fra1",
             "before": "serving",
             "after": "draining",
             "reason": "drained",
             "epoch": 1,
             "generation": 4,
+            "id": 5,
         }
     ]
 

@@ -1,0 +1,17 @@
+"""What survives a power cut: state, documents, history, tokens, and what other parts keep beside them."""
+
+from failover_receiver.store.database import Database, StoreUnavailableError
+from failover_receiver.store.history import HistoryEvent, Noted
+from failover_receiver.store.sqlite import Document, SqliteStore
+from failover_receiver.store.tokens import StoredToken, Tokens
+
+__all__ = [
+    "Database",
+    "Document",
+    "HistoryEvent",
+    "Noted",
+    "SqliteStore",
+    "StoreUnavailableError",
+    "StoredToken",
+    "Tokens",
+]

@@ -1,0 +1,74 @@
+"""Keeps the core's state with its documents and history. What `save` has returned from survives a power cut."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from failover_receiver.state import Decided, State
+from failover_receiver.store import history
+from failover_receiver.store.database import Database
+from failover_receiver.store.history import HistoryEvent, Noted
+from failover_receiver.store.tokens import Tokens
+
+_STATE = TypeAdapter(State)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A signed document as it is sent."""
+
+    type: str
+    epoch: int
+    generation: int
+    body: bytes
+
+
+class SqliteStore(Database):
+    """The core's tables, and the others' as attributes. Every method raises StoreUnavailableError if it cannot."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, making it where needed."""
+        super().__init__(path)
+        self.tokens = Tokens(self)
+
+    def load(self) -> State | None:
+        """The state last saved; None in a new file."""
+        rows = self.rows("SELECT body FROM state WHERE id = 1")
+        return _STATE.validate_json(rows[0][0]) if rows else None
+
+    def save(
+        self, state: State, document: Document | None, decided: Sequence[Decided], *, at: float, who: str
+    ) -> None:
+        """Keep state, document and decisions together or not at all."""
+        body = _STATE.dump_json(state).decode()
+        with self.available(), self.transaction() as db:
+            db.execute(
+                "INSERT INTO state VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body", (body,)
+            )
+            if document is not None:
+                self.put(db, document)
+            history.note_decided(db, decided, at=at, who=who, number=(state.epoch, state.generation))
+
+    def put(self, db: sqlite3.Connection, document: Document) -> None:
+        """Make it the newest of its type, in the transaction of what it says."""
+        db.execute(
+            "INSERT INTO documents VALUES (?, ?, ?, ?) ON CONFLICT (type) DO UPDATE SET"
+            " epoch = excluded.epoch, generation = excluded.generation, body = excluded.body",
+            (document.type, document.epoch, document.generation, document.body),
+        )
+
+    def document(self, kind: str) -> Document | None:
+        """The newest document of that type."""
+        rows = self.rows("SELECT type, epoch, generation, body FROM documents WHERE type = ?", kind)
+        return Document(*rows[0]) if rows else None
+
+    def note(self, db: sqlite3.Connection, noted: Noted) -> None:
+        """Add to the history, in the transaction that does it."""
+        history.note(db, noted)
+
+    def events(self, limit: int, before: int | None = None) -> list[HistoryEvent]:
+        """The newest of the history (of what came before that id), oldest of them first."""
+        return history.newest(self, limit, before)
