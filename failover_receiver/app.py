@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from failover_receiver.access import DeniedError
 from failover_receiver.receiver import Receiver
-from failover_receiver.routes import alerting, discovery, documents, health, operators, tokens
+from failover_receiver.routes import alerting, discovery, documents, health, operators, simulations, tokens
 from failover_receiver.state import RefusedError
 from failover_receiver.store import StoreUnavailableError
 from wgfleet import __version__
@@ -18,7 +18,7 @@ from wgfleet import __version__
 def create_app(receiver: Receiver) -> FastAPI:
     """All routes on a wired receiver."""
     app = FastAPI(title="wgfleet receiver", version=__version__, docs_url=None, redoc_url=None)
-    for part in (alerting, documents, operators, tokens, discovery, health):
+    for part in (alerting, documents, operators, tokens, discovery, health, simulations):
         app.include_router(part.routes(receiver))
     app.add_exception_handler(DeniedError, _denied)
     app.add_exception_handler(RefusedError, _refused)
