@@ -20,15 +20,23 @@ SHARED_LIBRARIES = ("cryptography", "jwt")
 """All that wgfleet may need beside the standard library: it is installed on every machine."""
 
 PURE = {
+    "wgfleet.bundle": (),
+    "wgfleet.clientlist": (),
     "wgfleet.device": (),
     "wgfleet.diff": (),
     "wgfleet.dump": (),
+    "wgfleet.fields": (),
     "wgfleet.names": (),
     "wgfleet.peerset": (),
+    "wgfleet.wgconf": (),
     "failover_receiver.acks": (),
     "failover_receiver.alerts": ("pydantic",),
     "failover_receiver.core": (),
     "failover_receiver.peersets": (),
+    "failover_receiver.registry.clients": (),
+    "failover_receiver.registry.enrolment": (),
+    "failover_receiver.registry.pools": (),
+    "failover_receiver.registry.published": (),
     "failover_receiver.state": (),
     "client_sync.choice": (),
     "client_sync.core": (),
