@@ -57,6 +57,16 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+def last_operator(tokens: Iterable[StoredToken], *, now: float) -> str | None:
+    """The name of the only operator's token that opens now; None if there are more, or none."""
+    names = [
+        token.name
+        for token in tokens
+        if token.role == Role.OPERATOR and (token.expires_at is None or now < token.expires_at)
+    ]
+    return names[0] if len(names) == 1 else None
+
+
 class Gate:
     """Knows the tokens' digests. A token that is right is let in whatever else was tried from its address.
 
@@ -75,7 +85,7 @@ class Gate:
 
     def learn(self, tokens: Iterable[StoredToken]) -> None:
         """Know these tokens from now on, and no others; then tell the followers."""
-        held = (Holder(token.name, Role(token.role), token.digest) for token in tokens)
+        held = (Holder(token.name, Role(token.role), token.digest, token.expires_at) for token in tokens)
         self._holders = {holder.digest: holder for holder in held}
         self._used = {key: at for key, at in self._used.items() if key in self._holders}
         for changed in self._followers:

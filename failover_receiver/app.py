@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from failover_receiver.access import DeniedError
-from failover_receiver.receiver import Receiver
+from failover_receiver.receiver import Receiver, UnknownError
 from failover_receiver.routes import alerting, discovery, documents, health, operators, simulations, tokens
 from failover_receiver.state import RefusedError
 from failover_receiver.store import StoreUnavailableError
@@ -22,6 +22,7 @@ def create_app(receiver: Receiver) -> FastAPI:
         app.include_router(part.routes(receiver))
     app.add_exception_handler(DeniedError, _denied)
     app.add_exception_handler(RefusedError, _refused)
+    app.add_exception_handler(UnknownError, _unknown)
     app.add_exception_handler(StoreUnavailableError, _unavailable)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _no_such_route)
@@ -38,6 +39,10 @@ def _denied(_request: Request, error: Exception) -> JSONResponse:
 
 def _refused(_request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": str(error)}, status_code=409)
+
+
+def _unknown(_request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"error": str(error)}, status_code=404)
 
 
 def _unavailable(_request: Request, error: Exception) -> JSONResponse:

@@ -13,6 +13,10 @@ from failover_receiver.publication import Publication
 from failover_receiver.settings import Settings
 
 
+class UnknownError(Exception):
+    """There is nothing of that name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Receiver:
     """The parts; one of each."""
@@ -45,6 +49,10 @@ class Receiver:
                 await check(request)
 
         return check_unless_open
+
+    async def learn_tokens(self) -> None:
+        """Let in whom the store names, after a change there."""
+        self.gate.learn(await self.driver.stored(lambda store: store.tokens.all()))
 
     def acknowledge(self, name: str, ack: Ack) -> None:
         """Remember what a client or worker has applied, and how long its news took to get there."""
