@@ -28,7 +28,12 @@ class Receiver:
     metrics: Metrics
     signing_key: str
     """Public, for clients to pin."""
+    client_list: Publication = field(default_factory=Publication)
+    """What workers follow."""
     acks: dict[str, Ack] = field(default_factory=dict)
+    """What each client said last."""
+    worker_acks: dict[str, Ack] = field(default_factory=dict)
+    """What each worker said last."""
 
     def allow(self, *roles: Role) -> Callable[[Request], Awaitable[Holder]]:
         """A dependency that lets only these roles in; a coroutine, because a function would cost a change of threads."""
