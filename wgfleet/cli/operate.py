@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -12,12 +11,11 @@ from typing import Any
 from rich.console import Console
 
 from wgfleet.cli import show
-from wgfleet.cli.api import Api, ApiError
+from wgfleet.cli.api import ApiError
+from wgfleet.cli.asking import add_receiver, api
 from wgfleet.files import write_whole
 from wgfleet.names import check_address, check_endpoint, check_name, check_prefix, check_public_key
 
-RECEIVER = "http://127.0.0.1:9587"
-TOKEN_FILE = Path("/var/lib/wgfleet/operator.token")
 WATCH_SECONDS = 1.0
 USABLE = ("serving", "suspect")
 Run = Callable[[argparse.Namespace], int]
@@ -99,12 +97,7 @@ def _command(
     parser = commands.add_parser(verb, help=what, description=what)
     if name is not None:
         parser.add_argument("name", type=_checked(check_name), help=f"the {name}'s name")
-    parser.add_argument("--receiver", default=os.environ.get("WGFLEET_RECEIVER", RECEIVER),
-                        help="its URL (default: $WGFLEET_RECEIVER, or %(default)s)")  # fmt: skip
-    parser.add_argument("--token-file", type=Path, default=Path(os.environ.get("WGFLEET_TOKEN_FILE", TOKEN_FILE)),
-                        help="the operator's token (default: $WGFLEET_TOKEN_FILE, or %(default)s)")  # fmt: skip
-    parser.add_argument("--ca-file", type=Path, help="trust the receiver's certificate by this authority")
-    parser.add_argument("--json", action="store_true", help="for programs")
+    add_receiver(parser)
     parser.set_defaults(run=run)
     return parser
 
@@ -119,10 +112,6 @@ def _checked(check: Callable[[str], str]) -> Callable[[str], str]:
     return checked
 
 
-def _api(arguments: argparse.Namespace) -> Api:
-    return Api(arguments.receiver, arguments.token_file, arguments.ca_file)
-
-
 def _show(arguments: argparse.Namespace, answer: Any, table: Callable[[Any, Console], None]) -> int:
     if arguments.json:
         print(json.dumps(answer))
@@ -132,9 +121,9 @@ def _show(arguments: argparse.Namespace, answer: Any, table: Callable[[Any, Cons
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    api = _api(arguments)
+    receiver = api(arguments)
     while True:
-        health = api.call("GET", "/health")
+        health = receiver.call("GET", "/health")
         if arguments.watch and not arguments.json:
             Console().clear()
         _show(arguments, health, show.status)
@@ -156,17 +145,17 @@ def _worker_add(arguments: argparse.Namespace) -> int:
         "exporter_port": arguments.exporter_port,
     }
     query = {"new_key": "true"} if arguments.new_key else {}
-    answer = _api(arguments).call("PUT", f"/v1/workers/{arguments.name}", body=body, **query)
+    answer = api(arguments).call("PUT", f"/v1/workers/{arguments.name}", body=body, **query)
     return _show(arguments, answer, show.workers)
 
 
 def _worker_list(arguments: argparse.Namespace) -> int:
-    return _show(arguments, _api(arguments).call("GET", "/v1/workers"), show.workers)
+    return _show(arguments, api(arguments).call("GET", "/v1/workers"), show.workers)
 
 
 def _worker_verb(method: str, path: str) -> Run:
     def run(arguments: argparse.Namespace) -> int:
-        answer = _api(arguments).call(method, f"/v1/workers/{arguments.name}{path}")
+        answer = api(arguments).call(method, f"/v1/workers/{arguments.name}{path}")
         if not any(worker["state"] in USABLE for worker in answer["workers"].values()):
             print("wgfleet: warning: no worker serves now", file=sys.stderr)
         return _show(arguments, answer, show.workers)
@@ -176,14 +165,14 @@ def _worker_verb(method: str, path: str) -> Run:
 
 def _worker_admit(arguments: argparse.Namespace) -> int:
     body = {"force": arguments.force}
-    answer = _api(arguments).call("POST", f"/v1/workers/{arguments.name}/admit", body=body)
+    answer = api(arguments).call("POST", f"/v1/workers/{arguments.name}/admit", body=body)
     return _show(arguments, answer, show.workers)
 
 
 def _token_create(arguments: argparse.Namespace) -> int:
     if arguments.output is not None and arguments.output.exists():
         raise ApiError(f"{arguments.output} is already there: name a new file, or remove it")
-    answer = _api(arguments).call("POST", "/v1/tokens", body={"name": arguments.name, "role": arguments.role})
+    answer = api(arguments).call("POST", "/v1/tokens", body={"name": arguments.name, "role": arguments.role})
     if arguments.output is not None:
         write_whole(arguments.output, answer.pop("token").encode() + b"\n")
         print(json.dumps(answer) if arguments.json else f"{arguments.output}")
@@ -193,11 +182,11 @@ def _token_create(arguments: argparse.Namespace) -> int:
 
 
 def _token_list(arguments: argparse.Namespace) -> int:
-    return _show(arguments, _api(arguments).call("GET", "/v1/tokens"), show.tokens)
+    return _show(arguments, api(arguments).call("GET", "/v1/tokens"), show.tokens)
 
 
 def _token_revoke(arguments: argparse.Namespace) -> int:
-    _api(arguments).call("DELETE", f"/v1/tokens/{arguments.name}")
+    api(arguments).call("DELETE", f"/v1/tokens/{arguments.name}")
     print(
         json.dumps({"revoked": arguments.name}) if arguments.json else f"{arguments.name} is let in no more"
     )
@@ -205,10 +194,10 @@ def _token_revoke(arguments: argparse.Namespace) -> int:
 
 
 def _events(arguments: argparse.Namespace) -> int:
-    return _show(arguments, _api(arguments).call("GET", "/v1/events", limit=arguments.limit), show.events)
+    return _show(arguments, api(arguments).call("GET", "/v1/events", limit=arguments.limit), show.events)
 
 
 def _signing_key(arguments: argparse.Namespace) -> int:
-    answer = _api(arguments).call("GET", "/v1/signing-key")
+    answer = api(arguments).call("GET", "/v1/signing-key")
     print(json.dumps(answer) if arguments.json else answer["public_key"])
     return 0
