@@ -241,8 +241,8 @@ class _Play:
         if passed:
             yield Outcome(until - self.start, f"until {taken.said}", passed)
         if isinstance(taken.what, Wait):
-            decisions = self._pass(self.now + taken.what.seconds)
-            yield Outcome(self.now - self.start, taken.said, decisions)
+            passed = self._pass(self.now + taken.what.seconds)
+            yield Outcome(self.now - self.start, taken.said, passed)
             return
         self.now += INSTANT
         decisions: list[Decision] = []
@@ -293,11 +293,9 @@ class _Play:
 
     def _change(self, change: Change) -> Iterator[AlertSeen]:
         """Let an alert fire or end; what is then heard of it."""
-        known = [
-            key
-            for key, one in (*self.firing.items(), *self.state.alerts.items())
-            if (one.name, one.worker) == (change.name, change.worker)
-        ]
+        about = (change.name, change.worker)
+        known = [key for key, one in self.firing.items() if (one.name, one.worker) == about]
+        known += [key for key, one in self.state.alerts.items() if (one.name, one.worker) == about]
         for key in dict.fromkeys(known or [f"simulated/{change.name}/{change.worker or ''}"]):
             was = self.firing.pop(key, None)
             seen = was or self._seen(key, change.name, change.action, change.worker)

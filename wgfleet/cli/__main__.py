@@ -6,7 +6,7 @@ import sys
 from wgfleet import __version__
 
 try:
-    from wgfleet.cli import operate, render
+    from wgfleet.cli import operate, render, simulate
     from wgfleet.cli.api import ApiError
 except ModuleNotFoundError as missing:
     # The command is installed with every daemon, its packages only where operators work.
@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     operate.add_parsers(commands)
     render.add_parser(commands)
+    simulate.add_parser(commands)
     return parser
 
 

@@ -30,7 +30,7 @@ def status(health: Mapping[str, Any], console: Console) -> None:
         )
     )
     now = time.time()
-    _table(
+    table(
         console,
         ("worker", "state", "reason", "since", "clients", "monitored"),
         (
@@ -49,7 +49,7 @@ def status(health: Mapping[str, Any], console: Console) -> None:
 
 def workers(listed: Mapping[str, Any], console: Console) -> None:
     """What is said of the workers."""
-    _table(
+    table(
         console,
         ("worker", "state", "public key", "endpoints", "tunnel addresses", "allowed IPs", "weight", "region"),
         (
@@ -70,7 +70,7 @@ def workers(listed: Mapping[str, Any], console: Console) -> None:
 
 def events(history: Iterable[Mapping[str, Any]], console: Console) -> None:
     """What was decided, by whom and why."""
-    _table(
+    table(
         console,
         ("time", "worker", "from", "to", "reason", "by", "peer set"),
         (
@@ -90,7 +90,7 @@ def events(history: Iterable[Mapping[str, Any]], console: Console) -> None:
 
 def tokens(held: Iterable[Mapping[str, Any]], console: Console) -> None:
     """Who holds a token."""
-    _table(
+    table(
         console,
         ("name", "role", "created"),
         (
@@ -109,10 +109,11 @@ def coloured(state: str) -> str:
     return f"[{COLOURS[state]}]{state}[/]" if state in COLOURS else state
 
 
-def _table(console: Console, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-    table = Table(box=None, pad_edge=False, header_style="bold")
+def table(console: Console, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    """A table without lines."""
+    shown = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column)
+        shown.add_column(column)
     for row in rows:
-        table.add_row(*row)
-    console.print(table)
+        shown.add_row(*row)
+    console.print(shown)
