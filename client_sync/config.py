@@ -134,6 +134,8 @@ _READERS: Mapping[str, Callable[[Any], object]] = {
 }
 _REQUIRED = ("fleet", "name", "interface", "receivers", "token_file", "trusted_keys")
 _PATHS = ("token_file", "state_directory", "ca_file")
+_UNQUOTED = ("trusted_keys",)
+"""What is no public key may be a secret in the wrong place, and errors go to the log."""
 
 
 def _read(said: Mapping[str, object], folder: Path) -> tuple[Config | None, list[str]]:
@@ -147,7 +149,8 @@ def _read(said: Mapping[str, object], folder: Path) -> tuple[Config | None, list
         try:
             read = reader(value)
         except ValueError as error:
-            faults.append(f"{key}: is {value!r}: {error}")
+            said_of_it = "" if key in _UNQUOTED else f"is {value!r}: "
+            faults.append(f"{key}: {said_of_it}{error}")
         else:
             values[key] = folder / str(read) if key in _PATHS else read
     return (None, faults) if faults else (Config(**values), [])

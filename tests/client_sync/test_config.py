@@ -116,7 +116,7 @@ def test_all_faults_are_said_at_once(written: Written) -> None:
             "fleet: is 'Example': 'Example' is not a name: lower-case letters, digits and inner hyphens, 1 to 63 of them",
             "name: is 7: a text was expected",
             f"receiver: there is no such key; known are {KNOWN}",
-            "trusted_keys: is []: a list of texts was expected, with at least one",
+            "trusted_keys: a list of texts was expected, with at least one",
             "policy: is 'fast': one of spread, priority was expected",
             "manage_routes: is 'no': true or false was expected",
         ]
@@ -158,13 +158,22 @@ def test_all_faults_are_said_at_once(written: Written) -> None:
         ("manage_routes = 1", "manage_routes: is 1: true or false was expected"),
         (
             'trusted_keys = ["abc"]',
-            "trusted_keys: is ['abc']: 'abc' is not a public signing key: 32 bytes in base64 were expected",
+            (
+                "trusted_keys: a text of 3 characters is not a public signing key: 32 bytes in base64 were expected, "
+                "as `wgfleet signing-key` prints them"
+            ),
         ),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_would_be_right(written: Written, line: str, fault: str) -> None:
     """Whatever TOML can say in its place."""
     assert refusal(written(with_line(line))) == f"FILE:\n  {fault}"
+
+
+@pytest.mark.parametrize("said", ['["a-secret", "b"]', '"a-secret"', '{ key = "a-secret" }'])
+def test_what_stands_in_place_of_trusted_keys_is_not_quoted(written: Written, said: str) -> None:
+    """It may be a secret, and the error goes to the log."""
+    assert "a-secret" not in refusal(written(with_line(f"trusted_keys = {said}")))
 
 
 @pytest.mark.parametrize("name", ["a234567890123456", "wg/0", "wg 0", r"wg\t0", ""])
