@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import httpx
 import uvicorn
 
+from failover_receiver import retention
 from failover_receiver.access import Gate
 from failover_receiver.app import create_app
 from failover_receiver.driver import Driver
@@ -76,6 +77,7 @@ async def serve(settings: Settings) -> None:
         await reconciler.once()
         await driver.take(Tick(), who="start")
         reading = asyncio.create_task(reconciler.run(settings.read_interval))
+        forgetting = asyncio.create_task(retention.run(driver, settings.keep_events_days))
         try:
             # Long-lived streams hold many objects: without this, full collections stop the push for all of them.
             gc.collect()
@@ -83,7 +85,8 @@ async def serve(settings: Settings) -> None:
             await _server(settings, receiver).serve()
         finally:
             reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+            forgetting.cancel()
+            await asyncio.gather(reading, forgetting, return_exceptions=True)
             driver.close()
             store.close()
             say(log, "stopped")

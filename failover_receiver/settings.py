@@ -58,6 +58,8 @@ class Settings(BaseModel):
     hold_down_max: Seconds = 600.0
     least_serving: float = Field(default=0.5, ge=0, le=1)
     fresh_for: Seconds = 3600.0
+    keep_events_days: float = Field(default=400.0, gt=0, le=36500)
+    """Older history is forgotten."""
     tls_certificate_file: Path | None = None
     tls_key_file: Path | None = None
 

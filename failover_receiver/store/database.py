@@ -74,12 +74,19 @@ def _migrate(db: sqlite3.Connection) -> None:
         raise StoreUnavailableError(
             f"the store has schema {seen}, this program knows up to {scripts[-1][0]}: use the newer program"
         )
-    # For scripts that take JSON apart: SQLite's own reading of a number may differ from Python's in its last bit.
+    # For scripts that take JSON apart: SQLite itself may read the last bit of a number otherwise, and ends a text at
+    # its first NUL.
+    db.create_function("json_items", 2, _items, deterministic=True)
     db.create_function("json_field", 2, _field, deterministic=True)
     db.create_function("json_without", 2, _without, deterministic=True)
     for number, script in scripts:
         if number > seen:
             db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
+
+
+def _items(body: str, key: str) -> str:
+    items = json.loads(body).get(key, {}).items()
+    return json.dumps([{**value, "key": name} for name, value in items])
 
 
 def _field(body: str, key: str) -> Any:

@@ -1,4 +1,4 @@
-"""What was done: by whom, why, and with which generation it was published. Only ever added to."""
+"""What was done: by whom, why, and with which generation it was published. Added to, and shortened when it is old."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -67,6 +67,13 @@ def newest(store: Database, limit: int, before: int | None) -> list[HistoryEvent
         limit,
     )
     return [HistoryEvent(*row) for row in reversed(rows)]
+
+
+def shorten(store: Database, older_than: float, limit: int) -> int:
+    """Forget some of what is older; how many that were, at most `limit`."""
+    with store.available(), store.transaction() as db:
+        some = "SELECT id FROM events WHERE at < ? LIMIT ?"
+        return db.execute(f"DELETE FROM events WHERE id IN ({some})", (older_than, limit)).rowcount  # noqa: S608 - our own words.
 
 
 def _insert(db: sqlite3.Connection, rows: list[tuple[object, ...]]) -> None:

@@ -1,16 +1,17 @@
-"""Tests of failover_receiver/store.py on real files. What goes wrong is in test_store_failing.py."""
+"""Tests of failover_receiver/store on real files. What goes wrong is in test_store_failing.py."""
 
-import sqlite3
+import contextlib
 from collections.abc import Iterator
-from importlib import resources
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from failover_receiver.state import Alert, State, Worker
-from failover_receiver.store import Document, HistoryEvent, SqliteStore, StoredToken, StoreUnavailableError
+from failover_receiver.state import Action, Alert, State, Worker
+from failover_receiver.store import Document, HistoryEvent, Noted, SqliteStore, StoredToken
+from failover_receiver.store.alerts import REFRESH_SECONDS
 from tests.failover_receiver.keeping import DOWN, save
 
 
@@ -79,10 +80,89 @@ def test_the_newest_events_come_oldest_first(store: SqliteStore) -> None:
     assert [event.generation for event in store.events(3)] == [3, 4, 5]
 
 
+def test_the_history_is_read_backwards_page_by_page(store: SqliteStore) -> None:
+    """Each page's first id asks for the one before it; nothing twice, nothing missed."""
+    for number in range(1, 8):
+        save(store, number, DOWN)
+
+    pages, before = [], None
+    while page := store.events(3, before):
+        pages.append([event.generation for event in page])
+        before = page[0].id
+
+    assert pages == [[5, 6, 7], [2, 3, 4], [1]]
+
+
+def test_what_others_did_is_in_the_same_history(store: SqliteStore) -> None:
+    """Only if their transaction holds."""
+    noted = Noted(5.0, "alice", "client added", "phone", "by hand", 1, 3)
+    with store.available(), store.transaction() as db:
+        store.note(db, noted)
+    with contextlib.suppress(ZeroDivisionError), store.transaction() as db:
+        store.note(db, noted)
+        1 / 0  # noqa: B018 - What goes wrong after the note.
+
+    assert store.events(10) == [
+        HistoryEvent(5.0, "alice", "client added", "phone", None, None, "by hand", 1, 3, 1)
+    ]
+
+
+def test_old_history_is_forgotten_a_little_at_a_time(store: SqliteStore) -> None:
+    """As much as was asked for, until nothing old is left; what is young stays, and no id comes again."""
+    for number in range(1, 8):
+        save(store, number, DOWN)
+
+    assert [store.forget_events(6.0, 2) for _ in range(4)] == [2, 2, 1, 0]
+    assert [event.generation for event in store.events(10)] == [6, 7]
+    assert store.forget_events(100.0, 10) == 2
+    save(store, 8, DOWN)
+    assert [event.id for event in store.events(10)] == [8]
+
+
 def test_a_commit_waits_for_the_disk(store: SqliteStore) -> None:
     """A write-ahead log with synchronous=FULL: what kill -9 cannot show, a power cut would."""
     assert store._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert store._db.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+# The alerts among it.
+
+UP = Alert("WireGuardWorkerUp", Action.ADMIT, "fra1", starts_at=1.0, heard_at=100.0)
+
+
+def write(store: SqliteStore, **alerts: Alert) -> int:
+    """Keep these alerts; how many rows that wrote."""
+    before = store._db.total_changes
+    store.save(State(fleet="test", alerts=alerts), None, [], at=0.0, who="somebody")
+    return store._db.total_changes - before
+
+
+def test_only_alerts_that_changed_are_written(store: SqliteStore) -> None:
+    """Those that are new, that changed, and that are forgotten: a row each, and the state only if it differs."""
+    assert write(store, a=UP, b=UP, c=UP) == 4
+    assert write(store, a=UP, b=UP, c=UP) == 0
+    assert write(store, a=UP, b=replace(UP, ended_at=101.0), c=UP) == 1
+    assert write(store, a=UP, c=UP, d=UP) == 2
+
+
+def test_a_repetition_alone_is_not_written(store: SqliteStore) -> None:
+    """It comes again anyway; but a row that is a minute behind is brought up to date with what else is written."""
+    write(store, a=UP)
+
+    assert write(store, a=replace(UP, heard_at=UP.heard_at + REFRESH_SECONDS - 1)) == 0
+    assert write(store, a=replace(UP, heard_at=UP.heard_at + REFRESH_SECONDS)) == 1
+
+
+def test_the_next_life_writes_only_what_changed_too(store: SqliteStore, file: Path) -> None:
+    """It looks at the rows that are there."""
+    write(store, a=UP, b=UP)
+    other = SqliteStore(file)
+    other.load()
+
+    assert (
+        write(other, a=replace(UP, overruled=True), b=UP) == 2
+    )  # And the state, which this one has not yet written.
+    other.close()
 
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -111,51 +191,32 @@ def test_any_state_comes_back_as_it_was(state: State) -> None:
     store.close()
 
 
-# Schema.
+few = st.dictionaries(
+    st.sampled_from("abc"),
+    st.builds(
+        Alert,
+        name=st.sampled_from(["Up", "Down"]),
+        worker=st.sampled_from([None, "fra1"]),
+        starts_at=st.sampled_from([1.0, 2.0]),
+        heard_at=st.sampled_from([1.0, 1000.0]),
+        ended_at=st.sampled_from([None, 3.0]),
+    ),
+)
 
 
-def newest() -> int:
-    """The number of the last migration."""
-    folder = resources.files("failover_receiver") / "migrations"
-    return max(int(entry.name.partition(".")[0]) for entry in folder.iterdir() if entry.name.endswith(".sql"))
+@settings(max_examples=50, deadline=None)
+@given(history=st.lists(few))
+def test_after_any_history_the_last_state_comes_back(history: list[dict[str, Alert]]) -> None:
+    """Whatever came, changed and went in between."""
+    store = SqliteStore(Path(":memory:"))
 
+    for alerts in history:
+        write(store, **alerts)
+        kept = store.load()
+        assert kept is not None
+        assert kept.alerts == alerts
 
-def test_a_new_file_gets_the_newest_schema(store: SqliteStore) -> None:
-    """All migrations, from nothing."""
-    tables = {name for (name,) in store._db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-
-    assert {"state", "documents", "events", "tokens"} <= tables
-    assert store._db.execute("PRAGMA user_version").fetchone() == (newest(),)
-
-
-def test_a_newer_schema_is_refused_and_left_alone(file: Path) -> None:
-    """An old program must not write what a new one has laid out otherwise."""
-    SqliteStore(file).close()
-    other = sqlite3.connect(file, isolation_level=None)
-    other.execute("PRAGMA user_version = 99")
-
-    with pytest.raises(StoreUnavailableError) as caught:
-        SqliteStore(file)
-
-    assert (
-        str(caught.value)
-        == f"the store has schema 99, this program knows up to {newest()}: use the newer program"
-    )
-    assert other.execute("PRAGMA user_version").fetchone() == (99,)
-    other.close()
-
-
-def test_a_migration_that_fails_leaves_nothing_half(file: Path) -> None:
-    """The file holds a table of that name already: none of the others is made."""
-    other = sqlite3.connect(file, isolation_level=None)
-    other.execute("CREATE TABLE tokens (theirs)")
-
-    with pytest.raises(StoreUnavailableError, match="table tokens already exists"):
-        SqliteStore(file)
-
-    assert other.execute("SELECT name FROM sqlite_schema").fetchall() == [("tokens",)]
-    assert other.execute("PRAGMA user_version").fetchone() == (0,)
-    other.close()
+    store.close()
 
 
 # Tokens.

@@ -1,4 +1,4 @@
-"""Tests of failover_receiver/store.py when things go wrong: real kills, real locks, a real full disk."""
+"""Tests of failover_receiver/store when things go wrong: real kills, real locks, a real full disk."""
 
 import contextlib
 import resource
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from failover_receiver.state import Action, Alert, State
 from failover_receiver.store import Document, SqliteStore, StoreUnavailableError
 from failover_receiver.store import database as module
 from tests.failover_receiver.keeping import DOWN, generation, save, save_all
@@ -84,6 +85,21 @@ def test_a_save_that_fails_midway_leaves_nothing(store: SqliteStore) -> None:
     store._db.execute("DROP TRIGGER no")
     save(store, 2, DOWN)
     assert generation(store) == 2
+
+
+def test_alerts_of_a_save_that_failed_are_written_by_the_next(store: SqliteStore) -> None:
+    """What was written and taken back is not taken for written."""
+    up = Alert("WireGuardWorkerUp", Action.ADMIT, "fra1", starts_at=1.0, heard_at=1.0)
+    store.save(State(fleet="test", alerts={"gone": up}), None, [], at=0.0, who="somebody")
+    store._db.execute("CREATE TRIGGER no BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'no'); END")
+    state = State(fleet="test", alerts={"new": up}, read_at=7.0)
+    with pytest.raises(StoreUnavailableError):
+        store.save(state, None, [DOWN], at=0.0, who="somebody")
+    store._db.execute("DROP TRIGGER no")
+
+    store.save(state, None, [DOWN], at=0.0, who="somebody")
+
+    assert store.load() == state
 
 
 # It cannot be used.
