@@ -3,6 +3,7 @@
 import argparse
 import socket
 import sys
+import time
 from pathlib import Path
 
 from wgfleet import __version__, logs
@@ -11,7 +12,7 @@ from wgfleet.names import check_name
 try:
     import uvloop
 
-    from failover_receiver import setup
+    from failover_receiver import keys, setup
     from failover_receiver.serve import serve
     from failover_receiver.settings import ConfigurationError, Settings, check_readable, load
     from failover_receiver.store import StoreUnavailableError
@@ -66,6 +67,20 @@ def _parser() -> argparse.ArgumentParser:
         "--log-format", choices=("text", "json"), default="text", help="for people or for programs"
     )
     run.set_defaults(run=_run)
+
+    rotate = commands.add_parser(
+        "rotate-key",
+        help="sign documents with a new key from the next start on; clients follow by themselves",
+        description="Makes a new signing key, lets the present one endorse it, and puts it in the present one's place. "
+        "Run it as the receiver's own user. A receiver that runs goes on with the old key until it is restarted.",
+    )
+    rotate.add_argument(
+        "--config",
+        type=Path,
+        default=DIRECTORY / "receiver.toml",
+        help="the configuration (default: %(default)s)",
+    )
+    rotate.set_defaults(run=_rotate_key)
     return parser
 
 
@@ -82,6 +97,20 @@ def _run(arguments: argparse.Namespace) -> int:
     check_readable(settings)
     _must_be_free(settings)
     uvloop.run(serve(settings))
+    return 0
+
+
+def _rotate_key(arguments: argparse.Namespace) -> int:
+    settings = load(arguments.config)
+    file = settings.signing_key_file
+    old, new = keys.rotate(file, settings.fleet, now=time.time())
+    print(f"{file} holds key {new.key_id} now, public key {new.public_text}")
+    print(
+        f"It is endorsed by {old.key_id}, which is gone from there: whoever trusts that one follows by itself."
+    )
+    print(
+        f"\nNext: systemctl restart wgfleet-receiver, and put {file} into your backup in the old one's place."
+    )
     return 0
 
 

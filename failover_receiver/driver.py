@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TypeVar
 
 from failover_receiver.core import frozen_by, next_deadline, step
@@ -51,7 +52,10 @@ class Driver:
         if self.state.fleet != fleet:
             raise ValueError(f"the store holds fleet {self.state.fleet!r}, the configuration says {fleet!r}")
         document = store.document(PEER_SET)
-        if document is not None:
+        if document is not None and not signer.signed(document.body):
+            # The key was rotated. As if nothing had been issued: the next step does, under a new number.
+            self.state = replace(self.state, issued_at=0.0)
+        elif document is not None:
             publication.show(document)
 
     async def take(self, event: Event, *, who: str) -> State:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import httpx
 import uvicorn
 
-from failover_receiver import retention
+from failover_receiver import keys, retention
 from failover_receiver.access import Gate
 from failover_receiver.app import create_app
 from failover_receiver.driver import Driver
@@ -23,9 +23,7 @@ from failover_receiver.reconcile import Reconciler
 from failover_receiver.settings import Settings
 from failover_receiver.state import Tick
 from failover_receiver.store import SqliteStore
-from wgfleet.files import read_secret
 from wgfleet.logs import say
-from wgfleet.signing import Signer
 
 log = logging.getLogger(__name__)
 GRACE_SECONDS = 3
@@ -56,8 +54,9 @@ async def serve(settings: Settings) -> None:
     if settings.tls_certificate_file is None and not _is_loopback(settings.listen_address):
         say(log, "no TLS: tokens go in clear, unless a proxy or a tunnel carries them", level=logging.WARNING,
             listen_address=settings.listen_address)  # fmt: skip
-    signer = Signer.from_text(read_secret(settings.signing_key_file))
+    signer = keys.read(settings.signing_key_file, settings.fleet)
     store = SqliteStore(settings.store)
+    keys.note_new(store, signer, now=time.time())
     publication, metrics = Publication(), Metrics()
     driver = Driver(
         store=store,
@@ -109,6 +108,9 @@ def _server(settings: Settings, receiver: Receiver) -> _Server:
         log_config=None,
         access_log=False,
         server_header=False,
+        # Said in full, or a variable of the environment would decide who is believed.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     return _Server(config, receiver.publication)
