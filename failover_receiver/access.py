@@ -46,6 +46,13 @@ class DeniedError(Exception):
         self.status = status
         self.retry_after = retry_after
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the answer says besides, for programs."""
+        if self.retry_after is not None:
+            return {"Retry-After": str(self.retry_after)}
+        return {"WWW-Authenticate": "Bearer"} if self.status == 401 else {}
+
 
 def new_token() -> str:
     """A new secret, to be shown once."""

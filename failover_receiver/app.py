@@ -8,6 +8,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from failover_receiver.access import DeniedError
+from failover_receiver.bodies import BodyLimits
+from failover_receiver.headers import SecurityHeaders
 from failover_receiver.receiver import Receiver, UnknownError
 from failover_receiver.routes import alerting, discovery, documents, health, operators, simulations, tokens
 from failover_receiver.state import RefusedError
@@ -20,6 +22,8 @@ def create_app(receiver: Receiver) -> FastAPI:
     app = FastAPI(title="wgfleet receiver", version=__version__, docs_url=None, redoc_url=None)
     for part in (alerting, documents, operators, tokens, discovery, health, simulations):
         app.include_router(part.routes(receiver))
+    app.add_middleware(BodyLimits, gate=receiver.gate, clock=receiver.driver.clock)
+    app.add_middleware(SecurityHeaders)  # Around the limits: a refusal has them too.
     app.add_exception_handler(DeniedError, _denied)
     app.add_exception_handler(RefusedError, _refused)
     app.add_exception_handler(UnknownError, _unknown)
@@ -30,11 +34,8 @@ def create_app(receiver: Receiver) -> FastAPI:
 
 
 def _denied(_request: Request, error: Exception) -> JSONResponse:
-    status = error.status if isinstance(error, DeniedError) else 401
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-    if isinstance(error, DeniedError) and error.retry_after is not None:
-        headers["Retry-After"] = str(error.retry_after)
-    return JSONResponse({"error": str(error)}, status_code=status, headers=headers)
+    assert isinstance(error, DeniedError)  # noqa: S101 - it is the handler of no other.
+    return JSONResponse({"error": str(error)}, status_code=error.status, headers=error.headers)
 
 
 def _refused(_request: Request, error: Exception) -> JSONResponse:

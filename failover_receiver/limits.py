@@ -24,8 +24,8 @@ def source(address: str) -> str:
     """What is counted together: an IPv4 address, or an IPv6 network of the size that one machine gets."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:  # A socket without an address, as of a test.
-        return address
+    except ValueError:  # A socket without an address, or what a proxy took for one.
+        return address[:64]
     if isinstance(parsed, ipaddress.IPv4Address):
         return address
     if parsed.ipv4_mapped is not None:
@@ -69,6 +69,10 @@ class Seldom:
     def __init__(self) -> None:
         """Nothing was told yet."""
         self._told: OrderedDict[str, float] = OrderedDict()
+
+    def __len__(self) -> int:
+        """So many sources are remembered."""
+        return len(self._told)
 
     def now(self, address: str, *, now: float) -> bool:
         """Whether to tell of that source now; if so, not again for a while."""

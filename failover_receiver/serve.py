@@ -111,6 +111,9 @@ def _server(settings: Settings, receiver: Receiver) -> _Server:
         # Said in full, or a variable of the environment would decide who is believed.
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies,
+        # Said in full, or a variable of the environment would decide who is believed.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     return _Server(config, receiver.publication)

@@ -1,5 +1,6 @@
 """The receiver's configuration: one TOML file. An unknown key is an error, because it is a misspelt one."""
 
+import ipaddress
 import tomllib
 import urllib.parse
 from pathlib import Path
@@ -26,6 +27,15 @@ def _base_url(value: str) -> str:
     if url.username is not None:
         raise PydanticCustomError("secret", "holds a password, which would be logged")
     return value.rstrip("/")
+
+
+def _network(value: str) -> str:
+    """An address or a network, or ValueError."""
+    try:
+        ipaddress.ip_network(value)
+    except ValueError:
+        raise ValueError("not an address or a network: as 127.0.0.1 or 10.0.0.0/24") from None
+    return value
 
 
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
@@ -60,6 +70,8 @@ class Settings(BaseModel):
     fresh_for: Seconds = 3600.0
     keep_events_days: float = Field(default=400.0, gt=0, le=36500)
     """Older history is forgotten."""
+    trusted_proxies: list[Annotated[str, AfterValidator(_network)]] = []
+    """Addresses or networks of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."""
     tls_certificate_file: Path | None = None
     tls_key_file: Path | None = None
 

@@ -124,7 +124,7 @@ def test_all_faults_are_told_at_once(file: Path) -> None:
         "  least_serving: is 1.5: Input should be less than or equal to 1\n"
         "  hold_dwon: there is no such key; known are alertmanagers, canaries, fleet, fresh_for, hold_down, "
         "hold_down_factor, hold_down_max, least_serving, listen_address, listen_port, open_health, "
-        "probe_interval, read_interval, signing_key_file, store, tls_certificate_file, tls_key_file"
+        "probe_interval, read_interval, signing_key_file, store, tls_certificate_file, tls_key_file, trusted_proxies"
     )
 
 
@@ -149,6 +149,15 @@ def test_an_alertmanager_that_is_no_url_is_refused(file: Path, url: str) -> None
 
     fault = f"alertmanagers.0: is {url!r}: Value error, not a URL: as http://127.0.0.1:9093"
     assert said == f"{file}:\n  {fault}"
+
+
+@pytest.mark.parametrize("proxy", ["proxy.example", "10.0.0.1/24", "*", ""])
+def test_a_proxy_that_is_no_address_is_refused(file: Path, proxy: str) -> None:
+    """Or everybody behind it would be taken for one, or anybody for a proxy."""
+    said = faults(file, f'{LEAST}trusted_proxies = ["10.0.0.1", "fd00::/8", "{proxy}"]\n')
+
+    fault = f"is {proxy!r}: Value error, not an address or a network: as 127.0.0.1 or 10.0.0.0/24"
+    assert said == f"{file}:\n  trusted_proxies.2: {fault}"
 
 
 def test_an_alertmanagers_password_is_refused_and_not_repeated(file: Path) -> None:
