@@ -20,6 +20,7 @@ from failover_receiver.state import (
     RefusedError,
     State,
     Tick,
+    UnknownError,
     Worker,
     WorkerAdmitted,
     WorkerBanned,
@@ -96,7 +97,7 @@ def hear(state: State, event: Event, now: float, policy: Policy) -> State:
 def _known(state: State, name: str) -> Worker:
     if name not in state.workers:
         there = ", ".join(sorted(state.workers)) or "none"
-        raise RefusedError(f"there is no worker {name!r}; registered: {there}")
+        raise UnknownError(f"there is no worker {name!r}; registered: {there}")
     return state.workers[name]
 
 
@@ -148,7 +149,9 @@ def _admit(state: State, name: str, *, force: bool, now: float, policy: Policy) 
             else other
             for key, other in alerts.items()
         }
-    admitted = replace(worker, proven=True, failed_at=None, up_since=None, degraded=False)
+    if worker.failed_at is None and worker.proven:
+        return replace(state, alerts=alerts)  # It is in.
+    admitted = replace(worker, proven=True, admitted=True, failed_at=None, up_since=None, degraded=False)
     return _with(replace(state, alerts=alerts), name, admitted)
 
 

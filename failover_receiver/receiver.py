@@ -13,10 +13,6 @@ from failover_receiver.publication import Publication
 from failover_receiver.settings import Settings
 
 
-class UnknownError(Exception):
-    """There is nothing of that name."""
-
-
 @dataclass(frozen=True, slots=True)
 class Receiver:
     """The parts; one of each."""
@@ -34,6 +30,12 @@ class Receiver:
     """What each client said last."""
     worker_acks: dict[str, Ack] = field(default_factory=dict)
     """What each worker said last."""
+    _said_by: dict[str, Holder] = field(default_factory=dict, init=False)
+    """Whose words these are."""
+
+    def __post_init__(self) -> None:
+        """Forget the words of whoever is revoked."""
+        self.gate.follow(self._forget_unknown)
 
     def allow(self, *roles: Role) -> Callable[[Request], Awaitable[Holder]]:
         """A dependency that lets only these roles in; a coroutine, because a function would cost a change of threads."""
@@ -59,10 +61,12 @@ class Receiver:
         """Let in whom the store names, after a change there."""
         self.gate.learn(await self.driver.stored(lambda store: store.tokens.all()))
 
-    def acknowledge(self, name: str, ack: Ack) -> None:
+    def acknowledge(self, holder: Holder, ack: Ack) -> None:
         """Remember what a client or worker has applied, and how long its news took to get there."""
-        before = self.acks.get(name)
-        self.acks[name] = ack
+        said = self.worker_acks if holder.role is Role.WORKER else self.acks
+        before = said.get(holder.name)
+        said[holder.name] = ack
+        self._said_by[holder.name] = holder
         self.metrics.acks.inc()
         took = propagation(before, ack, self.driver.state)
         if took is not None:
@@ -71,3 +75,9 @@ class Receiver:
     def clients(self) -> Clients:
         """What clients have said lately, all together."""
         return summed_up(self.acks.values(), self.driver.state, now=self.driver.clock())
+
+    def _forget_unknown(self) -> None:
+        for name in [name for name, holder in self._said_by.items() if not self.gate.knows(holder)]:
+            del self._said_by[name]
+            self.acks.pop(name, None)
+            self.worker_acks.pop(name, None)

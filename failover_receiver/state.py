@@ -32,6 +32,8 @@ class Reason(StrEnum):
     """Never heard up yet."""
     UP = "up"
     """Heard up, and nothing speaks against it."""
+    ADMITTED = "admitted"
+    """Let in by an operator; nothing was heard of it since."""
     OVERLOADED = "overloaded"
     """Up, with a lowered weight while an alert with the action spare fires."""
     WORKER_DOWN = "worker_down"
@@ -73,6 +75,10 @@ class Worker:
     spec: WorkerSpec
     proven: bool = False
     """Has been heard up, or was admitted, at least once."""
+    admitted: bool = False
+    """An operator let it in, and it has not been heard up since."""
+    monitored: bool = False
+    """Up, Down or Degraded was heard of it lately."""
     failed_at: float | None = None
     """When the present failure was learnt; None while there is none."""
     degraded: bool = False
@@ -269,3 +275,7 @@ Effect = Persist | Decided | Publish
 
 class RefusedError(ValueError):
     """A command that cannot be carried out; the state is as it was. The text says why and what to do."""
+
+
+class UnknownError(RefusedError):
+    """A command for something that there is not."""

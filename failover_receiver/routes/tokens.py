@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from failover_receiver.access import Holder, Role, digest, last_operator, new_token
-from failover_receiver.receiver import Receiver, UnknownError
-from failover_receiver.state import RefusedError
+from failover_receiver.receiver import Receiver
+from failover_receiver.state import RefusedError, UnknownError
 from failover_receiver.store import Noted, SqliteStore, StoredToken
 from wgfleet.names import check_name
 

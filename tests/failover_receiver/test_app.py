@@ -225,7 +225,7 @@ async def test_a_refused_command_is_a_conflict(parts: Parts) -> None:
         answer = await http.put("/v1/workers/nowhere/drain")
 
     assert (answer.status_code, answer.json()) == (
-        409,
+        404,
         {"error": "there is no worker 'nowhere'; registered: none"},
     )
 

@@ -266,7 +266,7 @@ async def test_a_command_for_an_unknown_worker_names_the_known_ones(
     answer = await ask(parts, method, path)
 
     error = "there is no worker 'lon1'; registered: ams1, fra1"
-    assert (answer.status_code, answer.json()) == (409, {"error": error})
+    assert (answer.status_code, answer.json()) == (404, {"error": error})
 
 
 # Commands.
