@@ -263,13 +263,13 @@ class _Play:
                 return (Tick(),)
             case Heard(changes):
                 told = tuple(seen for change in changes for seen in self._change(change))
-                return (self._reading() if self.live else AlertsDelivered(told),)
+                return (AlertsDelivered(told),)
 
     def _pass(self, until: float) -> tuple[Decision, ...]:
         decisions: list[Decision] = []
         while self.now < until:
             deadline = next_deadline(self.state, self.policy, now=self.now) or until
-            self.now = min(until, deadline, self.now + self.policy.watchdog_timeout / 2)
+            self.now = min(until, deadline)
             decisions += self._happen(self._reading())
         return tuple(decisions)
 
@@ -295,14 +295,12 @@ class _Play:
         """Let an alert fire or end; what is then heard of it."""
         about = (change.name, change.worker)
         known = [key for key, one in self.firing.items() if (one.name, one.worker) == about]
-        known += [key for key, one in self.state.alerts.items() if (one.name, one.worker) == about]
-        for key in dict.fromkeys(known or [f"simulated/{change.name}/{change.worker or ''}"]):
+        for key in known or [f"simulated/{change.name}/{change.worker or ''}"]:
             was = self.firing.pop(key, None)
             seen = was or self._seen(key, change.name, change.action, change.worker)
             if change.firing:
                 self.firing[key] = seen
-            if change.firing or was is not None:
-                yield replace(seen, firing=change.firing, seen_at=self.now, ends_at=self.now)
+            yield replace(seen, firing=change.firing, seen_at=self.now, ends_at=self.now)
 
     def _seen(self, fingerprint: str, name: str, action: Action, worker: str | None) -> AlertSeen:
         known = self.state.alerts.get(fingerprint)

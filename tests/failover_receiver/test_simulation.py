@@ -237,6 +237,27 @@ def test_longer_than_anything_lasts_is_refused() -> None:
         play(fleet(*FOUR), wait(1800.0), says(Verdict.DOWN, "fra1", at=1900.0))
 
 
+def test_a_watchdog_that_has_just_become_too_old_is_not_revived() -> None:
+    """Alerts are believed for longer than it."""
+    played = play(fleet(*FOUR), says(Verdict.DOWN, "fra1"), wait(60.0), now=NOON + 30.0)
+
+    assert decided(played) == []
+    assert played.frozen_by == "no Watchdog for 20 s"
+
+
+def test_an_overloaded_worker_is_still_up() -> None:
+    """Or it would never be through with its hold-down."""
+    played = play(
+        fleet(*FOUR),
+        says(Verdict.DOWN, "fra1"),
+        says(Verdict.UP, "fra1"),
+        says(Verdict.OVERLOADED, "fra1"),
+        wait(60.0),
+    )
+
+    assert decided(played)[-1] == (30, "fra1", "serving", "overloaded")
+
+
 def test_an_overloaded_worker_is_spared_and_nobody_moves() -> None:
     """Its Up goes on."""
     played = play(fleet(*FOUR), says(Verdict.OVERLOADED, "fra1"), wait(60.0), clients={"fra1": 12})
