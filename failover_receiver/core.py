@@ -19,9 +19,9 @@ had ended, because a Prometheus that dies makes Alertmanager say `resolved` of a
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from failover_receiver.firing import DEGRADED, Told, active, foremost, over_since, told_of
+from failover_receiver.firing import DEGRADED, Told, active, foremost, last_heard, over_since, told_of
 from failover_receiver.hearing import hear, not_ahead
-from failover_receiver.peersets import CHANGED, decisions, peer_set, published_worker
+from failover_receiver.peersets import decisions, peer_set, published_worker
 from failover_receiver.state import (
     Action,
     Alert,
@@ -64,6 +64,11 @@ def next_deadline(state: State, policy: Policy, *, now: float) -> float | None:
         for worker in state.workers.values()
         if worker.up_since is not None
     ]
+    deadlines += [
+        last_heard(alerts) + policy.worker_silence
+        for name, alerts in told_of(state.alerts.values()).items()
+        if name in state.workers and state.workers[name].monitored
+    ]
     return min((deadline for deadline in deadlines if deadline > now), default=None)
 
 
@@ -86,12 +91,8 @@ def frozen_by(state: State, now: float, policy: Policy) -> str | None:
 
 def unmonitored(state: State, now: float, policy: Policy) -> frozenset[str]:
     """Workers of which neither Up nor Down nor Degraded has been heard for too long."""
-    heard = {
-        alert.worker
-        for alert in state.alerts.values()
-        if alert.action in (Action.FAILOVER, Action.ADMIT) and now - alert.heard_at <= policy.worker_silence
-    }
-    return frozenset(name for name in state.workers if name not in heard)
+    told = told_of(state.alerts.values())
+    return frozenset(name for name in state.workers if not _monitored(told.get(name, ()), now, policy))
 
 
 # Settle: facts to standing.
@@ -101,9 +102,7 @@ def _settle(state: State, told: Told, now: float, policy: Policy) -> State:
     monitoring = Monitoring.LIVE if frozen_by(state, now, policy) is None else Monitoring.BLIND
     workers = state.workers
     if monitoring is Monitoring.LIVE:
-        judged = {
-            name: _standing(worker, told.get(name, ()), now, policy) for name, worker in workers.items()
-        }
+        judged = {name: _judged(worker, told.get(name, ()), now, policy) for name, worker in workers.items()}
         workers = judged if any(judged[name] is not workers[name] for name in judged) else workers
     alerts = state.alerts
     # What ended long ago can no longer be contradicted by a late delivery.
@@ -113,20 +112,32 @@ def _settle(state: State, told: Told, now: float, policy: Policy) -> State:
     return replace(state, workers=workers, alerts=alerts, monitoring=monitoring)
 
 
+def _judged(worker: Worker, alerts: Sequence[Alert], now: float, policy: Policy) -> Worker:
+    moved = _standing(worker, alerts, now, policy)
+    monitored = _monitored(alerts, now, policy)
+    return moved if moved.monitored == monitored else replace(moved, monitored=monitored)
+
+
+def _monitored(alerts: Iterable[Alert], now: float, policy: Policy) -> bool:
+    return now < last_heard(alerts) + policy.worker_silence
+
+
 def _standing(worker: Worker, alerts: Sequence[Alert], now: float, policy: Policy) -> Worker:
+    up = foremost(alerts, Action.ADMIT, now, policy)
+    if up is not None and not worker.proven:
+        worker = replace(worker, proven=True)  # Also against a Down, or it would matter which came first.
     down = foremost(alerts, Action.FAILOVER, now, policy)
     if down is not None:
-        return _fail(worker, now, policy, degraded=down.name == DEGRADED)
-    up = foremost(alerts, Action.ADMIT, now, policy)
+        return _fail(worker, down, now, policy)
     if up is None:
         return worker
     if worker.failed_at is None:
-        return worker if worker.proven else replace(worker, proven=True)
+        return replace(worker, admitted=False) if worker.admitted else worker
     if up.heard_at < _out_until(alerts, policy):
         return worker  # That Up is older than the end of the Down: no evidence of recovery.
     recovering = worker if worker.up_since is not None else replace(worker, up_since=now)
     if recovering.up_since is not None and now >= recovering.up_since + hold_down(recovering, policy):
-        return replace(recovering, proven=True, failed_at=None, up_since=None, degraded=False)
+        return replace(recovering, failed_at=None, up_since=None, degraded=False)
     return recovering
 
 
@@ -135,11 +146,14 @@ def _out_until(alerts: Iterable[Alert], policy: Policy) -> float:
     return max((over_since(down, policy) for down in downs), default=0.0)
 
 
-def _fail(worker: Worker, now: float, policy: Policy, *, degraded: bool) -> Worker:
-    if worker.failed_at is not None and worker.up_since is None:  # The same failure, heard again.
-        return worker if worker.degraded == degraded else replace(worker, degraded=degraded)
+def _fail(worker: Worker, down: Alert, now: float, policy: Policy) -> Worker:
+    failed = replace(worker, admitted=False, up_since=None, degraded=down.name == DEGRADED)
+    began = min(down.starts_at, now)
+    if worker.failed_at is not None and (worker.up_since is None or began <= worker.up_since):
+        # The same failure, heard again, or not ended at all: two Prometheis may disagree for a while.
+        return worker if failed == worker else failed
     recent = tuple(at for at in worker.failures if 0 <= now - at <= policy.flap_window)
-    return replace(worker, failed_at=now, up_since=None, degraded=degraded, failures=(*recent, now))
+    return replace(failed, failed_at=now, failures=(*recent, now))
 
 
 # Choose: standing to published state.
@@ -174,7 +188,7 @@ def _alone(worker: Worker) -> tuple[WorkerState, Reason]:
         return WorkerState.JOINING, Reason.HOLD_DOWN
     if not worker.proven:
         return WorkerState.JOINING, Reason.REGISTERED
-    return WorkerState.SERVING, Reason.UP
+    return WorkerState.SERVING, Reason.ADMITTED if worker.admitted else Reason.UP
 
 
 # Publish: published states to a document, if it would say anything new.
@@ -188,8 +202,11 @@ def _publish(
     if not said_anew and before.issued_at <= now < before.issued_at + policy.fresh_for / 2:
         return settled, (Persist(),) if _lasts(before, settled) else ()
     decided = decisions(before.published, published)
-    since = {worker.name: before.since.get(worker.name, now) for worker in published}
-    since |= {one.worker: now for one in decided if one.worker in since and one.reason != CHANGED}
+    was = {worker.name: (worker.state, worker.reason) for worker in before.published}
+    since = {
+        one.name: before.since.get(one.name, now) if was.get(one.name) == (one.state, one.reason) else now
+        for one in published
+    }
     state = replace(
         settled, published=published, since=since, generation=before.generation + 1, issued_at=now
     )

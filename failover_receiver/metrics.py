@@ -13,7 +13,7 @@ from prometheus_client import (
 
 from failover_receiver.acks import Clients
 from failover_receiver.state import Action, Reason, State
-from wgfleet.peerset import Monitoring, WorkerState
+from wgfleet.peerset import Monitoring, PublishedWorker, WorkerState
 
 ALERTS = (
     *("WireGuardWorkerDown", "WireGuardWorkerDegraded", "WireGuardWorkerUp", "WireGuardWorkerOverloaded"),
@@ -22,7 +22,7 @@ ALERTS = (
 """Alerts with an action, but the Watchdog, which has no beginning."""
 
 REASONS: Mapping[WorkerState, tuple[Reason, ...]] = {
-    WorkerState.SERVING: (Reason.UP, Reason.OVERLOADED),
+    WorkerState.SERVING: (Reason.UP, Reason.ADMITTED, Reason.OVERLOADED),
     WorkerState.JOINING: (Reason.REGISTERED, Reason.HOLD_DOWN),
     WorkerState.DRAINING: (Reason.DRAINED,),
     WorkerState.SUSPECT: (Reason.TOO_MANY_DOWN,),
@@ -47,6 +47,8 @@ class Metrics:
             ["alertname", "status", "outcome"],
             registry=registry,
         )
+        self._taken: dict[tuple[str, str], Counter] = {}
+        self._delays: dict[str, Histogram] = {}
         self.webhook_duration = Histogram(
             "wgfleet_receiver_webhook_duration_seconds",
             "Time from a webhook's arrival until its change was durable and shown.",
@@ -64,6 +66,12 @@ class Metrics:
             "wgfleet_receiver_alertmanager_readings_total",
             "Readings of Alertmanager's active alerts.",
             ["alertmanager", "outcome"],
+            registry=registry,
+        )
+        self.load_readings = Counter(
+            "wgfleet_receiver_load_readings_total",
+            "Times that a Prometheus was asked for the workers' loads.",
+            ["prometheus", "outcome"],
             registry=registry,
         )
         self.decisions = Counter(
@@ -119,6 +127,7 @@ class Metrics:
             ["worker", "state"],
             registry=registry,
         )
+        self._published: tuple[PublishedWorker, ...] = ()
 
     def _begin_at_zero(self) -> None:
         """What is first counted with the first incident would have no rate in it: a counter that appears is no rise."""
@@ -127,6 +136,21 @@ class Metrics:
         for state, reasons in REASONS.items():
             for reason in reasons:
                 self.decisions.labels(state, reason)
+        self.alerts.labels("", "", "truncated")
+
+    def taken(self, alertname: str, status: str) -> Counter:
+        """The count of such alerts that were taken; kept, because looking a series up costs more than counting."""
+        known = self._taken.get((alertname, status))
+        if known is None:
+            known = self._taken[alertname, status] = self.alerts.labels(alertname, status, "taken")
+        return known
+
+    def delay(self, alertname: str) -> Histogram:
+        """The delays of such alerts."""
+        known = self._delays.get(alertname)
+        if known is None:
+            known = self._delays[alertname] = self.alert_delay.labels(alertname)
+        return known
 
     def show_clients(self, clients: Clients) -> None:
         """Set the gauges to what clients say."""
@@ -143,6 +167,9 @@ class Metrics:
         self._live.set(state.monitoring is Monitoring.LIVE)
         heard = [alert.heard_at for alert in state.alerts.values() if alert.action is Action.WATCHDOG]
         self._watchdog.set(max(heard, default=0.0))
+        if state.published == self._published:
+            return  # As after nearly every event, and the rest has six series for each worker.
+        self._published = state.published
         self._workers.clear()  # A worker that was removed must not linger.
         for worker in state.published:
             for each in WorkerState:

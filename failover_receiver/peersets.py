@@ -7,6 +7,7 @@ SPARED = 4
 """An overloaded worker's weight is divided by this: new clients mostly choose others, and it recovers."""
 
 CHANGED, REMOVED = "changed", "removed"
+MONITORED, UNMONITORED = "monitored", "unmonitored"
 """Why a worker is published differently, or no more, where its state is not the reason."""
 
 
@@ -40,6 +41,7 @@ def published_worker(name: str, worker: Worker, state: WorkerState, reason: Reas
         weight=max(1, spec.weight // SPARED) if reason is Reason.OVERLOADED else spec.weight,
         priority=spec.priority,
         region=spec.region,
+        monitored=worker.monitored,
     )
 
 
@@ -58,4 +60,8 @@ def decisions(before: tuple[PublishedWorker, ...], after: tuple[PublishedWorker,
 def _why(old: PublishedWorker | None, new: PublishedWorker | None) -> str:
     if new is None:
         return REMOVED
-    return CHANGED if old is not None and (old.state, old.reason) == (new.state, new.reason) else new.reason
+    if old is None or (old.state, old.reason) != (new.state, new.reason):
+        return new.reason
+    if old.monitored != new.monitored:
+        return MONITORED if new.monitored else UNMONITORED
+    return CHANGED

@@ -65,6 +65,8 @@ class PublishedWorker:
     priority: int = 0
     """Lower is preferred, under the policy `priority`."""
     region: str = ""
+    monitored: bool = True
+    """Whether monitoring says anything of it at all; if not, its state is the last that was known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,7 @@ def _worker(number: int, entry: object) -> PublishedWorker:
         weight=fields.get("weight", int, default=100),
         priority=fields.get("priority", int, default=0),
         region=fields.get("region", str, default=""),
+        monitored=fields.get("monitored", bool, default=True),
     )
 
 

@@ -17,6 +17,7 @@ from wgfleet.peerset import WorkerState
 PAGE = """\
 # HELP wgfleet_receiver_alerts_total Alerts that came by webhook; outcome says what became of them.
 # TYPE wgfleet_receiver_alerts_total counter
+wgfleet_receiver_alerts_total{alertname="",outcome="truncated",status=""} 0.0
 # HELP wgfleet_receiver_webhook_duration_seconds Time from a webhook's arrival until its change was durable and shown.
 # TYPE wgfleet_receiver_webhook_duration_seconds histogram
 wgfleet_receiver_webhook_duration_seconds_bucket{le="0.001"} 0.0
@@ -40,6 +41,7 @@ wgfleet_receiver_webhook_duration_seconds_sum 0.0
 # HELP wgfleet_receiver_decisions_total Changes of a worker's published state, with their reason.
 # TYPE wgfleet_receiver_decisions_total counter
 wgfleet_receiver_decisions_total{reason="up",state="serving"} 2.0
+wgfleet_receiver_decisions_total{reason="admitted",state="serving"} 0.0
 wgfleet_receiver_decisions_total{reason="overloaded",state="serving"} 0.0
 wgfleet_receiver_decisions_total{reason="registered",state="joining"} 2.0
 wgfleet_receiver_decisions_total{reason="hold_down",state="joining"} 0.0

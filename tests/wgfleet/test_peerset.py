@@ -29,6 +29,7 @@ WORKER: dict[str, Any] = {
     "weight": 50,
     "priority": 2,
     "region": "eu",
+    "monitored": False,
 }
 DOCUMENT: dict[str, Any] = {
     "type": "wgfleet/peer-set",
@@ -65,6 +66,7 @@ PEER_SET = PeerSet(
             weight=50,
             priority=2,
             region="eu",
+            monitored=False,
         ),
     ),
 )
@@ -110,6 +112,7 @@ WORKERS = st.builds(
     weight=st.integers(),
     priority=st.integers(),
     region=st.text(),
+    monitored=st.booleans(),
 )
 PEER_SETS = st.builds(
     PeerSet,
@@ -140,7 +143,15 @@ def test_unknown_fields_are_ignored() -> None:
 
 @pytest.mark.parametrize(
     ("field", "otherwise"),
-    [("keepalive", 25), ("mtu", None), ("dns", ()), ("weight", 100), ("priority", 0), ("region", "")],
+    [
+        ("keepalive", 25),
+        ("mtu", None),
+        ("dns", ()),
+        ("weight", 100),
+        ("priority", 0),
+        ("region", ""),
+        ("monitored", True),
+    ],
 )
 def test_what_a_worker_need_not_say_has_a_default(field: str, otherwise: object) -> None:
     """Left out, it is as the fields of PublishedWorker have it."""

@@ -8,6 +8,7 @@ from failover_receiver.access import Role
 from failover_receiver.state import DrainWished, WorkerRegistered
 from tests.failover_receiver.parts import NOON, Parts, seen
 from tests.failover_receiver.story import spec
+from tests.failover_receiver.watching import Stream
 
 pytestmark = pytest.mark.anyio
 
@@ -69,7 +70,7 @@ async def test_every_status_is_told_with_its_reason_and_its_time(parts: Parts) -
 async def test_a_worker_that_nobody_probes_is_shown_as_unmonitored(parts: Parts) -> None:
     """Six probe intervals without Up, Down or Degraded: it keeps its state, and somebody should look."""
     await parts.serve("fra1")
-    parts.clock.now += 180.0
+    parts.clock.now += 179.9
     assert (await health(parts))["workers"]["fra1"]["monitored"] is True
 
     parts.clock.now += 0.1
@@ -110,7 +111,8 @@ async def test_readiness_is_that_of_the_store(parts: Parts) -> None:
 
 async def test_metrics_are_in_prometheuss_own_format(parts: Parts) -> None:
     """With the number of open streams of this moment."""
-    parts.publication.watchers = 3
+    for _ in range(3):
+        parts.publication.streams.join(Stream().watcher)
     async with parts.ask(Role.PROMETHEUS) as http:
         answer = await http.get("/metrics")
 
