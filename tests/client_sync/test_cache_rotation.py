@@ -137,12 +137,13 @@ def test_only_its_owner_reads_the_kept_keys(tmp_path: Path) -> None:
 
 def test_the_kept_keys_say_what_they_began_with(tmp_path: Path) -> None:
     """Fleet and pins, by the names of the keys, and the keys themselves that are trusted now."""
-    accept(documents(tmp_path), SECOND, 1)
+    pins = [FIRST, *(Signer.generate() for _ in range(5))]
+    accept(documents(tmp_path, *pins), SECOND, 1)
 
     assert json.loads((tmp_path / "peer-set.keys").read_text()) == {
         "fleet": FLEET,
-        "pinned": [FIRST.key_id],
-        "trusted": [SECOND.public_text],
+        "pinned": sorted(pin.key_id for pin in pins),
+        "trusted": sorted(key.public_text for key in [SECOND, *pins[1:]]),
     }
 
 
@@ -163,6 +164,14 @@ def test_once_other_keys_are_pinned_they_count(tmp_path: Path, pinned: tuple[Sig
     accept(restarted(tmp_path, *pinned), pinned[-1], 2)
 
     assert kept(tmp_path, *pinned) == numbered(2)
+
+
+def test_pins_that_come_back_begin_anew(tmp_path: Path) -> None:
+    """What followed from them was another time's."""
+    accept(documents(tmp_path), SECOND, 1)
+    accept(restarted(tmp_path, SPARE), SPARE, 2)
+
+    accept(restarted(tmp_path), FIRST, 3)
 
 
 def test_pins_in_another_order_are_the_same_pins(tmp_path: Path) -> None:
@@ -273,6 +282,17 @@ def test_after_a_crash_what_is_kept_can_be_verified(
     assert kept(tmp_path) == numbered(comes_up_with)
     accept(restarted(tmp_path), SECOND, 3)
     assert kept(tmp_path) == numbered(3)
+
+
+def test_keys_that_are_kept_already_are_not_written_again(
+    tmp_path: Path, cut_after: Callable[[int], None]
+) -> None:
+    """After a rotation, too, each document costs one write."""
+    accept(documents(tmp_path), SECOND, 1)
+    cache = restarted(tmp_path)
+    cut_after(1)
+
+    accept(cache, SECOND, 2)
 
 
 def test_after_a_crash_before_the_keys_the_old_key_is_not_believed(
