@@ -8,6 +8,7 @@ from fastapi import Request
 from failover_receiver.access import Gate, Holder, Role
 from failover_receiver.acks import Ack, Clients, propagation, summed_up
 from failover_receiver.driver import Driver
+from failover_receiver.loads import Load, fresh
 from failover_receiver.metrics import Metrics
 from failover_receiver.publication import Publication
 from failover_receiver.settings import Settings
@@ -30,6 +31,8 @@ class Receiver:
     """What each client said last."""
     worker_acks: dict[str, Ack] = field(default_factory=dict)
     """What each worker said last."""
+    known_loads: dict[str, Load] = field(default_factory=dict)
+    """What Prometheus said of each worker last."""
     _said_by: dict[str, Holder] = field(default_factory=dict, init=False)
     """Whose words these are."""
 
@@ -75,6 +78,11 @@ class Receiver:
     def clients(self) -> Clients:
         """What clients have said lately, all together."""
         return summed_up(self.acks.values(), self.driver.state, now=self.driver.clock())
+
+    @property
+    def loads(self) -> dict[str, float]:
+        """How loaded each worker is, from 0 to 1; one of which nothing was heard lately is absent."""
+        return fresh(self.known_loads, now=self.driver.clock())
 
     def _forget_unknown(self) -> None:
         for name in [name for name, holder in self._said_by.items() if not self.gate.knows(holder)]:

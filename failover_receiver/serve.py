@@ -16,6 +16,7 @@ from failover_receiver import keys, retention
 from failover_receiver.access import Gate
 from failover_receiver.app import create_app
 from failover_receiver.driver import Driver
+from failover_receiver.loads import LoadReader
 from failover_receiver.metrics import Metrics
 from failover_receiver.publication import Publication
 from failover_receiver.receiver import Receiver
@@ -76,6 +77,8 @@ async def serve(settings: Settings) -> None:
         await reconciler.once()
         await driver.take(Tick(), who="start")
         reading = asyncio.create_task(reconciler.run(settings.read_interval))
+        loads = LoadReader(settings.prometheis, http, known=receiver.known_loads, metrics=metrics, clock=time.time)
+        asking = asyncio.create_task(loads.run(settings.load_interval))
         forgetting = asyncio.create_task(retention.run(driver, settings.keep_events_days))
         try:
             # Long-lived streams hold many objects: without this, full collections stop the push for all of them.
@@ -83,9 +86,9 @@ async def serve(settings: Settings) -> None:
             gc.freeze()
             await _server(settings, receiver).serve()
         finally:
-            reading.cancel()
-            forgetting.cancel()
-            await asyncio.gather(reading, forgetting, return_exceptions=True)
+            for task in (reading, asking, forgetting):
+                task.cancel()
+            await asyncio.gather(reading, asking, forgetting, return_exceptions=True)
             driver.close()
             store.close()
             say(log, "stopped")

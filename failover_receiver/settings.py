@@ -58,6 +58,10 @@ class Settings(BaseModel):
     alertmanagers: list[BaseUrl] = ["http://127.0.0.1:9093"]
     read_interval: Seconds = 3.0
     """Between readings of Alertmanager's active alerts."""
+    prometheis: list[BaseUrl] = ["http://127.0.0.1:9090"]
+    """Asked for the workers' loads, which people see and nothing is decided by; empty: nobody is asked."""
+    load_interval: Seconds = 15.0
+    """Between askings."""
     canaries: list[str] = []
     """What a vantage pings to know that it is itself not cut off; empty: this host's default gateway."""
     open_health: bool = False

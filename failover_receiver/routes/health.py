@@ -25,6 +25,7 @@ def routes(receiver: Receiver) -> APIRouter:
         """Every worker's status, and whether monitoring can be believed."""
         state, now, policy = receiver.driver.state, receiver.driver.clock(), receiver.driver.policy
         clients = receiver.clients().on
+        loads = receiver.loads
         silent = unmonitored(state, now, policy)
         return {
             "fleet": state.fleet,
@@ -39,7 +40,7 @@ def routes(receiver: Receiver) -> APIRouter:
                     "reason": said.reason,
                     "since": state.since.get(said.name),
                     "monitored": said.name not in silent,
-                    "load": None,
+                    "load": loads.get(said.name),
                     "clients": clients[said.name],
                 }
                 for said in state.published

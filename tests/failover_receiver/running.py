@@ -44,6 +44,7 @@ class Running:
             "signing_key_file": "signing.key",
             "listen_port": 0,
             "alertmanagers": [],
+            "prometheis": [],
             **said,
         }
         lines = [f"{key} = {json.dumps(value)}\n" for key, value in settings.items()]
