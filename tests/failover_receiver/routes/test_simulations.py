@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from failover_receiver.access import Role
+from failover_receiver.access import Holder, Role
 from failover_receiver.acks import Ack
 from tests.failover_receiver.parts import NOON, Parts, facts, posted
 
@@ -31,7 +31,10 @@ async def test_a_what_if_is_told_whole(parts: Parts) -> None:
     await parts.serve("fra1", "ams1")
     shown = parts.publication.shown
     assert shown is not None
-    parts.receiver.acknowledge("laptop", Ack(shown.document.epoch, shown.document.generation, "fra1", NOON))
+    parts.receiver.acknowledge(
+        Holder("laptop", Role.CLIENT, "laptop"),
+        Ack(shown.document.epoch, shown.document.generation, "fra1", NOON),
+    )
 
     assert await played(parts, DOWN) == {
         "fleet": "test",
