@@ -1,7 +1,6 @@
 """`wgfleet-receiver`: takes alerts, decides who serves, publishes the peer set."""
 
 import argparse
-import socket
 import sys
 import time
 from pathlib import Path
@@ -95,7 +94,6 @@ def _run(arguments: argparse.Namespace) -> int:
     logs.configure(arguments.log_format)
     settings = load(arguments.config)
     check_readable(settings)
-    _must_be_free(settings)
     uvloop.run(serve(settings))
     return 0
 
@@ -112,20 +110,6 @@ def _rotate_key(arguments: argparse.Namespace) -> int:
         f"\nNext: systemctl restart wgfleet-receiver, and put {file} into your backup in the old one's place."
     )
     return 0
-
-
-def _must_be_free(settings: Settings) -> None:
-    """Say at once that the port is taken, before anything else is opened."""
-    family = socket.AF_INET6 if ":" in settings.listen_address else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.listen_address, settings.listen_port))
-        except OSError as error:
-            where = f"{settings.listen_address}:{settings.listen_port}"
-            raise ConfigurationError(
-                f"cannot listen on {where}: {error.strerror}; stop what is there, or set listen_address and listen_port"
-            ) from None
 
 
 if __name__ == "__main__":

@@ -1,22 +1,38 @@
 """What clients and workers say of the documents that they have applied. Pure: values in, values out."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from failover_receiver.state import State
 
 ACK_LIFETIME = 150.0
 """Seconds. A client acks every minute: one that has missed two is not counted."""
 
+SEES_MOST = 64
+"""Workers that one ack may tell of: as many as a fleet has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sees:
+    """What a worker's tunnel answered to a client's own probes."""
+
+    answers: bool
+    rtt_ms: float | None = None
+    """Its last round trip, in milliseconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """What a client said last of what it has applied, and sees."""
+    """What a client or worker said last of what it has applied, and sees."""
 
     epoch: int
     generation: int
     active: str | None
     received_at: float
+    client_list: tuple[int, int] | None = None
+    """The number of the client list that it has applied, if it is a worker."""
+    sees: Mapping[str, Sees] = field(default_factory=dict)
+    """By worker, for operators."""
 
     @property
     def document(self) -> tuple[int, int]:

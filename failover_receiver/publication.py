@@ -1,26 +1,28 @@
-"""The newest document, and those who wait for the next one."""
+"""A document with all that is derived from it, and those who watch for the next one."""
 
-import asyncio
 import hashlib
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from failover_receiver.store import Document
+from failover_receiver.watchers import Message, Watchers, chunk
 
-HEARTBEAT_SECONDS = 10.0
-"""A watcher that hears nothing for three of these takes the receiver for gone."""
-HEARTBEAT = b": heartbeat\n\n"
+JOSE = b"application/jose"
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A document with all that is derived from its bytes, once for all watchers."""
+    """A document and the answers that carry it, made once for all who ask. Nobody changes them."""
 
     document: Document
     etag: str
     """Digest of the bytes as sent, in quotes."""
-    message: bytes
-    """The server-sent event that carries it."""
+    event: Message
+    """The server-sent event."""
+    found: Message
+    """The head of the answer to who does not have it."""
+    body: Message
+    not_modified: Message
+    """The head of the answer to who has it."""
 
 
 class Publication:
@@ -29,42 +31,36 @@ class Publication:
     def __init__(self) -> None:
         """Begin with nothing to show."""
         self.shown: Shown | None = None
-        self.watchers = 0
-        self._next = asyncio.Event()
-        self._closed = False
+        self.streams = Watchers()
+
+    @property
+    def watchers(self) -> int:
+        """So many follow it."""
+        return len(self.streams)
 
     def show(self, document: Document) -> None:
-        """Replace the document and wake all who wait."""
-        etag = f'"{hashlib.sha256(document.body).hexdigest()}"'
-        name = document.type.removeprefix("wgfleet/").encode()
-        number = b"%d.%d" % (document.epoch, document.generation)
-        message = b"event: %s\nid: %s\ndata: %s\n\n" % (name, number, document.body)
-        self.shown = Shown(document, etag, message)
-        self._wake()
+        """Replace the document, and send it to all who watch."""
+        self.shown = shown(document)
+        self.streams.send(self.shown.event)
 
     def close(self) -> None:
-        """End all watches."""
-        self._closed = True
-        self._wake()
+        """End all streams."""
+        self.streams.close()
 
-    async def watch(self) -> AsyncIterator[bytes]:
-        """The newest document at once and after every change, heartbeats between. One that is slow misses some."""
-        self.watchers += 1
-        try:
-            sent: Shown | None = None
-            while not self._closed:
-                waiting = self._next
-                if self.shown is not None and self.shown is not sent:
-                    sent = self.shown
-                    yield sent.message
-                    continue
-                try:
-                    await asyncio.wait_for(waiting.wait(), HEARTBEAT_SECONDS)
-                except TimeoutError:
-                    yield HEARTBEAT
-        finally:
-            self.watchers -= 1
 
-    def _wake(self) -> None:
-        waiting, self._next = self._next, asyncio.Event()
-        waiting.set()
+def shown(document: Document) -> Shown:
+    """All that is derived from its bytes."""
+    etag = f'"{hashlib.sha256(document.body).hexdigest()}"'
+    name = document.type.removeprefix("wgfleet/").encode()
+    number = b"%d.%d" % (document.epoch, document.generation)
+    event = b"event: %s\nid: %s\ndata: %s\n\n" % (name, number, document.body)
+    kept = [(b"etag", etag.encode()), (b"cache-control", b"no-cache")]
+    of_body = [(b"content-type", JOSE), (b"content-length", b"%d" % len(document.body))]
+    return Shown(
+        document,
+        etag,
+        event=chunk(event),
+        found={"type": "http.response.start", "status": 200, "headers": [*kept, *of_body]},
+        body={"type": "http.response.body", "body": document.body, "more_body": False},
+        not_modified={"type": "http.response.start", "status": 304, "headers": kept},
+    )

@@ -5,6 +5,7 @@ import gc
 import ipaddress
 import logging
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +15,9 @@ import uvicorn
 
 from failover_receiver import keys, retention
 from failover_receiver.access import Gate
-from failover_receiver.app import create_app
+from failover_receiver.doorway import create
 from failover_receiver.driver import Driver
+from failover_receiver.listening import BACKLOG, listen, most_streams, url
 from failover_receiver.loads import LoadReader
 from failover_receiver.metrics import Metrics
 from failover_receiver.publication import Publication
@@ -30,13 +32,17 @@ log = logging.getLogger(__name__)
 GRACE_SECONDS = 3
 """For requests under way when we are told to stop; streams are ended at once."""
 
+COLLECT_AFTER = (100_000, 50, 50)
+"""Objects made, and collections of the younger generation. Ten thousand streams are a million objects, none of them garbage:
+with Python's own (700, 10, 10) looking through them takes more time than a whole crowd's coming does."""
+
 
 class _Server(uvicorn.Server):
     """Stops cleanly: uvicorn alone waits for open streams forever, and then dies of the signal it has caught."""
 
-    def __init__(self, config: uvicorn.Config, publication: Publication) -> None:
+    def __init__(self, config: uvicorn.Config, *publications: Publication) -> None:
         super().__init__(config)
-        self._publication = publication
+        self._publications = publications
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -45,13 +51,21 @@ class _Server(uvicorn.Server):
             loop.add_signal_handler(number, self._stop)
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for one in sockets or []:
+            say(log, "serving", url=url(one, tls=self.config.ssl is not None))
+
     def _stop(self) -> None:
-        self._publication.close()
+        for publication in self._publications:
+            publication.close()
         self.should_exit = True
 
 
 async def serve(settings: Settings) -> None:
     """Run a receiver; returns after SIGTERM or Ctrl-C."""
+    # Before anything else is opened: two receivers on one store would be worse than none.
+    sockets = listen(settings.listen_address, settings.listen_port)
     if settings.tls_certificate_file is None and not _is_loopback(settings.listen_address):
         say(log, "no TLS: tokens go in clear, unless a proxy or a tunnel carries them", level=logging.WARNING,
             listen_address=settings.listen_address)  # fmt: skip
@@ -81,10 +95,11 @@ async def serve(settings: Settings) -> None:
         asking = asyncio.create_task(loads.run(settings.load_interval))
         forgetting = asyncio.create_task(retention.run(driver, settings.keep_events_days))
         try:
-            # Long-lived streams hold many objects: without this, full collections stop the push for all of them.
+            server = _server(settings, receiver)
             gc.collect()
             gc.freeze()
-            await _server(settings, receiver).serve()
+            gc.set_threshold(*COLLECT_AFTER)
+            await server.serve(sockets)
         finally:
             for task in (reading, asking, forgetting):
                 task.cancel()
@@ -102,10 +117,12 @@ def _is_loopback(address: str) -> bool:
 
 
 def _server(settings: Settings, receiver: Receiver) -> _Server:
+    most = most_streams()
+    say(log, "streams are limited by the open files that are allowed", most_streams=most)
     config = uvicorn.Config(
-        create_app(receiver),
-        host=settings.listen_address,
-        port=settings.listen_port,
+        create(receiver, most_streams=most),
+        interface="asgi3",
+        backlog=BACKLOG,
         ssl_certfile=settings.tls_certificate_file,
         ssl_keyfile=settings.tls_key_file,
         log_config=None,
@@ -114,9 +131,6 @@ def _server(settings: Settings, receiver: Receiver) -> _Server:
         # Said in full, or a variable of the environment would decide who is believed.
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies,
-        # Said in full, or a variable of the environment would decide who is believed.
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    return _Server(config, receiver.publication)
+    return _Server(config, receiver.publication, receiver.client_list)

@@ -1,60 +1,109 @@
-"""What clients and workers fetch, follow and answer."""
+"""What clients and workers fetch, follow and answer. The documents themselves are given out by the doorway."""
 
-from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
 from failover_receiver.access import Holder, Role
-from failover_receiver.acks import Ack
+from failover_receiver.acks import SEES_MOST, Ack, Sees
 from failover_receiver.receiver import Receiver
 
-READERS = (Role.CLIENT, Role.WORKER, Role.OPERATOR)
-JOSE = "application/jose"
-SSE_HEADERS: Mapping[str, str] = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+REFUSED = "wgfleet.refused"
+"""Why the doorway passes a request on that it would answer itself."""
+
+LARGEST = 2**53
+"""Up to here every reader of JSON has whole numbers."""
+
+DOCUMENT: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The document, a compact JWS.", "content": {"application/jose": {"schema": {"type": "string"}}}},
+    304: {"description": "If-None-Match names its ETag."},
+    404: {"description": "Nothing is published yet."},
+}  # fmt: skip
+EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Events named as the document; each one's data is the whole document.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    },
+    503: {"description": "As many streams are open as the limit of open files allows."},
+}
+
+Number = Annotated[int, Field(ge=0, le=LARGEST)]
+WorkerName = Annotated[str, Field(max_length=64)]
+
+
+class NumberBody(BaseModel):
+    """A document's number."""
+
+    epoch: Number
+    generation: Number
+
+
+class SeesBody(BaseModel):
+    """What one worker's tunnel answered to the caller's own probes."""
+
+    answers: bool
+    rtt_ms: Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False)] | None = None
 
 
 class AckBody(BaseModel):
-    """What a client has applied, and which worker carries its traffic."""
+    """What a client or worker has applied, and sees. A worker need not follow the peer set."""
 
-    epoch: int = Field(ge=0)
-    generation: int = Field(ge=0)
-    active: str | None = None
+    epoch: Number = 0
+    generation: Number = 0
+    active: WorkerName | None = None
+    """Which worker carries its traffic."""
+    client_list: NumberBody | None = None
+    sees: Annotated[dict[WorkerName, SeesBody], Field(max_length=SEES_MOST)] | None = None
+
+    def ack(self, now: float) -> Ack:
+        """The same, as it is kept."""
+        clients = None if self.client_list is None else (self.client_list.epoch, self.client_list.generation)
+        sees = {name: Sees(said.answers, said.rtt_ms) for name, said in (self.sees or {}).items()}
+        return Ack(self.epoch, self.generation, self.active, now, clients, sees)
 
 
 def routes(receiver: Receiver) -> APIRouter:
-    """The peer set, its stream, and acks."""
+    """The documents, as they are described and refused; acks; the key."""
     router = APIRouter()
-    publication = receiver.publication
 
-    @router.get("/v1/peer-set", dependencies=[Depends(receiver.allow(*READERS))], response_model=None)
-    def peer_set(request: Request) -> Response:
-        """The signed document; 304 if the caller's If-None-Match has it already."""
-        shown = publication.shown
-        if shown is None:
-            return JSONResponse({"error": "nothing is published yet: add a worker first"}, status_code=404)
-        headers = {"ETag": shown.etag, "Cache-Control": "no-cache"}
-        if request.headers.get("if-none-match") == shown.etag:
-            return Response(status_code=304, headers=headers)
-        return Response(shown.document.body, media_type=JOSE, headers=headers)
+    @router.get("/v1/peer-set", responses=DOCUMENT, response_class=Response)
+    def peer_set(request: Request) -> None:
+        """The signed peer set; 304 if the caller's If-None-Match has it already."""
+        raise request.scope[REFUSED]
 
-    @router.get("/v1/peer-set/events", dependencies=[Depends(receiver.allow(*READERS))], response_model=None)
-    def peer_set_events() -> StreamingResponse:
-        """The signed document now and after every change, as server-sent events."""
-        return StreamingResponse(publication.watch(), media_type="text/event-stream", headers=SSE_HEADERS)
+    @router.get("/v1/peer-set/events", responses=EVENTS, response_class=Response)
+    def peer_set_events(request: Request) -> None:
+        """The signed peer set now and after every change, as server-sent events."""
+        raise request.scope[REFUSED]
+
+    @router.get("/v1/client-list", responses=DOCUMENT, response_class=Response)
+    def client_list(request: Request) -> None:
+        """The signed client list; 304 if the caller's If-None-Match has it already."""
+        raise request.scope[REFUSED]
+
+    @router.get("/v1/client-list/events", responses=EVENTS, response_class=Response)
+    def client_list_events(request: Request) -> None:
+        """The signed client list now and after every change, as server-sent events."""
+        raise request.scope[REFUSED]
+
+    for path, refuse in (
+        ("/v1/peer-set", peer_set),
+        ("/v1/peer-set/events", peer_set_events),
+        ("/v1/client-list", client_list),
+        ("/v1/client-list/events", client_list_events),
+    ):
+        router.head(path, include_in_schema=False, response_class=Response)(refuse)
 
     @router.post("/v1/acks", status_code=204)
-    def ack(
+    async def ack(
         body: AckBody, holder: Annotated[Holder, Depends(receiver.allow(Role.CLIENT, Role.WORKER))]
     ) -> None:
         """Remember what the caller has applied."""
-        now = receiver.driver.clock()
-        receiver.acknowledge(holder.name, Ack(body.epoch, body.generation, body.active, now))
+        receiver.acknowledge(holder, body.ack(receiver.driver.clock()))
 
     @router.get("/v1/signing-key", dependencies=[Depends(receiver.allow(*Role))])
-    def signing_key() -> dict[str, str]:
+    async def signing_key() -> dict[str, str]:
         """The public key that signs the documents, for clients to pin."""
         return {"fleet": receiver.settings.fleet, "public_key": receiver.signing_key}
 

@@ -50,7 +50,7 @@ def routes(receiver: Receiver) -> APIRouter:
     @router.get("/metrics", dependencies=observers)
     def metrics() -> Response:
         """The receiver's own metrics."""
-        receiver.metrics.watchers.set(receiver.publication.watchers)
+        receiver.metrics.watchers.set(receiver.publication.watchers + receiver.client_list.watchers)
         receiver.metrics.show_clients(receiver.clients())
         return Response(generate_latest(receiver.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 

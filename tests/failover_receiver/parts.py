@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from failover_receiver.access import Gate, Role, digest
 from failover_receiver.app import create_app
+from failover_receiver.doorway import Doorway
 from failover_receiver.driver import Driver
 from failover_receiver.metrics import Metrics
 from failover_receiver.publication import Publication
@@ -59,6 +60,7 @@ class Parts:
     store: SqliteStore
     clock: Clock
     app: FastAPI
+    front: Doorway
 
     @property
     def driver(self) -> Driver:
@@ -81,7 +83,7 @@ class Parts:
         """HTTP without a network, with the token of a role."""
         headers = {} if who is None else bearer(TOKENS[who])
         return httpx.AsyncClient(
-            transport=httpx.ASGITransport(self.app), base_url="http://receiver", headers=headers
+            transport=httpx.ASGITransport(self.front), base_url="http://receiver", headers=headers
         )
 
     async def hear(self, *alerts: AlertSeen, complete: bool = True) -> State:
@@ -132,7 +134,8 @@ def build(
     receiver = Receiver(
         settings, driver, publication, Gate(store.tokens.all(), clock=clock), metrics, SIGNER.public_text
     )
-    return Parts(receiver, store, clock, create_app(receiver))
+    app = create_app(receiver)
+    return Parts(receiver, store, clock, app, Doorway(receiver, app))
 
 
 def bearer(token: str) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 import json
 import queue
-import re
 import signal
 import subprocess
 import sys
@@ -20,9 +19,9 @@ from wgfleet.files import read_secret
 MODULE = ("-m", "failover_receiver")
 IMPATIENT = ("-c", """
 import sys
-from failover_receiver import publication
+from failover_receiver import watchers
 from failover_receiver.__main__ import main
-publication.HEARTBEAT_SECONDS = 0.05
+watchers.HEARTBEAT_SECONDS = 0.05
 sys.exit(main())
 """)  # fmt: skip
 """The same program, with heartbeats that a test can wait for."""
@@ -68,10 +67,7 @@ class Running:
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        said = self.wait_for("Uvicorn running on ")
-        found = re.search(r"https?://\S+", said["event"])
-        assert found is not None
-        self.url = found.group()
+        self.url = self.wait_for("serving")["url"]
 
     def wait_for(self, event: str) -> dict[str, Any]:
         """The next line of its log that begins so."""

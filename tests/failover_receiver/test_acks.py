@@ -2,6 +2,7 @@
 
 import pytest
 
+from failover_receiver.access import Holder, Role
 from failover_receiver.acks import ACK_LIFETIME, Ack, Clients, propagation, summed_up
 from failover_receiver.state import State, Worker
 from tests.failover_receiver.parts import NOON, Parts, posted, webhook
@@ -14,6 +15,8 @@ STATE = State(
     issued_at=NOON,
     workers={"fra1": Worker(spec(1)), "ams1": Worker(spec(2))},
 )
+
+LAPTOP, PHONE = (Holder(name, Role.CLIENT, name) for name in ("laptop", "phone"))
 
 
 def ack(generation: int = 7, *, epoch: int = 2, active: str | None = "fra1", at: float = NOON) -> Ack:
@@ -65,9 +68,9 @@ def test_other_words_tell_nothing_of_it(before: Ack | None, now: Ack) -> None:
 async def test_the_page_has_what_clients_say(parts: Parts) -> None:
     """How many use each worker, how many are behind, and how long news took."""
     state = await parts.serve("fra1", "ams1")
-    parts.receiver.acknowledge("laptop", Ack(state.epoch, state.generation - 1, "fra1", NOON))
-    parts.receiver.acknowledge("phone", Ack(state.epoch, state.generation - 1, "fra1", NOON))
-    parts.receiver.acknowledge("laptop", Ack(state.epoch, state.generation, "ams1", NOON + 0.2))
+    parts.receiver.acknowledge(LAPTOP, Ack(state.epoch, state.generation - 1, "fra1", NOON))
+    parts.receiver.acknowledge(PHONE, Ack(state.epoch, state.generation - 1, "fra1", NOON))
+    parts.receiver.acknowledge(LAPTOP, Ack(state.epoch, state.generation, "ams1", NOON + 0.2))
 
     async with parts.ask() as http:
         lines = (await http.get("/metrics")).text.splitlines()

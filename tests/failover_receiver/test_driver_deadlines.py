@@ -31,6 +31,7 @@ from tests.failover_receiver.parts import (
     seen,
 )
 from tests.failover_receiver.story import spec
+from tests.failover_receiver.watching import Stream
 from wgfleet.peerset import TYPE, Monitoring
 
 pytestmark = pytest.mark.anyio
@@ -42,10 +43,10 @@ ADD = WorkerRegistered("fra1", spec(1))
 
 async def changed(parts: Parts, monitoring: Monitoring) -> None:
     """Wait until a document says so."""
-    async with asyncio.timeout(LIMIT):
-        async for _ in parts.publication.watch():
-            if parts.state.monitoring is monitoring:
-                return
+    stream = Stream()
+    parts.publication.streams.join(stream.watcher)
+    await stream.until(lambda: parts.state.monitoring is monitoring)
+    parts.publication.streams.leave(stream.watcher)
 
 
 async def test_a_deadline_rings_without_any_event(tmp_path: Path) -> None:

@@ -146,4 +146,4 @@ async def test_a_later_clients_fields_are_ignored(parts: Parts) -> None:
     answer = await ack(parts, Role.WORKER, active="fra1", round_trip=0.02)
 
     assert answer.status_code == 204
-    assert list(parts.receiver.acks) == ["worker"]
+    assert list(parts.receiver.worker_acks) == ["worker"]

@@ -1,0 +1,151 @@
+"""The two documents' way out, in front of all other routes: bare ASGI, because each is asked for by thousands.
+
+What FastAPI does for a request costs more than these answers do: four times the processor time of a 304, twice the
+memory of an open stream. Whoever is refused is passed on to the application with the reason, and refused by it.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from fastapi import HTTPException
+from starlette.types import ASGIApp, Receive, Scope
+
+from failover_receiver.access import DeniedError, Gate, Holder, Role
+from failover_receiver.app import create_app
+from failover_receiver.publication import Publication, Shown
+from failover_receiver.receiver import Receiver
+from failover_receiver.routes.documents import REFUSED
+from failover_receiver.state import UnknownError
+from failover_receiver.watchers import END, Message, Send, Watcher
+
+METHODS = ("GET", "HEAD")
+STREAM: Message = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [
+        (b"content-type", b"text/event-stream; charset=utf-8"),
+        (b"cache-control", b"no-store"),
+        (b"x-accel-buffering", b"no"),  # nginx would keep events until it has 4 kB of them.
+    ],
+}
+
+Way = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Doorway:
+    """Answers for the documents, and passes on all else."""
+
+    def __init__(self, receiver: Receiver, behind: ASGIApp, *, most_streams: int | None = None) -> None:
+        """Stand in front of an application. More streams than that would take the webhook's file descriptors."""
+        self._behind = behind
+        readers = frozenset({Role.CLIENT, Role.WORKER, Role.OPERATOR})
+        peers = Exit(receiver.publication, receiver.gate, readers, behind,
+                     first="add a worker", most_streams=most_streams)  # fmt: skip
+        readers = frozenset({Role.WORKER, Role.OPERATOR})
+        clients = Exit(receiver.client_list, receiver.gate, readers, behind,
+                       first="add a client", most_streams=most_streams)  # fmt: skip
+        self._ways: Mapping[str, Way] = {
+            "/v1/peer-set": peers.document,
+            "/v1/peer-set/events": peers.events,
+            "/v1/client-list": clients.document,
+            "/v1/client-list/events": clients.events,
+        }
+
+    def __call__(self, scope: Scope, receive: Receive, send: Any) -> Awaitable[None]:
+        """Not a coroutine itself: each open stream would keep it."""
+        way = self._ways.get(scope.get("path", ""))
+        if way is None or scope["method"] not in METHODS:
+            return self._behind(scope, receive, send)
+        return way(scope, receive, send)
+
+
+def create(receiver: Receiver, *, most_streams: int | None = None) -> Doorway:
+    """The whole HTTP face of a wired receiver."""
+    return Doorway(receiver, create_app(receiver), most_streams=most_streams)
+
+
+class Exit:
+    """One document's routes: as it is, and as a stream of events."""
+
+    def __init__(
+        self,
+        publication: Publication,
+        gate: Gate,
+        readers: frozenset[Role],
+        behind: ASGIApp,
+        *,
+        first: str,
+        most_streams: int | None,
+    ) -> None:
+        """Show a publication to these roles; `first` is what has to be done before there is anything in it."""
+        self._publication = publication
+        self._gate = gate
+        self._readers = readers
+        self._first = first
+        self._behind = behind
+        self._most = most_streams
+        gate.follow(self._end_unknown)
+        self._end_unknown()
+
+    async def document(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The signed document; 304 if the caller's If-None-Match has it already."""
+        asked = dict(scope["headers"])
+        try:
+            self._admit(scope, asked)
+            shown = self._shown()
+        except (DeniedError, UnknownError) as error:
+            await self._behind({**scope, REFUSED: error}, receive, send)
+            return
+        tags = asked.get(b"if-none-match")
+        if tags is not None and has(tags, shown.etag.encode()):
+            await send(shown.not_modified)
+            await send(END)
+        else:
+            await send(shown.found)
+            await send(shown.body)
+
+    async def events(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The signed document now and after every change, as server-sent events."""
+        try:
+            holder = self._admit(scope, dict(scope["headers"]))
+            self._has_room()
+        except (DeniedError, HTTPException) as error:
+            await self._behind({**scope, REFUSED: error}, receive, send)
+            return
+        await send(STREAM)
+        if scope["method"] == "HEAD":
+            await send(END)
+            return
+        scope["headers"].clear()  # Nobody needs them any more, and there are thousands.
+        streams, watcher = self._publication.streams, Watcher(send, holder)
+        streams.join(watcher)
+        try:
+            while (await receive())["type"] != "http.disconnect":
+                pass  # A body that nobody asked for.
+        finally:
+            streams.leave(watcher)
+
+    def _admit(self, scope: Scope, asked: Mapping[bytes, bytes]) -> Holder:
+        authorization = asked.get(b"authorization", b"").decode("latin-1")
+        client = scope["client"]
+        return self._gate.admit(authorization, self._readers, address=client[0] if client else "")
+
+    def _shown(self) -> Shown:
+        if self._publication.shown is None:
+            raise UnknownError(f"nothing is published yet: {self._first} first")
+        return self._publication.shown
+
+    def _has_room(self) -> None:
+        if self._most is not None and self._publication.watchers >= self._most:
+            reason = f"{self._most} streams are open, which is all that the limit of open files allows: raise LimitNOFILE"
+            raise HTTPException(503, reason, {"Retry-After": "10"})
+
+    def _end_unknown(self) -> None:
+        self._publication.streams.end_unknown(self._gate.knows)
+
+
+def has(tags: bytes, etag: bytes) -> bool:
+    """Whether an If-None-Match names that tag, strong or weak, alone or among others; `*` names any."""
+    if tags == etag:
+        return True
+    return any(tag.strip().removeprefix(b"W/") in (etag, b"*") for tag in tags.split(b","))
