@@ -4,19 +4,30 @@ Sources: the webhook payload of version "4" (prometheus.io/docs/alerting/latest/
 `gettableAlert` of Alertmanager's API v2 (api/v2/openapi.yaml).
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from functools import cache
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, TypeAdapter
+from pydantic_core import PydanticCustomError
 
 from failover_receiver.state import Action, AlertSeen
 
 PER_WORKER = frozenset({Action.FAILOVER, Action.ADMIT, Action.SPARE})
+_ACTIONS = {action.value: action for action in Action}
 
 # The limit also makes pydantic check that it is Unicode: half a surrogate pair can be neither kept nor answered.
 Text = Annotated[str, Field(max_length=65536)]
+
+
+def _known_version(value: object) -> object:
+    if value != "4":
+        raise PydanticCustomError(
+            "version",
+            "only version '4' is understood here, Alertmanager's since 0.5",
+        )
+    return value
 
 
 class WebhookAlert(BaseModel):
@@ -32,7 +43,7 @@ class WebhookAlert(BaseModel):
 class Webhook(BaseModel):
     """A webhook's body."""
 
-    version: Literal["4"]
+    version: Annotated[Literal["4"], BeforeValidator(_known_version)]
     alerts: list[WebhookAlert]
     truncatedAlerts: int = 0  # noqa: N815 - Alertmanager's own name.
 
@@ -40,11 +51,11 @@ class Webhook(BaseModel):
 class ActiveAlert(BaseModel):
     """One alert that Alertmanager holds."""
 
-    labels: dict[str, str]
+    labels: dict[Text, Text]
     startsAt: AwareDatetime  # noqa: N815 - Alertmanager's own name.
     endsAt: AwareDatetime  # noqa: N815 - Alertmanager's own name.
     updatedAt: AwareDatetime  # noqa: N815 - Alertmanager's own name.
-    fingerprint: str
+    fingerprint: Text
 
 
 ACTIVE_ALERTS = TypeAdapter(list[ActiveAlert])
@@ -71,84 +82,73 @@ def from_webhook(
     webhook: Webhook, workers: Collection[str], *, now: float, future_limit: float
 ) -> Understood:
     """A delivery that arrived at `now`."""
-    return _sort_out(
-        _understand(
-            alert.fingerprint,
-            alert.labels,
-            alert.status,
-            (alert.startsAt, alert.endsAt),
-            workers,
-            seen_at=now,
-            now=now,
-            future_limit=future_limit,
+    reader = _Reader(workers, now, future_limit)
+    for alert in webhook.alerts:
+        ends_at = min(alert.endsAt.timestamp(), now) if alert.endsAt is not None else now
+        reader.take(
+            alert.fingerprint, alert.labels, alert.status, alert.startsAt.timestamp(), ends_at, seen_at=now
         )
-        for alert in webhook.alerts
-    )
+    return reader.understood
 
 
 def from_active(
     active: Iterable[ActiveAlert], workers: Collection[str], *, now: float, future_limit: float
 ) -> Understood:
     """A reading of what Alertmanager holds; its alerts fire, and it says itself how fresh each is."""
-    return _sort_out(
-        _understand(
-            alert.fingerprint,
-            alert.labels,
-            "firing",
-            (alert.startsAt, None),
-            workers,
+    reader = _Reader(workers, now, future_limit)
+    for alert in active:
+        if "action" in alert.labels:  # The rest is for people.
             # Its clock may run ahead of ours; nothing is heard in the future.
-            seen_at=min(alert.updatedAt.timestamp(), now),
-            now=now,
-            future_limit=future_limit,
-        )
-        for alert in active
-        if "action" in alert.labels  # The rest is for people.
-    )
+            seen_at = min(alert.updatedAt.timestamp(), now)
+            starts_at = alert.startsAt.timestamp()
+            reader.take(alert.fingerprint, alert.labels, "firing", starts_at, now, seen_at=seen_at)
+    return reader.understood
 
 
-def _sort_out(understood: Iterable[AlertSeen | Ignored]) -> Understood:
-    all_of_them = tuple(understood)
-    return Understood(
-        tuple(one for one in all_of_them if isinstance(one, AlertSeen)),
-        tuple(one for one in all_of_them if isinstance(one, Ignored)),
-    )
+class _Reader:
+    """Sorts the alerts of one delivery. A thousand may come at once, so each costs little."""
 
+    def __init__(self, workers: Collection[str], now: float, future_limit: float) -> None:
+        self._workers = workers
+        self._now = now
+        self._future_limit = future_limit
+        self._seen: list[AlertSeen] = []
+        self._ignored: list[Ignored] = []
+        self._registered: Callable[[], str] = cache(lambda: ", ".join(sorted(workers)) or "none")
 
-def _understand(
-    fingerprint: str,
-    labels: dict[str, str],
-    status: str,
-    times: tuple[datetime, datetime | None],
-    workers: Collection[str],
-    *,
-    seen_at: float,
-    now: float,
-    future_limit: float,
-) -> AlertSeen | Ignored:
-    name = labels.get("alertname", "")
-    starts_at = times[0].timestamp()
-    wish = labels.get("action", "")
-    worker = labels.get("worker")
-    if wish not in set(Action):
-        known = ", ".join(Action)
-        return Ignored(name, status, f"label action is {wish!r}, this receiver acts on {known}")
-    action = Action(wish)
-    if action in PER_WORKER and worker not in workers:
-        registered = ", ".join(sorted(workers)) or "none"
-        return Ignored(name, status, f"label worker is {worker!r}, registered are: {registered}")
-    if starts_at > now + future_limit:
-        ahead = f"{starts_at - now:.0f} s in the future"
-        return Ignored(
-            name, status, f"startsAt is {ahead}, at most {future_limit:g} s are clocks that disagree"
-        )
-    return AlertSeen(
-        fingerprint=fingerprint,
-        name=name,
-        action=action,
-        worker=worker if action in PER_WORKER else None,
-        firing=status == "firing",
-        starts_at=starts_at,
-        ends_at=min(times[1].timestamp(), now) if times[1] is not None else now,
-        seen_at=seen_at,
-    )
+    @property
+    def understood(self) -> Understood:
+        return Understood(tuple(self._seen), tuple(self._ignored))
+
+    def take(
+        self,
+        fingerprint: str,
+        labels: dict[str, str],
+        status: str,
+        starts_at: float,
+        ends_at: float,
+        *,
+        seen_at: float,
+    ) -> None:
+        name = labels.get("alertname", "")
+        action = _ACTIONS.get(labels.get("action", ""))
+        worker = labels.get("worker") if action in PER_WORKER else None
+        reason = self._fault(action, worker, labels, starts_at)
+        if action is None or reason is not None:
+            self._ignored.append(Ignored(name, status, reason or ""))
+            return
+        firing = status == "firing"
+        self._seen.append(AlertSeen(fingerprint, name, action, worker, firing, starts_at, ends_at, seen_at))
+
+    def _fault(
+        self, action: Action | None, worker: str | None, labels: dict[str, str], starts_at: float
+    ) -> str | None:
+        if action is None:
+            known = ", ".join(_ACTIONS)
+            return f"label action is {labels.get('action', '')!r}, this receiver acts on {known}"
+        if action in PER_WORKER and worker not in self._workers:
+            return f"label worker is {worker!r}, registered are: {self._registered()}"
+        if starts_at > self._now + self._future_limit:
+            ahead = f"{starts_at - self._now:.0f} s in the future"
+            return f"startsAt is {ahead}, at most {self._future_limit:g} s are clocks that disagree"
+        return None

@@ -2,15 +2,25 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from failover_receiver.core import frozen_by, next_deadline, step
 from failover_receiver.metrics import Metrics
 from failover_receiver.publication import Publication
-from failover_receiver.state import Decided, Effect, Event, Policy, Publish, State, Tick
+from failover_receiver.state import (
+    AlertsDelivered,
+    AlertSeen,
+    Decided,
+    Effect,
+    Event,
+    Policy,
+    Publish,
+    State,
+    Tick,
+)
 from failover_receiver.store import Document, SqliteStore, StoreUnavailableError
 from wgfleet.logs import say
 from wgfleet.peerset import TYPE as PEER_SET
@@ -19,8 +29,21 @@ from wgfleet.signing import Signer
 log = logging.getLogger(__name__)
 RETRY_SECONDS = 1.0
 """When a deadline's decision could not be kept, try again after this."""
+MOST_AT_ONCE = 5000
+"""Alerts that are joined into one step: what many send at once must not keep everything else from its turn."""
 
 T = TypeVar("T")
+
+
+class _Joined:
+    """Webhooks that came while a write was under way: they are decided and kept together."""
+
+    def __init__(self, outcome: asyncio.Future[State]) -> None:
+        self.alerts: list[AlertSeen] = []
+        self.who: set[str] = set()
+        self.outcome = outcome
+        # All who wait for it may have hung up.
+        outcome.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
 class Driver:
@@ -48,6 +71,7 @@ class Driver:
         self._lock = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._joined: _Joined | None = None
         self.state = store.load() or State(fleet=fleet)
         if self.state.fleet != fleet:
             raise ValueError(f"the store holds fleet {self.state.fleet!r}, the configuration says {fleet!r}")
@@ -69,18 +93,45 @@ class Driver:
         # Shielded: between the store and our memory nothing may be cut off, or a generation would be given twice.
         return await asyncio.shield(asyncio.ensure_future(self._take(event, who)))
 
+    async def deliver(self, alerts: Sequence[AlertSeen], *, who: str) -> State:
+        """Take a webhook's alerts, in one step and one write with those of all that come before its turn.
+
+        The order and grouping of alerts mean nothing to the core, so nobody can tell; a commit waits for the disk, and
+        this way a hundred senders wait for it together. Returns and raises as `take` does, for all of them alike.
+        """
+        joined = self._joined
+        if joined is None or len(joined.alerts) >= MOST_AT_ONCE:
+            joined = self._joined = _Joined(asyncio.get_running_loop().create_future())
+            self._start(self._take_joined(joined))
+        joined.alerts += alerts
+        joined.who.add(who)
+        return await asyncio.shield(joined.outcome)
+
+    async def _take_joined(self, joined: _Joined) -> None:
+        async with self._lock:
+            if self._joined is joined:  # From here on they are too late for this one.
+                self._joined = None
+            try:
+                event = AlertsDelivered(tuple(joined.alerts))
+                joined.outcome.set_result(await self._decide(event, ", ".join(sorted(joined.who))))
+            except Exception as error:  # noqa: BLE001 - Whatever it is, they wait for it.
+                joined.outcome.set_exception(error)
+
     async def _take(self, event: Event, who: str) -> State:
         async with self._lock:
-            now = self.clock()
-            state, effects = step(self.state, event, now=now, policy=self.policy)
-            # A memory of what was heard that is not worth a write is lost in a crash, and heard again.
-            document = await self._keep(state, effects, now, who)
-            self.state = state
-            if document is not None:
-                self._publication.show(document)
-            self._tell(effects, who)
-            self._arm(now)
-            return state
+            return await self._decide(event, who)
+
+    async def _decide(self, event: Event, who: str) -> State:
+        now = self.clock()
+        state, effects = step(self.state, event, now=now, policy=self.policy)
+        # A memory of what was heard that is not worth a write is lost in a crash, and heard again.
+        document = await self._keep(state, effects, now, who)
+        self.state = state
+        if document is not None:
+            self._publication.show(document)
+        self._tell(effects, who)
+        self._arm(now)
+        return state
 
     async def stored(self, read: Callable[[SqliteStore], T]) -> T:
         """Run something on the store, in its turn."""
@@ -128,7 +179,10 @@ class Driver:
             self._timer = asyncio.get_running_loop().call_later(deadline - now, self._ring)
 
     def _ring(self) -> None:
-        task = asyncio.get_running_loop().create_task(self._tick())
+        self._start(self._tick())
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)  # The loop itself holds only a weak reference.
         task.add_done_callback(self._tasks.discard)
 

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from failover_receiver.store import database
+from tests.failover_receiver.keeping import Journal
 from tests.failover_receiver.parts import Parts, build
 
 
@@ -33,6 +34,24 @@ def lock(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Conn
     other = sqlite3.connect(parts.receiver.settings.store, isolation_level=None)
     yield other
     other.close()
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    """A store that can be held up."""
+    store = Journal(tmp_path / "receiver.db")
+    yield store
+    store.go_on.set()
+    store.close()
+
+
+@pytest.fixture
+def held(tmp_path: Path, journal: Journal) -> Iterator[Parts]:
+    """A receiver on the store that can be held up."""
+    parts = build(tmp_path, store=journal)
+    yield parts
+    journal.go_on.set()
+    parts.driver.close()
 
 
 @pytest.fixture

@@ -1,9 +1,13 @@
 """What the store's tests keep, a generation at a time."""
 
-from collections.abc import Iterable
+import asyncio
+import threading
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from failover_receiver.state import Decided, State
 from failover_receiver.store import Document, SqliteStore
+from tests.failover_receiver.parts import LIMIT
 from wgfleet.peerset import WorkerState
 
 DOWN = Decided("fra1", WorkerState.SERVING, WorkerState.DOWN, "worker_down")
@@ -25,3 +29,27 @@ def generation(store: SqliteStore) -> int | None:
     """That of the state that is kept."""
     state = store.load()
     return None if state is None else state.generation
+
+
+class Journal(SqliteStore):
+    """A real store that notes what it keeps; each save waits until it may go on."""
+
+    def __init__(self, path: Path) -> None:
+        """Let everything go on at first."""
+        super().__init__(path)
+        self.kept: list[Document | None] = []
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.go_on.set()
+
+    def save(
+        self, state: State, document: Document | None, decided: Sequence[Decided], *, at: float, who: str
+    ) -> None:
+        """Keep it, when it may."""
+        self.begun.set()
+        assert self.go_on.wait(LIMIT)
+        super().save(state, document, decided, at=at, who=who)
+        self.kept.append(document)
+
+    async def until_begun(self) -> None:
+        """Wait until a save has begun."""
+        await asyncio.get_running_loop().run_in_executor(None, self.begun.wait, LIMIT)

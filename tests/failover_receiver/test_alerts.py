@@ -180,11 +180,14 @@ def test_a_minute_ahead_is_a_clock_that_disagrees(ahead: float, *, counts: bool)
     assert isinstance(one(startsAt=rfc3339(NOW + ahead)), AlertSeen) == counts
 
 
+VERSION = "only version '4' is understood here, Alertmanager's since 0.5"
+
+
 @pytest.mark.parametrize(
     ("broken", "where", "said"),
     [
-        ({"version": "5"}, ("version",), "Input should be '4'"),
-        ({"version": 4}, ("version",), "Input should be '4'"),
+        ({"version": "5"}, ("version",), VERSION),
+        ({"version": 4}, ("version",), VERSION),
         ({"alerts": None}, ("alerts",), "Input should be a valid list"),
         ({"alerts": [{}]}, ("alerts", 0, "status"), "Field required"),
     ],

@@ -3,52 +3,25 @@
 import asyncio
 import logging
 import sqlite3
-import threading
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from failover_receiver.publication import Publication
 from failover_receiver.state import (
-    Decided,
     DrainWished,
     RefusedError,
-    State,
     WorkerRegistered,
     WorkerRemoved,
 )
 from failover_receiver.store import Document, HistoryEvent, SqliteStore, StoreUnavailableError
-from tests.failover_receiver.parts import LIMIT, NOON, Parts, build, facts, published, seen
+from tests.failover_receiver.keeping import Journal
+from tests.failover_receiver.parts import NOON, Parts, build, facts, published, seen
 from tests.failover_receiver.story import spec
 from wgfleet.peerset import TYPE
 
 pytestmark = pytest.mark.anyio
 ADD = WorkerRegistered("fra1", spec(1))
-
-
-class Journal(SqliteStore):
-    """A real store that notes what it keeps; each save waits until it may go on."""
-
-    def __init__(self, path: Path) -> None:
-        """Let everything go on at first."""
-        super().__init__(path)
-        self.kept: list[Document | None] = []
-        self.begun, self.go_on = threading.Event(), threading.Event()
-        self.go_on.set()
-
-    def save(
-        self, state: State, document: Document | None, decided: Sequence[Decided], *, at: float, who: str
-    ) -> None:
-        """Keep it, when it may."""
-        self.begun.set()
-        assert self.go_on.wait(LIMIT)
-        super().save(state, document, decided, at=at, who=who)
-        self.kept.append(document)
-
-    async def until_begun(self) -> None:
-        """Wait until a save has begun."""
-        await asyncio.get_running_loop().run_in_executor(None, self.begun.wait, LIMIT)
 
 
 class Screen(Publication):
@@ -64,24 +37,6 @@ class Screen(Publication):
         """Note, and show."""
         self.held.append(self._store.document(document.type) == document)
         super().show(document)
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    """A store that can be held up."""
-    store = Journal(tmp_path / "receiver.db")
-    yield store
-    store.go_on.set()
-    store.close()
-
-
-@pytest.fixture
-def held(tmp_path: Path, journal: Journal) -> Iterator[Parts]:
-    """A receiver on the store that can be held up."""
-    parts = build(tmp_path, store=journal)
-    yield parts
-    journal.go_on.set()
-    parts.driver.close()
 
 
 # Durable, then shown.
