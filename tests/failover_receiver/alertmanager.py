@@ -117,9 +117,9 @@ class NotHereError(RuntimeError):
 class Real:
     """Debian's Alertmanager on a port of its own."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, configuration: str = CONFIGURATION) -> None:
         """Start it and wait until it answers."""
-        (directory / "alertmanager.yml").write_text(CONFIGURATION)
+        (directory / "alertmanager.yml").write_text(configuration)
         self._process = subprocess.Popen(
             self._command(directory), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
