@@ -1,16 +1,25 @@
 #!/bin/sh
-# Unpacks Debian's packages of the monitoring daemons into .parts, for the demo and the end-to-end tests.
+# Unpacks Debian's packages of the monitoring daemons into .parts, for the demo and the end-to-end tests; and of what
+# the benches compare the receiver with.
 #
 # Nothing is installed: an installed package would enable and start its daemon on this machine, on the very ports a
 # running Prometheus may have. Only apt's own, signature-checked packages are taken. Needs `apt-get update` once before.
 set -eu
 cd "$(dirname "$0")/.."
-packages="prometheus prometheus-alertmanager prometheus-blackbox-exporter"
-programs="$packages promtool amtool"
+monitoring="prometheus prometheus-alertmanager prometheus-blackbox-exporter"
+benches="mosquitto nginx wrk"
+# Of these programs' libraries, those that no package of the Makefile and no Python brings.
+libraries="libdlt2 libluajit-5.1-2 libwrap0"
+packages="$monitoring $benches $libraries"
+programs="$monitoring promtool amtool $benches"
 
 complete() {
     for program in $programs; do
-        [ -x "$1/usr/bin/$program" ] || return 1
+        [ -x "$1/usr/bin/$program" ] || [ -x "$1/usr/sbin/$program" ] || return 1
+    done
+    for library in libdlt libluajit-5.1 libwrap; do
+        set -- "$1" "$1"/usr/lib/*/"$library".so.*
+        [ -e "$2" ] || return 1
     done
 }
 
@@ -33,7 +42,7 @@ if [ "$(id -u)" = 0 ] && id _apt >/dev/null 2>&1; then
     chown _apt "$download"
 fi
 echo "downloading $packages with apt-get; nothing is installed"
-# shellcheck disable=SC2086  # Three words, meant as three.
+# shellcheck disable=SC2086  # Words, meant as words.
 (cd "$download" && apt-get -qq download $packages) || {
     echo "apt-get could not download them: run \`apt-get update\` first; they are in Debian's main section" >&2
     exit 1

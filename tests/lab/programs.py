@@ -7,6 +7,9 @@ from pathlib import Path
 PARTS = Path(__file__).parents[2] / ".parts" / "usr" / "bin"
 """Where tools/parts.sh unpacks Debian's daemons, so that none of them is installed and started on the machine."""
 
+LIBRARIES = PARTS.parent / "lib"
+"""Theirs, in a folder for the kind of machine."""
+
 PACKAGES = {
     "amtool": "prometheus-alertmanager",
     "bridge": "iproute2",
@@ -31,6 +34,9 @@ LAB = ("bridge", "env", "ip", "nft", "nsenter", "setpriv", "unshare", "wg")
 MONITORING = ("prometheus", "prometheus-alertmanager", "prometheus-blackbox-exporter", "promtool", "amtool")
 """What the monitoring host runs."""
 
+BENCHES = ("mosquitto", "nginx", "wrk")
+"""What the benches compare the receiver with, and ask it with."""
+
 
 class MissingProgramError(RuntimeError):
     """A program is not here; the text says how to get it."""
@@ -38,7 +44,7 @@ class MissingProgramError(RuntimeError):
 
 def search_path() -> str:
     """PATH with the folders that a plain `su` leaves out of it, then the unpacked parts."""
-    return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin", str(PARTS)])
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin", str(PARTS), str(PARTS.parent / "sbin")])
 
 
 def program(name: str) -> str:
@@ -56,6 +62,6 @@ def program(name: str) -> str:
 
 def how_to_get(name: str) -> str:
     """What to do so that the program is here."""
-    if name in MONITORING:
+    if name in MONITORING + BENCHES:
         return "run tools/parts.sh, which unpacks Debian's package into .parts and installs nothing"
     return f"install the package {PACKAGES.get(name, name)} (apt-get install {PACKAGES.get(name, name)})"
