@@ -22,6 +22,7 @@ from failover_receiver.state import (
     RefusedError,
     State,
     Tick,
+    Worker,
 )
 from wgfleet.peerset import WorkerState
 
@@ -225,8 +226,19 @@ class _Play:
             if self._lives(alert):
                 self.firing[fingerprint] = self._seen(fingerprint, alert.name, alert.action, alert.worker)
         if self.assume_live:
-            self.firing = {key: one for key, one in self.firing.items() if one.action is not Action.HOLD}
-            tuple(self._change(Change(*WATCHDOG, None)))
+            self._revive()
+
+    def _revive(self) -> None:
+        """Let fire what would, if all stood as it was heard last: nothing holds, each worker has its verdict."""
+        self.firing = {key: one for key, one in self.firing.items() if one.action is not Action.HOLD}
+        judged = {one.worker for one in self.firing.values() if one.action is not Action.SPARE}
+        assumed = [
+            Change(*_ALERTS[_last_verdict(worker)], name)
+            for name, worker in self.state.workers.items()
+            if worker.proven and name not in judged
+        ]
+        for change in (Change(*WATCHDOG, None), *assumed):
+            tuple(self._change(change))
 
     def begin(self) -> Iterator[Outcome]:
         """What is due already, if anything is."""
@@ -322,6 +334,12 @@ class _Play:
     def _is_silent(self) -> bool:
         heard = [alert.heard_at for alert in self.state.alerts.values() if alert.action is Action.WATCHDOG]
         return self.now >= max(heard, default=0.0) + self.policy.watchdog_timeout
+
+
+def _last_verdict(worker: Worker) -> Verdict:
+    if worker.failed_at is None or worker.up_since is not None:
+        return Verdict.UP
+    return Verdict.DEGRADED if worker.degraded else Verdict.DOWN
 
 
 def _moving(before: State, after: State, clients: Mapping[str, int]) -> Iterator[tuple[str, int]]:

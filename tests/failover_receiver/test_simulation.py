@@ -201,6 +201,18 @@ def test_with_monitoring_assumed_live_it_decides_all_the_same() -> None:
     assert set(played.warnings) == {Warned.BLIND_NOW}
 
 
+def test_what_was_heard_last_is_assumed_to_hold_still() -> None:
+    """One that had failed stays out, the others are up."""
+    state = fleet(*FOUR)
+    heard = (seen("watchdog", None, NOON), seen("degraded", "fra1", NOON))
+    state, _ = step(state, AlertsRead(heard, NOON, complete=True), now=NOON, policy=POLICY)
+
+    played = play(state, wait(60.0), now=NOON + 3600, assume_live=True)
+
+    assert states(played) == {"ams1": "serving", "fra1": "down", "lon1": "serving", "par1": "serving"}
+    assert {worker.reason for worker in played.state.published} == {"up", "worker_degraded"}
+
+
 def test_a_blind_vantage_is_assumed_to_see_again() -> None:
     """What holds everything ends with the assumption."""
     heard = (seen("watchdog", None, NOON), seen("blind", None, NOON))
