@@ -106,6 +106,11 @@ class Gate:
         """Whether one that was let in would still be: not revoked, not expired."""
         return holder.digest in self._holders and not self._expired(holder)
 
+    def holder(self, digest: str) -> Holder | None:
+        """Whose token has this digest, if it opens now."""
+        holder = self._holders.get(digest)
+        return holder if holder is not None and not self._expired(holder) else None
+
     def last_used(self, digest: str) -> float | None:
         """When the token with this digest was last let in; None if not since the start."""
         return self._used.get(digest)

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from fastapi import Request
 
@@ -12,6 +13,13 @@ from failover_receiver.loads import Load, fresh
 from failover_receiver.metrics import Metrics
 from failover_receiver.publication import Publication
 from failover_receiver.settings import Settings
+
+
+class Streams(Protocol):
+    """What would keep the server from stopping."""
+
+    def close(self) -> None:
+        """End them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,8 @@ class Receiver:
     """What each worker said last."""
     known_loads: dict[str, Load] = field(default_factory=dict)
     """What Prometheus said of each worker last."""
+    streams: list[Streams] = field(default_factory=list)
+    """Those that end when the server stops, beside the documents'."""
     _said_by: dict[str, Holder] = field(default_factory=dict, init=False)
     """Whose words these are."""
 

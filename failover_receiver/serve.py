@@ -21,7 +21,7 @@ from failover_receiver.listening import BACKLOG, listen, most_streams, url
 from failover_receiver.loads import LoadReader
 from failover_receiver.metrics import Metrics
 from failover_receiver.publication import Publication
-from failover_receiver.receiver import Receiver
+from failover_receiver.receiver import Receiver, Streams
 from failover_receiver.reconcile import Reconciler
 from failover_receiver.settings import Settings
 from failover_receiver.state import Tick
@@ -40,9 +40,9 @@ with Python's own (700, 10, 10) looking through them takes more time than a whol
 class _Server(uvicorn.Server):
     """Stops cleanly: uvicorn alone waits for open streams forever, and then dies of the signal it has caught."""
 
-    def __init__(self, config: uvicorn.Config, *publications: Publication) -> None:
+    def __init__(self, config: uvicorn.Config, *streams: Streams) -> None:
         super().__init__(config)
-        self._publications = publications
+        self._streams = streams
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -57,8 +57,8 @@ class _Server(uvicorn.Server):
             say(log, "serving", url=url(one, tls=self.config.ssl is not None))
 
     def _stop(self) -> None:
-        for publication in self._publications:
-            publication.close()
+        for stream in self._streams:
+            stream.close()
         self.should_exit = True
 
 
@@ -133,4 +133,4 @@ def _server(settings: Settings, receiver: Receiver) -> _Server:
         forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    return _Server(config, receiver.publication, receiver.client_list)
+    return _Server(config, receiver.publication, receiver.client_list, *receiver.streams)

@@ -3,7 +3,7 @@
 from failover_receiver.store.database import Database, StoreUnavailableError
 from failover_receiver.store.history import HistoryEvent, Noted
 from failover_receiver.store.sqlite import Document, SqliteStore
-from failover_receiver.store.tokens import StoredToken, Tokens
+from failover_receiver.store.tokens import StoredSession, StoredToken, Tokens
 
 __all__ = [
     "Database",
@@ -12,6 +12,7 @@ __all__ = [
     "Noted",
     "SqliteStore",
     "StoreUnavailableError",
+    "StoredSession",
     "StoredToken",
     "Tokens",
 ]
