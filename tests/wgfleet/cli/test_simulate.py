@@ -78,11 +78,11 @@ def test_a_what_if_is_shown_as_tables_for_people(wgfleet: Run) -> None:
 
     assert (done.returncode, done.stderr) == (0, "")
     assert [line.rstrip() for line in done.stdout.splitlines()] == [
-        "at       what happens  worker  from     to           reason",
-        "0.0 s    down fra1     fra1    serving  down         worker_down",
-        "60.0 s   wait 60 s                      (no change)",
-        "60.0 s   up fra1       fra1    down     joining      hold_down",
-        "90.0 s   wait 60 s     fra1    joining  serving      up",
+        "at      what happens  worker  from     to           reason",
+        "0.0 s   down fra1     fra1    serving  down         worker_down",
+        "60.0 s  wait 60 s                      (no change)",
+        "60.0 s  up fra1       fra1    down     joining      hold_down",
+        "90.0 s  wait 60 s     fra1    joining  serving      up",
         "",
         "worker  now      then     reason  clients  must move",
         "ams1    serving  serving  up      0        0",
