@@ -33,6 +33,7 @@ PURE = {
     "failover_receiver.alerts": ("pydantic",),
     "failover_receiver.core": (),
     "failover_receiver.peersets": (),
+    "failover_receiver.registry.changes": (),
     "failover_receiver.registry.clients": (),
     "failover_receiver.registry.enrolment": (),
     "failover_receiver.registry.pools": (),

@@ -10,7 +10,9 @@ from pydantic import TypeAdapter
 from failover_receiver.state import Decided, State
 from failover_receiver.store import history
 from failover_receiver.store.alerts import AlertTable
+from failover_receiver.store.clients import ClientTable
 from failover_receiver.store.database import Database
+from failover_receiver.store.enrolments import EnrolmentTable
 from failover_receiver.store.history import HistoryEvent, Noted
 from failover_receiver.store.tokens import Tokens
 
@@ -34,6 +36,8 @@ class SqliteStore(Database):
         """Open the file, making it where needed."""
         super().__init__(path)
         self.tokens = Tokens(self)
+        self.clients = ClientTable(self)
+        self.enrolments = EnrolmentTable(self)
         self._alerts = AlertTable(self)
         self._rest: State | None = None
         """The state without its alerts, as it is in the file; None: not known."""
