@@ -173,7 +173,10 @@ def test_a_signing_key_that_is_none_is_said_and_not_shown(tmp_path: Path, comman
     assert command("run", "--config", file) == (
         1,
         "",
-        "wgfleet-receiver: not a signing key: 32 bytes in base64 were expected\n",
+        (
+            f"wgfleet-receiver: signing_key_file: {tmp_path / 'signing.key'}: "
+            "not a signing key: 32 bytes in base64 were expected\n"
+        ),
     )
 
 
@@ -198,7 +201,7 @@ def test_wrong_words_are_told_the_right_ones(command: Command) -> None:
     code, _, err = command("rum")
 
     assert code == 2
-    assert "invalid choice: 'rum' (choose from 'init', 'run')" in err
+    assert "invalid choice: 'rum' (choose from 'init', 'run'" in err
 
 
 def test_the_help_names_every_key_of_the_configuration(
