@@ -11,9 +11,9 @@ from failover_receiver.access import DeniedError
 from failover_receiver.bodies import BodyLimits
 from failover_receiver.headers import SecurityHeaders
 from failover_receiver.page import routes as page
-from failover_receiver.receiver import Receiver, UnknownError
+from failover_receiver.receiver import Receiver
 from failover_receiver.routes import alerting, discovery, documents, health, operators, simulations, tokens
-from failover_receiver.state import RefusedError
+from failover_receiver.state import RefusedError, UnknownError
 from failover_receiver.store import StoreUnavailableError
 from wgfleet import __version__
 
