@@ -55,6 +55,11 @@ class Metrics:
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
             registry=registry,
         )
+        self.webhook_taken = Gauge(
+            "wgfleet_receiver_webhook_taken_timestamp_seconds",
+            "When a webhook was last taken; 0 if none was since the start.",
+            registry=registry,
+        )
         self.alert_delay = Histogram(
             "wgfleet_receiver_alert_delay_seconds",
             "Time from an alert's start, by Prometheus, until its first webhook had arrived.",

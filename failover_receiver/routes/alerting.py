@@ -54,6 +54,7 @@ def routes(receiver: Receiver) -> APIRouter:
                     return _nothing_but(understood.ignored)
             delays = _delays(understood.seen, driver.state, now=driver.clock())
             state = await driver.deliver(understood.seen, who=holder.name)
+            metrics.webhook_taken.set(driver.clock())
             _count_taken(understood.seen, delays, metrics)
         if not understood.ignored:
             # The same as below, of what comes thousands of times a second.
