@@ -12,7 +12,16 @@ from failover_receiver.bodies import BodyLimits
 from failover_receiver.headers import SecurityHeaders
 from failover_receiver.page import routes as page
 from failover_receiver.receiver import Receiver
-from failover_receiver.routes import alerting, discovery, documents, health, operators, simulations, tokens
+from failover_receiver.routes import (
+    alerting,
+    discovery,
+    doctor,
+    documents,
+    health,
+    operators,
+    simulations,
+    tokens,
+)
 from failover_receiver.state import RefusedError, UnknownError
 from failover_receiver.store import StoreUnavailableError
 from wgfleet import __version__
@@ -21,7 +30,7 @@ from wgfleet import __version__
 def create_app(receiver: Receiver) -> FastAPI:
     """All routes on a wired receiver."""
     app = FastAPI(title="wgfleet receiver", version=__version__, docs_url=None, redoc_url=None)
-    for part in (alerting, documents, operators, tokens, discovery, health, simulations, page):
+    for part in (alerting, documents, operators, tokens, discovery, health, simulations, doctor, page):
         app.include_router(part.routes(receiver))
     app.add_middleware(BodyLimits, gate=receiver.gate, clock=receiver.driver.clock)
     app.add_middleware(SecurityHeaders)  # Around the limits: a refusal has them too.
