@@ -17,7 +17,7 @@ from wgfleet.jws import SignatureRefusedError, key_id, key_text
 TYPE = "wgfleet/signing-key"
 HEADER = "endorsements"
 MOST = 10
-"""Endorsements. Each makes every document some 500 bytes longer; who missed more rotations pins the key anew."""
+"""Endorsements. Each makes every document half a kilobyte longer; who missed more rotations pins the key anew."""
 MOST_CHARACTERS = 600
 """Of one endorsement; a fleet with the longest name needs 400."""
 

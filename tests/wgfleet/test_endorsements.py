@@ -104,7 +104,10 @@ def test_the_longest_chain_of_the_longest_fleet_is_within_the_bounds() -> None:
     for _ in range(10):
         signer = signer.successor(fleet=fleet, now=1e11)
 
-    assert Verifier([FIRST.public_text]).verify(signer.sign(PAYLOAD), fleet=fleet).payload == PAYLOAD
+    document = signer.sign(PAYLOAD)
+    assert Verifier([FIRST.public_text]).verify(document, fleet=fleet).payload == PAYLOAD
+    assert max(map(len, signer.endorsements)) <= 400
+    assert 3 * document.index(b".") <= jws.MOST_HEADER_BYTES
 
 
 # Who follows.

@@ -14,6 +14,7 @@ from wgfleet.cli import show
 from wgfleet.cli.api import ApiError
 from wgfleet.cli.asking import add_receiver, api
 from wgfleet.files import write_whole
+from wgfleet.jws import key_id, read_key
 from wgfleet.names import check_address, check_endpoint, check_name, check_prefix, check_public_key
 
 WATCH_SECONDS = 1.0
@@ -199,5 +200,12 @@ def _events(arguments: argparse.Namespace) -> int:
 
 def _signing_key(arguments: argparse.Namespace) -> int:
     answer = api(arguments).call("GET", "/v1/signing-key")
-    print(json.dumps(answer) if arguments.json else answer["public_key"])
+    name = key_id(read_key(answer["public_key"]))
+    if arguments.json:
+        print(json.dumps({**answer, "key_id": name}))
+        return 0
+    print(answer["public_key"])
+    print(
+        f"It signs for fleet {answer['fleet']}; logs name it {name}.", file=sys.stderr
+    )  # Not for trusted_keys.
     return 0

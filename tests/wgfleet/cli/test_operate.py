@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.waiting import wait_until
+from wgfleet.signing import Signer
 
 KEY = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
 OTHER = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0="
@@ -146,6 +147,18 @@ def test_a_second_worker_with_the_same_key_is_refused(wgfleet: Run) -> None:
 
     assert twin.returncode == 1
     assert f"public_key '{KEY}' is already that of worker 'fra1': each has its own" in twin.stderr
+
+
+def test_the_signing_key_is_told_for_pinning_and_by_its_name(wgfleet: Run, home: Path) -> None:
+    """The key alone goes to the output, so that a script can pin it; how logs name it stands beside it."""
+    signer = Signer.from_text((home / "signing.key").read_text())
+
+    told, for_programs = wgfleet("signing-key"), wgfleet("signing-key", "--json")
+
+    assert told.stdout == f"{signer.public_text}\n"
+    assert told.stderr == f"It signs for fleet example; logs name it {signer.key_id}.\n"
+    said = json.loads(for_programs.stdout)
+    assert (said["public_key"], said["key_id"]) == (signer.public_text, signer.key_id)
 
 
 def test_a_token_goes_into_a_file_that_only_its_owner_reads(wgfleet: Run, tmp_path: Path) -> None:
