@@ -25,6 +25,7 @@ PURE = {
     "wgfleet.device": (),
     "wgfleet.diff": (),
     "wgfleet.dump": (),
+    "wgfleet.endorsements": (),
     "wgfleet.fields": (),
     "wgfleet.names": (),
     "wgfleet.peerset": (),
