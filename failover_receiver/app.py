@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from failover_receiver.access import DeniedError
 from failover_receiver.bodies import BodyLimits
 from failover_receiver.headers import SecurityHeaders
+from failover_receiver.intake import Intake
 from failover_receiver.page import routes as page
 from failover_receiver.receiver import Receiver
 from failover_receiver.routes import (
@@ -32,6 +33,7 @@ def create_app(receiver: Receiver) -> FastAPI:
     app = FastAPI(title="wgfleet receiver", version=__version__, docs_url=None, redoc_url=None)
     for part in (alerting, documents, operators, tokens, discovery, health, simulations, doctor, page):
         app.include_router(part.routes(receiver))
+    app.add_middleware(Intake, receiver=receiver)
     app.add_middleware(BodyLimits, gate=receiver.gate, clock=receiver.driver.clock)
     app.add_middleware(SecurityHeaders)  # Around the limits: a refusal has them too.
     app.add_exception_handler(DeniedError, _denied)

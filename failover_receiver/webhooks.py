@@ -3,17 +3,17 @@
 import email.message
 from typing import Any
 
-from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive
 
 from failover_receiver.alerts import Webhook, WebhookAlert
 
 JSON = "application/json"
 
 
-async def read(request: Request) -> Webhook:
+async def read(receive: Receive, content_type: str) -> Webhook:
     """The webhook that a request carries.
 
     Raises:
@@ -21,10 +21,10 @@ async def read(request: Request) -> Webhook:
         ClientDisconnect: it is gone.
 
     """
-    body = await _body(request)
+    body = await _body(receive)
     if not body:
         raise RequestValidationError([{"type": "missing", "loc": ("body",), "msg": "missing", "input": None}])
-    if not _is_json(request.headers.get("content-type", "")):
+    if not _is_json(content_type):
         raise RequestValidationError([{"type": "not_json", "loc": ("body",), "msg": "", "input": body}])
     try:
         return Webhook.model_validate_json(body)
@@ -43,12 +43,15 @@ def description() -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
 
 
-async def _body(request: Request) -> bytes:
-    message = await request.receive()
+async def _body(receive: Receive) -> bytes:
+    message = await receive()
     body: bytes = message.get("body", b"")
-    while message.get("more_body", False):
-        message = await request.receive()
-        body += message.get("body", b"")
+    if message.get("more_body", False):
+        parts = [body]
+        while message.get("more_body", False):
+            message = await receive()
+            parts.append(message.get("body", b""))
+        body = b"".join(parts)
     if message["type"] == "http.disconnect":
         raise ClientDisconnect
     return body

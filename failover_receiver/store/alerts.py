@@ -40,7 +40,11 @@ class AlertTable:
     def write(self, db: sqlite3.Connection, alerts: Mapping[str, Alert]) -> None:
         """Make the rows say this, in a transaction. If that fails later on, `forget`."""
         rows = self._rows if self._rows is not None else self.all()
-        changed = {key: alert for key, alert in alerts.items() if _differs(rows.get(key), alert)}
+        changed = {
+            key: alert
+            for key, alert in alerts.items()
+            if (row := rows.get(key)) is not alert and _differs(row, alert)
+        }
         gone = rows.keys() - alerts.keys()
         if changed:
             db.executemany(_UPSERT, [_row(key, alert) for key, alert in changed.items()])
@@ -57,8 +61,6 @@ class AlertTable:
 
 
 def _differs(row: Alert | None, alert: Alert) -> bool:
-    if row is alert:
-        return False
     return (
         row is None
         or row.starts_at != alert.starts_at

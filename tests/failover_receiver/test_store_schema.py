@@ -1,7 +1,7 @@
 """Tests of the store's migrations, on real files."""
 
 import sqlite3
-from dataclasses import replace
+from dataclasses import astuple, replace
 from importlib import resources
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from failover_receiver.state import Alert, State
-from failover_receiver.store import HistoryEvent, SqliteStore, StoreUnavailableError
+from failover_receiver.store import SqliteStore, StoreUnavailableError
 
 SCHEMAS = Path(__file__).with_name("schemas")
 
@@ -103,8 +103,8 @@ def test_the_first_schemas_documents_history_and_tokens_stay(old: sqlite3.Connec
 
     store = SqliteStore(file)
 
-    assert store.events(100) == [
-        HistoryEvent(at, who, "decided", *rest, number) for number, at, who, *rest in events
+    assert [astuple(event) for event in store.events(100)] == [
+        (at, who, "decided", *rest, number) for number, at, who, *rest in events
     ]
     assert [(one.name, one.role, one.digest, one.created_at) for one in store.tokens.all()] == tokens
     kept = store.document(kind)
