@@ -8,6 +8,7 @@ from wgfleet import __version__
 try:
     from wgfleet.cli import operate, render, simulate
     from wgfleet.cli.api import ApiError
+    from wgfleet.cli.doctor import command as doctor
 except ModuleNotFoundError as missing:
     # The command is installed with every daemon, its packages only where operators work.
     sys.exit(
@@ -32,13 +33,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="wgfleet",
         description="Runs a fleet of WireGuard servers: who serves, who does not, and why.",
-        epilog="Exit codes: 0 done, 1 it failed, 2 it was asked wrongly, 3 `status` found monitoring blind.",
+        epilog="Exit codes: 0 done, 1 it failed, 2 it was asked wrongly, 3 `status` found monitoring blind, "
+        "5 `doctor` found warnings only.",
     )
     parser.add_argument("--version", action="version", version=f"wgfleet {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     operate.add_parsers(commands)
     render.add_parser(commands)
     simulate.add_parser(commands)
+    doctor.add_parser(commands)
     return parser
 
 
