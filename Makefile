@@ -35,10 +35,15 @@ setup: .venv/.ready .parts/.ready ## system packages, Debian's daemons unpacked 
 	tools/prometheus3.sh
 	touch $@
 
+# Not a file: it is installed, or not, whatever was made here.
+.browser: | .packages
+	@tools/browser.sh
+.PHONY: .browser
+
 demo: setup ## the story of a failover, live; KEEP=1 leaves it running
 	@$(PYTHON) -m tests.lab.demo $(if $(KEEP),--keep)
 
-test: setup .parts3/.ready style types ## everything: style, types, unit, promtool, end-to-end
+test: setup .parts3/.ready .browser style types ## everything: style, types, unit, promtool, end-to-end
 	$(PYTHON) -m pytest
 
 style: setup ## ruff

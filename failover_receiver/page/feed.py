@@ -15,6 +15,9 @@ LOOKS = 5
 HEARTBEAT_SECONDS = 10.0
 """The page takes the receiver for gone after three of these in silence."""
 
+RETRY = b"retry: 1000\n\n"
+"""Milliseconds until a browser comes back after its connection broke."""
+
 SIGNED_OUT = b"event: signed-out\ndata: \n\n"
 
 
@@ -44,6 +47,7 @@ class Feed:
         self._followers += 1
         self._start()
         try:
+            yield RETRY
             sent = b""
             while not self._closed:
                 waiting = self._next

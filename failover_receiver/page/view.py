@@ -76,9 +76,8 @@ class View:
         """The page in one line."""
         there = len(self.workers)
         if not there:
-            return "No worker is registered yet."
-        verb = "serves" if there == 1 else "serve"
-        return f"{self.usable} of {there} {verb}."
+            return "No worker is registered yet"
+        return f"{self.usable} of {there} workers usable"
 
     @property
     def monitoring_said(self) -> str:

@@ -62,7 +62,7 @@ function show(html) {
 function count() {
   const now = (Date.now() + ahead) / 1000;
   for (const one of document.querySelectorAll("[data-at]")) {
-    const text = age(now - Number(one.dataset.at));
+    const text = `${age(now - Number(one.dataset.at))} ago`;
     if (one.textContent !== text) one.textContent = text;
   }
 }
