@@ -27,6 +27,9 @@ BEATS = 50
 SLICE = 250
 """Watchers between two looks at whatever else is asked: a webhook waits 4 ms at most."""
 
+FIRST_SLICE = 25
+"""uvloop writes when it has a look: the first ones must not wait for a whole slice."""
+
 PATIENCE_SECONDS = 60.0
 """For one that takes nothing, or so little that 2 MB, a large client list, take longer: less than 0.3 Mbit/s."""
 
@@ -168,7 +171,7 @@ class Watchers:
             self.end(watcher)
 
     def _go_on(self) -> None:
-        till = self._swept + SLICE
+        till = self._swept + (SLICE if self._swept else FIRST_SLICE)
         for watcher in self._sweep[self._swept : till]:
             self._bring(watcher)
         self._swept = till

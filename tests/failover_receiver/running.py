@@ -69,6 +69,11 @@ class Running:
         self._reader.start()
         self.url = self.wait_for("serving")["url"]
 
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        return self._process.pid
+
     def wait_for(self, event: str) -> dict[str, Any]:
         """The next line of its log that begins so."""
         while True:
