@@ -6,7 +6,7 @@ import sys
 from wgfleet import __version__
 
 try:
-    from wgfleet.cli import operate, render, simulate
+    from wgfleet.cli import operate, render, simulate, tokens
     from wgfleet.cli.api import ApiError
     from wgfleet.cli.doctor import command as doctor
 except ModuleNotFoundError as missing:
@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"wgfleet {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     operate.add_parsers(commands)
+    tokens.add_parser(commands)
     render.add_parser(commands)
     simulate.add_parser(commands)
     doctor.add_parser(commands)

@@ -5,15 +5,12 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from wgfleet.cli import show
-from wgfleet.cli.api import ApiError
 from wgfleet.cli.asking import add_receiver, api
-from wgfleet.files import write_whole
 from wgfleet.jws import key_id, read_key
 from wgfleet.names import check_address, check_endpoint, check_name, check_prefix, check_public_key
 
@@ -28,7 +25,6 @@ def add_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     status.add_argument("--watch", action="store_true", help="again every second, until Ctrl-C")
 
     _worker_parsers(commands)
-    _token_parsers(commands)
 
     events = _command(commands, "events", _events, "what was decided, by whom and why")
     events.add_argument("--limit", type=int, default=50, help="so many of the newest (default: %(default)s)")
@@ -73,18 +69,6 @@ def _worker_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParse
         verbs, "admit", _worker_admit, "let it in now, without waiting for an alert", name="worker"
     )
     admit.add_argument("--force", action="store_true", help="also against an alert that fires")
-
-
-def _token_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    token = commands.add_parser("token", help="create, list, revoke tokens")
-    verbs = token.add_subparsers(required=True, metavar="VERB")
-    create = _command(verbs, "create", _token_create, "make a token; it is shown this once", name="token")
-    create.add_argument(
-        "--role", required=True, choices=("operator", "alertmanager", "prometheus", "worker", "client")
-    )
-    create.add_argument("--output", type=Path, help="write it to this new file, which only its owner reads")
-    _command(verbs, "list", _token_list, "who holds a token")
-    _command(verbs, "revoke", _token_revoke, "let its holder in no more", name="token")
 
 
 def _command(
@@ -168,30 +152,6 @@ def _worker_admit(arguments: argparse.Namespace) -> int:
     body = {"force": arguments.force}
     answer = api(arguments).call("POST", f"/v1/workers/{arguments.name}/admit", body=body)
     return _show(arguments, answer, show.workers)
-
-
-def _token_create(arguments: argparse.Namespace) -> int:
-    if arguments.output is not None and arguments.output.exists():
-        raise ApiError(f"{arguments.output} is already there: name a new file, or remove it")
-    answer = api(arguments).call("POST", "/v1/tokens", body={"name": arguments.name, "role": arguments.role})
-    if arguments.output is not None:
-        write_whole(arguments.output, answer.pop("token").encode() + b"\n")
-        print(json.dumps(answer) if arguments.json else f"{arguments.output}")
-    else:
-        print(json.dumps(answer) if arguments.json else answer["token"])
-    return 0
-
-
-def _token_list(arguments: argparse.Namespace) -> int:
-    return _show(arguments, api(arguments).call("GET", "/v1/tokens"), show.tokens)
-
-
-def _token_revoke(arguments: argparse.Namespace) -> int:
-    api(arguments).call("DELETE", f"/v1/tokens/{arguments.name}")
-    print(
-        json.dumps({"revoked": arguments.name}) if arguments.json else f"{arguments.name} is let in no more"
-    )
-    return 0
 
 
 def _events(arguments: argparse.Namespace) -> int:

@@ -88,22 +88,6 @@ def events(history: Iterable[Mapping[str, Any]], console: Console) -> None:
     )
 
 
-def tokens(held: Iterable[Mapping[str, Any]], console: Console) -> None:
-    """Who holds a token."""
-    table(
-        console,
-        ("name", "role", "created"),
-        (
-            (
-                token["name"],
-                token["role"],
-                datetime.fromtimestamp(token["created_at"], tz=UTC).strftime("%Y-%m-%d %H:%M:%S"),
-            )
-            for token in held
-        ),
-    )
-
-
 def coloured(state: str) -> str:
     """The state in its colour."""
     return f"[{COLOURS[state]}]{state}[/]" if state in COLOURS else state
