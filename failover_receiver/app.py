@@ -15,9 +15,11 @@ from failover_receiver.page import routes as page
 from failover_receiver.receiver import Receiver
 from failover_receiver.routes import (
     alerting,
+    clients,
     discovery,
     doctor,
     documents,
+    enrolments,
     health,
     operators,
     simulations,
@@ -31,7 +33,19 @@ from wgfleet import __version__
 def create_app(receiver: Receiver) -> FastAPI:
     """All routes on a wired receiver."""
     app = FastAPI(title="wgfleet receiver", version=__version__, docs_url=None, redoc_url=None)
-    for part in (alerting, documents, operators, tokens, discovery, health, simulations, doctor, page):
+    for part in (
+        alerting,
+        documents,
+        operators,
+        clients,
+        enrolments,
+        tokens,
+        discovery,
+        health,
+        simulations,
+        doctor,
+        page,
+    ):
         app.include_router(part.routes(receiver))
     app.add_middleware(Intake, receiver=receiver)
     app.add_middleware(BodyLimits, gate=receiver.gate, clock=receiver.driver.clock)

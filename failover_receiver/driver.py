@@ -82,6 +82,16 @@ class Driver:
         elif document is not None:
             publication.show(document)
 
+    @property
+    def signer(self) -> Signer:
+        """What signs the documents, all of them."""
+        return self._signer
+
+    @property
+    def store(self) -> SqliteStore:
+        """To read at the start; once the loop runs, only by `stored`."""
+        return self._store
+
     async def take(self, event: Event, *, who: str) -> State:
         """Decide on an event. When this returns, what was decided is durable and shown.
 

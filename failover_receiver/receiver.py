@@ -9,9 +9,11 @@ from fastapi import Request
 from failover_receiver.access import Gate, Holder, Role
 from failover_receiver.acks import Ack, Clients, propagation, summed_up
 from failover_receiver.driver import Driver
+from failover_receiver.enrolments import Enrolments
 from failover_receiver.loads import Load, fresh
 from failover_receiver.metrics import Metrics
 from failover_receiver.publication import Publication
+from failover_receiver.registrar import Registrar
 from failover_receiver.settings import Settings
 
 
@@ -43,11 +45,19 @@ class Receiver:
     """What Prometheus said of each worker last."""
     streams: list[Streams] = field(default_factory=list)
     """Those that end when the server stops, beside the documents'."""
+    registrar: Registrar = field(init=False)
+    """Keeps the clients and publishes their list."""
+    enrolments: Enrolments = field(init=False)
+    """Lets machines join."""
     _said_by: dict[str, Holder] = field(default_factory=dict, init=False)
     """Whose words these are."""
 
     def __post_init__(self) -> None:
-        """Forget the words of whoever is revoked."""
+        """Take up the clients, and forget the words of whoever is revoked."""
+        # This way, because a receiver does not change any more once it is made.
+        registrar = Registrar(self.driver, self.client_list, self.settings.client_pools, self.learn_tokens)
+        object.__setattr__(self, "registrar", registrar)
+        object.__setattr__(self, "enrolments", Enrolments(self.driver, registrar))
         self.gate.follow(self._forget_unknown)
 
     def allow(self, *roles: Role) -> Callable[[Request], Awaitable[Holder]]:

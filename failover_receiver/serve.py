@@ -90,8 +90,11 @@ async def serve(settings: Settings) -> None:
         # What Alertmanager holds comes before the first decision, or a restart would look like blindness.
         await reconciler.once()
         await driver.take(Tick(), who="start")
+        await receiver.registrar.start()
         reading = asyncio.create_task(reconciler.run(settings.read_interval))
-        loads = LoadReader(settings.prometheis, http, known=receiver.known_loads, metrics=metrics, clock=time.time)
+        loads = LoadReader(
+            settings.prometheis, http, known=receiver.known_loads, metrics=metrics, clock=time.time
+        )
         asking = asyncio.create_task(loads.run(settings.load_interval))
         forgetting = asyncio.create_task(retention.run(driver, settings.keep_events_days))
         try:
@@ -104,6 +107,7 @@ async def serve(settings: Settings) -> None:
             for task in (reading, asking, forgetting):
                 task.cancel()
             await asyncio.gather(reading, asking, forgetting, return_exceptions=True)
+            receiver.registrar.close()
             driver.close()
             store.close()
             say(log, "stopped")

@@ -9,8 +9,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
+from failover_receiver.registry.pools import Space, span
 from failover_receiver.state import Policy
-from wgfleet.names import check_name
+from wgfleet.names import check_name, check_prefix
 
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 
@@ -36,6 +37,17 @@ def _network(value: str) -> str:
     except ValueError:
         raise ValueError("not an address or a network: as 127.0.0.1 or 10.0.0.0/24") from None
     return value
+
+
+def _apart(networks: list[str]) -> list[str]:
+    """Networks that do not overlap, or ValueError."""
+    space = Space()
+    for network in networks:
+        other = space.owner(span(network))
+        if other is not None:
+            raise ValueError(f"{network} overlaps with {other}: each address is given from one network")
+        space.take([span(network)], network)
+    return networks
 
 
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
@@ -76,6 +88,10 @@ class Settings(BaseModel):
     """Older history is forgotten."""
     trusted_proxies: list[Annotated[str, AfterValidator(_network)]] = []
     """Addresses or networks of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."""
+    client_pools: Annotated[list[Annotated[str, AfterValidator(check_prefix)]], AfterValidator(_apart)] = []
+    """Networks, IPv4 and IPv6, that clients' tunnel addresses are given from; empty: operators say them."""
+    public_urls: list[BaseUrl] = []
+    """Where machines that enrol reach this receiver, best first; empty: where the operator's command does."""
     tls_certificate_file: Path | None = None
     tls_key_file: Path | None = None
 

@@ -26,14 +26,21 @@ class Changes:
     tokens: set[str] = field(default_factory=set)
     """Names whose tokens are to be removed."""
     notes: list[tuple[str, str, str]] = field(default_factory=list)
-    """What was done, to whom, and why."""
+    """What was done, to whom, and why. Nothing that matters is done without."""
+
+    def __bool__(self) -> bool:
+        """Whether anything was done."""
+        return bool(self.notes)
 
 
 class Draft:
     """A roll that is being changed."""
 
-    def __init__(self, roll: Roll, others: Others, pools: Sequence[Pool], *, now: float) -> None:
-        """Begin with the roll as it is, which stays so."""
+    def __init__(
+        self, roll: Roll, others: Others, pools: Sequence[Pool], *, now: float, number: tuple[int, int]
+    ) -> None:
+        """Begin with the roll as it is, which stays so; the list with the changes will have that number."""
+        self._number = number
         self.roll = roll.copy()
         self.changes = Changes()
         self._others = others
@@ -91,9 +98,9 @@ class Draft:
         self._note("client revoked", client, client.public_key)
         return client
 
-    def confirm(self, number: tuple[int, int]) -> None:
-        """Say that whatever is missing from the list of this number shall go."""
-        self.roll.confirmed = number
+    def confirm(self) -> None:
+        """Say that whatever is missing from the list shall go; workers are told by the number of the list that says so."""
+        self.roll.confirmed = self._number
         self.changes.confirmed = True
         self.changes.notes.append(
             ("removals confirmed", "client list", f"{len(self.roll.clients)} clients stay")

@@ -31,6 +31,8 @@ class Asked:
     networks: tuple[str, ...] | None = None
     worker: WorkerSpec | None = None
     """All of a worker but its key."""
+    receivers: tuple[str, ...] = ()
+    """Where the machine reaches the receiver."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,10 @@ def routes(receiver: Receiver) -> APIRouter:
         name: Annotated[Name, Path()], body: WorkerBody, who: Who, new_key: bool = False
     ) -> dict[str, Any]:
         """Add a worker, or change what is said of it; another public key only with `new_key`."""
-        return await take(WorkerRegistered(name, body.spec(), new_key), who)
+        spec = body.spec()
+        async with receiver.registrar.lock:  # Or a client could take the name meanwhile.
+            receiver.registrar.check_worker(name, spec)
+            return await take(WorkerRegistered(name, spec, new_key), who)
 
     @router.delete("/workers/{name}")
     async def remove(name: str, who: Who) -> dict[str, Any]:

@@ -61,8 +61,8 @@ class ClientTable:
             db.execute("INSERT OR REPLACE INTO client_list_acks VALUES (?, ?, ?, ?)", (worker, *number, at))
 
     def roles(self) -> dict[str, str]:
-        """The roles of all tokens but clients', by their holders' names."""
-        return dict(self._store.rows("SELECT name, role FROM tokens WHERE role != 'client'"))
+        """The roles of all tokens, by their holders' names."""
+        return dict(self._store.rows("SELECT name, role FROM tokens"))
 
 
 def _clients(roll: Roll, names: Iterable[str]) -> Iterable[tuple[object, ...]]:

@@ -99,6 +99,7 @@ class Parts:
 
     def close(self) -> None:
         """Let go of the store."""
+        self.receiver.registrar.close()
         self.driver.close()
         self.store.close()
 

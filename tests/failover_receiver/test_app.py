@@ -11,6 +11,7 @@ import pytest
 from failover_receiver.access import Role
 from failover_receiver.store import database as store_module
 from tests.failover_receiver.parts import BODY, NOON, TOKENS, Parts, bearer, build, posted, webhook
+from tests.failover_receiver.story import spec
 
 pytestmark = pytest.mark.anyio
 
@@ -19,6 +20,7 @@ OPERATOR = frozenset({Role.OPERATOR})
 OBSERVERS = OPERATOR | {Role.PROMETHEUS}
 READERS = OPERATOR | {Role.CLIENT, Role.WORKER}
 ACK = {"epoch": 1, "generation": 1, "active": "fra1"}
+CLIENT = {"public_key": spec(9).public_key, "addresses": ["10.6.0.2"]}
 
 ROUTES: dict[tuple[str, str], tuple[frozenset[Role], Any]] = {
     ("POST", "/v1/alerts"): (OPERATOR | {Role.ALERTMANAGER}, webhook()),
@@ -36,6 +38,18 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[Role], Any]] = {
     ("DELETE", "/v1/workers/fra1/ban"): (OPERATOR, None),
     ("POST", "/v1/workers/fra1/admit"): (OPERATOR, {"force": True}),
     ("DELETE", "/v1/workers/fra1"): (OPERATOR, None),
+    ("GET", "/v1/workers/fra1/clients"): (OPERATOR, None),
+    ("GET", "/v1/clients"): (OPERATOR, None),
+    ("GET", "/v1/clients/phone"): (OPERATOR, None),
+    ("PUT", "/v1/clients/phone"): (OPERATOR, CLIENT),
+    ("POST", "/v1/clients"): (OPERATOR, {"clients": [{"name": "phone", **CLIENT}]}),
+    ("DELETE", "/v1/clients/phone"): (OPERATOR, None),
+    ("POST", "/v1/client-list/confirm"): (OPERATOR, None),
+    ("GET", "/v1/client-list/behind"): (OPERATOR, None),
+    ("GET", "/v1/self"): (frozenset({Role.CLIENT, Role.WORKER}), None),
+    ("GET", "/v1/enrolments"): (OPERATOR, None),
+    ("POST", "/v1/enrolments"): (OPERATOR, {"name": "phone", "role": "client", "addresses": ["10.6.0.2"]}),
+    ("DELETE", "/v1/enrolments/phone"): (OPERATOR, None),
     ("GET", "/v1/tokens"): (OPERATOR, None),
     ("POST", "/v1/tokens"): (OPERATOR, {"name": "phone", "role": "client"}),
     ("DELETE", "/v1/tokens/phone"): (OPERATOR, None),
@@ -46,8 +60,8 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[Role], Any]] = {
     ("GET", "/metrics"): (OBSERVERS, None),
 }
 """Every route that asks for a token: who may, and a body that it takes."""
-OPEN = {("GET", "/livez"), ("GET", "/readyz")}
-"""Those that ask for none."""
+OPEN = {("GET", "/livez"), ("GET", "/readyz"), ("POST", "/v1/enrol")}
+"""Those that ask for none; the last one asks for a bundle."""
 
 every_route = pytest.mark.parametrize(("method", "path"), ROUTES, ids=lambda part: part)
 

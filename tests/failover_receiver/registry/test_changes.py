@@ -49,7 +49,7 @@ def draft(
     now: float = NOON,
 ) -> Draft:
     """A change of that roll."""
-    return Draft(roll or Roll(), others, pools, now=now)
+    return Draft(roll or Roll(), others, pools, now=now, number=(1, 2))
 
 
 def rolled(*wishes: Wish) -> Roll:
@@ -340,7 +340,7 @@ def test_a_dropped_draft_has_changed_nothing() -> None:
 
     changed.revoke("ann")
     changed.put(wish("bob", 2))
-    changed.confirm((1, 2))
+    changed.confirm()
 
     assert (list(roll.clients), list(roll.by_key), roll.revocations, roll.freed, roll.confirmed) == (
         ["ann"],

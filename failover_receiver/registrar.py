@@ -1,0 +1,275 @@
+"""Keeps the roll of clients and publishes it: takes a change, makes it durable, shows the new list.
+
+Changes are taken one at a time. Each is in the store when it is answered. The list with it is published in the same
+write if the last one is old enough; else at that mark, with all that changed meanwhile. Either way its number is known at
+once. A crash in between loses nothing: at start, a list that says less than the tables is published anew.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+from failover_receiver.driver import RETRY_SECONDS, Driver
+from failover_receiver.publication import Publication
+from failover_receiver.registry.changes import Draft
+from failover_receiver.registry.clients import Others, Roll
+from failover_receiver.registry.pools import Pool, spans
+from failover_receiver.registry.published import client_list, says_the_same
+from failover_receiver.state import RefusedError, WorkerSpec
+from failover_receiver.store import Document, Noted, SqliteStore, StoreUnavailableError
+from failover_receiver.store.tokens import delete
+from wgfleet.clientlist import TYPE, ClientList, removal_allowed
+from wgfleet.fields import DocumentError
+from wgfleet.logs import say
+from wgfleet.signing import SignatureRefusedError, Verifier
+
+log = logging.getLogger(__name__)
+
+BETWEEN_LISTS = 0.5
+"""Seconds. Workers read the whole list each time: a thousand clients that enrol at once must not make a thousand lists."""
+
+T = TypeVar("T")
+Also = Callable[[sqlite3.Connection], None]
+"""What is written together with a change."""
+
+
+class Registrar:
+    """Holds the roll. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        publication: Publication,
+        pools: Sequence[str],
+        learn_tokens: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Take up where the store left off; called with the change are those who must know of removed tokens."""
+        self._driver = driver
+        self._learn_tokens = learn_tokens
+        self._publication = publication
+        self._pools = tuple(map(Pool, pools))
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._pending = False
+        """Whether the roll has changed since."""
+        self._closed = False
+        self.lock = asyncio.Lock()
+        """Held by whoever changes who has which name, key or address."""
+        self.started_at = driver.clock()
+        self.roll: Roll = driver.store.clients.roll()
+        self.acks: dict[str, tuple[int, int]] = driver.store.clients.acks()
+        """The newest list that each worker ever said it applied."""
+        document = driver.store.document(TYPE)
+        self._generation = 0 if document is None else document.generation
+        self._list = None if document is None else self._read(document)
+        """What was published last; None: nothing that could be shown again."""
+        if document is not None and self._list is not None:
+            publication.show(document)
+
+    @property
+    def number(self) -> tuple[int, int]:
+        """Of the list that was published last."""
+        return (self._driver.state.epoch, 0) if self._list is None else self._list.number
+
+    async def start(self) -> None:
+        """Publish what the tables say and the last list does not, and see to it that the list stays fresh."""
+        async with self.lock:
+            now = self._driver.clock()
+            if self._generation == 0 and not self.roll.clients:
+                return  # There never was a client, nor a list.
+            said = self._said(self.roll, now)
+            if self._list is None or not says_the_same(self._list, said):
+                await self._publish()
+            else:
+                self._arm_for(self._list)
+
+    async def change(self, decide: Callable[[Draft], T], *, who: str) -> tuple[T, tuple[int, int]]:
+        """Carry out a change; return what it gave, and the number of the list that has it.
+
+        Raises:
+            RefusedError: it was refused; nothing changed.
+            StoreUnavailableError: it could not be kept; nothing changed.
+
+        """
+        async with self.lock:
+            return await self.change_locked(decide, who=who)
+
+    async def change_locked(
+        self, decide: Callable[[Draft], T], *, who: str, also: Also | None = None
+    ) -> tuple[T, tuple[int, int]]:
+        """Likewise, for who holds the lock, with more that is written together with it."""
+        # Shielded: between the store and our memory nothing may be cut off, or the two would differ.
+        return await asyncio.shield(asyncio.ensure_future(self._change(decide, who, also)))
+
+    async def acked(self, worker: str, number: tuple[int, int]) -> None:
+        """Remember, over a restart too, what a worker has applied."""
+        if number != self.acks.get(worker):
+            at = self._driver.clock()
+            await self._driver.stored(lambda store: store.clients.acked(worker, number, at=at))
+            self.acks[worker] = number
+
+    def behind(self, number: tuple[int, int]) -> list[str]:
+        """Workers that have applied lists, but none that is as new as this one; banned and removed ones do not count."""
+        workers = self._driver.state.workers
+        return [
+            name
+            for name, applied in sorted(self.acks.items())
+            if name in workers and not workers[name].banned and applied < number
+        ]
+
+    def check_worker(self, name: str, spec: WorkerSpec) -> None:
+        """Raise RefusedError if a client has the worker's name, key or address."""
+        if name in self.roll.clients:
+            raise RefusedError(f"name {name!r} is already that of a client: choose another")
+        client = self.roll.by_key.get(spec.public_key)
+        if client is not None:
+            raise RefusedError(f"public_key {spec.public_key!r} is already that of client {client!r}")
+        for one in spans(spec.tunnel_addresses):
+            owner = self.roll.space.owner(one)
+            if owner is not None:
+                raise RefusedError(f"tunnel_addresses: client {owner!r} has one of them: choose another")
+
+    async def others(self) -> Others:
+        """Who else has names, keys and addresses."""
+        workers = {name: worker.spec for name, worker in self._driver.state.workers.items()}
+        return Others(workers, await self._driver.stored(lambda store: store.clients.roles()))
+
+    def draft(self, others: Others) -> Draft:
+        """A change of the roll, to be carried out or dropped."""
+        return Draft(self.roll, others, self._pools, now=self._driver.clock(), number=self._next)
+
+    def close(self) -> None:
+        """Publish no more."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def _change(
+        self, decide: Callable[[Draft], T], who: str, also: Also | None
+    ) -> tuple[T, tuple[int, int]]:
+        draft = self.draft(await self.others())
+        result = decide(draft)
+        number = self._next if draft.changes or self._pending else self.number
+        if draft.changes:
+            draft.prune()
+            await self._keep(draft, who, also)
+        elif also is not None:
+            await self.write(lambda _store, db: also(db))
+        if draft.changes.tokens or also is not None:
+            await self._learn_tokens()
+        return result, number
+
+    async def _keep(self, draft: Draft, who: str, also: Also | None) -> None:
+        now, number = self._driver.clock(), self._next
+        new = self._said(draft.roll, now) if self._is_due(now) else None
+        document = None if new is None else self._signed(new)
+        notes = [Noted(now, who, what, subject, why, *number) for what, subject, why in draft.changes.notes]
+
+        def kept(store: SqliteStore, db: sqlite3.Connection) -> None:
+            _write(store, db, draft, notes)
+            if document is not None:
+                store.put(db, document)
+            if also is not None:
+                also(db)
+
+        await self.write(kept)
+        self.roll, self._pending = draft.roll, True
+        for noted in notes:
+            say(log, noted.what, name=noted.subject, reason=noted.reason, who=who, generation=number[1])
+        if new is not None and document is not None:
+            self._show(new, document)
+        elif self._list is not None:
+            self._arm_for(self._list)
+
+    @property
+    def _next(self) -> tuple[int, int]:
+        return self._driver.state.epoch, self._generation + 1
+
+    def _is_due(self, now: float) -> bool:
+        # A clock that was set back would put it off for as long.
+        return self._list is None or not 0 <= now - self._list.issued_at < BETWEEN_LISTS
+
+    def _said(self, roll: Roll, now: float) -> ClientList:
+        state = self._driver.state
+        fresh_for = self._driver.policy.fresh_for
+        return client_list(roll, fleet=state.fleet, number=self._next, now=now, fresh_for=fresh_for)
+
+    def _signed(self, new: ClientList) -> Document:
+        return Document(TYPE, new.epoch, new.generation, self._driver.signer.sign(new.to_bytes()))
+
+    async def write(self, write: Callable[[SqliteStore, sqlite3.Connection], None]) -> None:
+        """Write something in one transaction."""
+
+        def written(store: SqliteStore) -> None:
+            with store.available(), store.transaction() as db:
+                write(store, db)
+
+        await self._driver.stored(written)
+
+    async def _publish(self) -> None:
+        """Make a list of the roll as it is; for who holds the lock."""
+        new = self._said(self.roll, self._driver.clock())
+        document = self._signed(new)
+        await self.write(lambda store, db: store.put(db, document))
+        self._show(new, document)
+
+    def _show(self, new: ClientList, document: Document) -> None:
+        refusal = None if self._list is None else removal_allowed(self._list, new)
+        if refusal is not None:
+            say(log, "workers will refuse the client list", level=logging.WARNING, reason=refusal)
+        self._list, self._generation, self._pending = new, new.generation, False
+        self._publication.show(document)
+        say(
+            log, "client list published", epoch=new.epoch, generation=new.generation, clients=len(new.clients)
+        )
+        self._arm_for(new)
+
+    def _arm_for(self, last: ClientList) -> None:
+        lives = BETWEEN_LISTS if self._pending else self._driver.policy.fresh_for / 2
+        self._arm(max(0.0, min(lives, last.issued_at + lives - self._driver.clock())))
+
+    def _arm(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self._closed:
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._ring)
+
+    def _ring(self) -> None:
+        self._start(self._publish_in_turn())
+
+    async def _publish_in_turn(self) -> None:
+        async with self.lock:
+            if self._closed:
+                return
+            try:
+                await self._publish()
+            except StoreUnavailableError as error:
+                say(log, "client list not kept", level=logging.ERROR, error=error)
+                self._arm(RETRY_SECONDS)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)  # The loop itself holds only a weak reference.
+        task.add_done_callback(self._tasks.discard)
+
+    def _read(self, document: Document) -> ClientList | None:
+        """What was published; None if it was signed with a key that has been rotated since."""
+        signer = self._driver.signer
+        if not signer.signed(document.body):
+            return None
+        try:
+            payload = Verifier([signer.public_text]).payload(document.body)
+            return ClientList.from_bytes(payload, fleet=self._driver.state.fleet)
+        except (SignatureRefusedError, DocumentError) as error:
+            say(log, "client list in the store is not usable", level=logging.ERROR, error=error)
+            return None
+
+
+def _write(store: SqliteStore, db: sqlite3.Connection, draft: Draft, notes: Sequence[Noted]) -> None:
+    store.clients.write(db, draft.roll, draft.changes)
+    for name in draft.changes.tokens:
+        delete(db, name)
+    for noted in notes:
+        store.note(db, noted)
