@@ -100,7 +100,10 @@ def routes(receiver: Receiver) -> APIRouter:
         body: AckBody, holder: Annotated[Holder, Depends(receiver.allow(Role.CLIENT, Role.WORKER))]
     ) -> None:
         """Remember what the caller has applied."""
-        receiver.acknowledge(holder, body.ack(receiver.driver.clock()))
+        ack = body.ack(receiver.driver.clock())
+        receiver.acknowledge(holder, ack)
+        if holder.role is Role.WORKER and ack.client_list is not None:
+            await receiver.registrar.acked(holder.name, ack.client_list)
 
     @router.get("/v1/signing-key", dependencies=[Depends(receiver.allow(*Role))])
     async def signing_key() -> dict[str, str]:
