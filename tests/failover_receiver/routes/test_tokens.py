@@ -25,13 +25,15 @@ async def test_a_new_token_is_shown_once_and_opens_at_once(parts: Parts) -> None
     made = await ask(parts, "POST", "/v1/tokens", {"name": "phone", "role": "client"})
 
     secret = made.json()["token"]
-    assert (made.status_code, made.json()) == (201, {"name": "phone", "role": "client", "token": secret})
+    said = {"name": "phone", "role": "client", "expires_at": None, "token": secret}
+    assert (made.status_code, made.json()) == (201, said)
     async with parts.ask(None) as http:
         answer = await http.get("/v1/signing-key", headers=bearer(secret))
     assert answer.status_code == 200
     listed = await ask(parts, "GET", "/v1/tokens")
     assert secret not in listed.text
-    assert {"name": "phone", "role": "client", "created_at": NOON} in listed.json()
+    phone = {"name": "phone", "role": "client", "created_at": NOON, "expires_at": None, "last_used_at": NOON}
+    assert phone in listed.json()
     (kept,) = [token for token in parts.store.tokens.all() if token.name == "phone"]
     assert kept.digest == digest(secret)
 
@@ -41,7 +43,8 @@ async def test_no_list_shows_a_token_or_its_digest(parts: Parts) -> None:
     listed = (await ask(parts, "GET", "/v1/tokens")).json()
 
     assert [token["name"] for token in listed] == sorted(TOKENS)
-    assert {key for token in listed for key in token} == {"name", "role", "created_at"}
+    keys = {"name", "role", "created_at", "expires_at", "last_used_at"}
+    assert {key for token in listed for key in token} == keys
 
 
 async def test_a_revoked_token_opens_no_more(parts: Parts) -> None:
@@ -64,7 +67,27 @@ async def test_a_revoked_token_opens_no_more(parts: Parts) -> None:
             409,
             "there is already a token named 'client': revoke it first",
         ),
-        ("DELETE", "/v1/tokens/nobody", None, 409, "there is no token named 'nobody'"),
+        (
+            "DELETE",
+            "/v1/tokens/nobody",
+            None,
+            404,
+            "there is no token named 'nobody'; GET /v1/tokens lists all",
+        ),
+        (
+            "POST",
+            "/v1/tokens",
+            {"name": "x", "role": "client", "expires_at": NOON},
+            409,
+            "expires_at: 1795348800 is in the past: give a time to come, in seconds since 1970",
+        ),
+        (
+            "POST",
+            "/v1/tokens",
+            {"name": "x", "role": "client", "expires_at": 1795348800000},
+            422,
+            "body.expires_at: is 1795348800000: Input should be less than or equal to 253402300799",
+        ),
         (
             "POST",
             "/v1/tokens",
@@ -111,6 +134,51 @@ async def test_a_wrong_wish_is_refused_with_the_reason(
 
     assert (answer.status_code, answer.json()) == (status, {"error": error})
     assert parts.store.tokens.all() == before
+
+
+async def test_a_token_ends_by_itself(parts: Parts) -> None:
+    """At that second, in this life and the next; the list shows it until somebody revokes it."""
+    body = {"name": "phone", "role": "client", "expires_at": NOON + 60}
+    secret = (await ask(parts, "POST", "/v1/tokens", body)).json()["token"]
+    statuses = []
+
+    async with parts.ask(None) as http:
+        for parts.clock.now in (NOON + 59, NOON + 60):
+            answer = await http.get("/v1/signing-key", headers=bearer(secret))
+            statuses.append(answer.status_code)
+        await parts.receiver.learn_tokens()
+        answer = await http.get("/v1/signing-key", headers=bearer(secret))
+
+    assert [*statuses, answer.status_code] == [200, 401, 401]
+    assert answer.json() == {"error": "token 'phone' has expired: have an operator make a new one"}
+    (listed,) = [one for one in (await ask(parts, "GET", "/v1/tokens")).json() if one["name"] == "phone"]
+    assert (listed["expires_at"], listed["last_used_at"]) == (NOON + 60, NOON + 59)
+
+
+async def test_an_operator_whose_token_has_expired_does_not_count_as_one(parts: Parts) -> None:
+    """Or the last one that opens could be revoked."""
+    await ask(parts, "POST", "/v1/tokens", {"name": "alice", "role": "operator", "expires_at": NOON + 60})
+    parts.clock.now = NOON + 60
+
+    refused = await ask(parts, "DELETE", "/v1/tokens/operator")
+    expired = await ask(parts, "DELETE", "/v1/tokens/alice")
+
+    assert (refused.status_code, expired.status_code) == (409, 204)
+
+
+async def test_the_history_tells_who_made_and_revoked_a_token(parts: Parts) -> None:
+    """Whoever is let in by night is found by day; what did not happen is not told."""
+    await ask(parts, "POST", "/v1/tokens", {"name": "phone", "role": "client"})
+    await ask(parts, "POST", "/v1/tokens", {"name": "phone", "role": "client"})
+    await ask(parts, "DELETE", "/v1/tokens/phone")
+    await ask(parts, "DELETE", "/v1/tokens/phone")
+
+    told = [(one.who, one.what, one.subject, one.reason) for one in parts.store.events(10)]
+
+    assert told == [
+        ("operator", "token made", "phone", "client"),
+        ("operator", "token revoked", "phone", "revoked"),
+    ]
 
 
 async def test_the_last_operators_token_cannot_be_revoked(parts: Parts) -> None:
