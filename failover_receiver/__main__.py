@@ -11,7 +11,8 @@ from wgfleet.names import check_name
 try:
     import uvloop
 
-    from failover_receiver import keys, setup
+    from failover_receiver import keys, offline, setup
+    from failover_receiver.holding import held, must_be_there
     from failover_receiver.serve import serve
     from failover_receiver.settings import ConfigurationError, Settings, check_readable, load
     from failover_receiver.store import StoreUnavailableError
@@ -47,8 +48,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     init = commands.add_parser("init", help="make keys, store, first tokens and a configuration")
-    init.add_argument(
-        "--fleet", required=True, help="the fleet's name: clients accept documents of this fleet only"
+    what = init.add_mutually_exclusive_group(required=True)
+    what.add_argument("--fleet", help="the fleet's name: clients accept documents of this fleet only")
+    what.add_argument(
+        "--new-store",
+        action="store_true",
+        help="only a new, empty store, for a folder that has lost its own and has no backup",
     )
     init.add_argument("--directory", type=Path, default=DIRECTORY, help="where (default: %(default)s)")
     init.set_defaults(run=_init)
@@ -80,13 +85,25 @@ def _parser() -> argparse.ArgumentParser:
         help="the configuration (default: %(default)s)",
     )
     rotate.set_defaults(run=_rotate_key)
+    offline.add_commands(commands, DIRECTORY / "receiver.toml")
     return parser
 
 
 def _init(arguments: argparse.Namespace) -> int:
+    if arguments.new_store:
+        return _begin_anew(arguments.directory)
     files = setup.make(arguments.directory, check_name(arguments.fleet))
     print("Made:", *(f"  {file}" for file in files), sep="\n")
     print(f"\nNext: wgfleet-receiver run --config {arguments.directory / 'receiver.toml'}")
+    return 0
+
+
+def _begin_anew(directory: Path) -> int:
+    settings = load(directory / "receiver.toml")
+    files = setup.begin_anew(directory, settings.store, settings.fleet)
+    print(f"{settings.store} is new and empty. These open it:", *(f"  {file}" for file in files), sep="\n")
+    print("Clients and workers keep what they have, and know the signing key; their tokens open nothing any more.")
+    print("\nNext: wgfleet-receiver run, then `wgfleet worker add` and `wgfleet client import`, and enrol them anew")
     return 0
 
 
@@ -94,7 +111,9 @@ def _run(arguments: argparse.Namespace) -> int:
     logs.configure(arguments.log_format)
     settings = load(arguments.config)
     check_readable(settings)
-    uvloop.run(serve(settings))
+    must_be_there(settings.store)
+    with held(settings.store):
+        uvloop.run(serve(settings))
     return 0
 
 

@@ -1,11 +1,13 @@
-"""Makes a new receiver's folder: keys, store, first tokens, configuration."""
+"""Makes a new receiver's folder: keys, store, first tokens, configuration; and what is lost of one."""
 
 import time
 from pathlib import Path
 
 from failover_receiver.access import Role, digest, new_token
-from failover_receiver.store import SqliteStore, StoredToken
-from wgfleet.files import write_whole
+from failover_receiver.holding import held, must_be_there
+from failover_receiver.restore import new_store
+from failover_receiver.store import Noted, SqliteStore, StoredToken
+from wgfleet.files import read_secret, write_whole
 from wgfleet.signing import Signer
 
 FIRST_TOKENS = (Role.OPERATOR, Role.ALERTMANAGER, Role.PROMETHEUS)
@@ -44,16 +46,67 @@ def make(directory: Path, fleet: str) -> list[Path]:
     write_whole(files[0], Signer.generate().to_text().encode() + b"\n")
     # Before SQLite makes it: its journals get the same mode.
     (directory / "receiver.db").touch(mode=0o600)
-    store = SqliteStore(directory / "receiver.db")
-    try:
-        for role in FIRST_TOKENS:
-            token = new_token()
-            store.tokens.remove(role)  # Of an init that was cut off.
-            store.tokens.add(StoredToken(role, role, digest(token), time.time()))
-            files.append(directory / f"{role}.token")
-            write_whole(files[-1], token.encode() + b"\n")
-    finally:
-        store.close()
+    files += _let_in(directory / "receiver.db", directory, again=False)
     # Last: without it the folder counts as empty, and init can be run again after a crash.
     write_whole(configuration, CONFIGURATION.format(fleet=fleet).encode(), mode=0o640)
     return [*files, directory / "receiver.db", configuration]
+
+
+def begin_anew(directory: Path, store: Path, fleet: str) -> list[Path]:
+    """Make a new store for a folder that has lost its own; return the files of the tokens that open it.
+
+    Raises:
+        ValueError: there is a store.
+
+    """
+    new_store(store, fleet, now=time.time())
+    return _let_in(store, directory, again=True)
+
+
+def make_token(store: Path, name: str, role: Role, *, now: float) -> str:
+    """Make a token while no receiver runs; return it.
+
+    Raises:
+        ValueError: a receiver runs, there is no store, or the name is taken.
+
+    """
+    with held(store):
+        must_be_there(store)
+        opened = SqliteStore(store)
+        try:
+            _must_be_free(opened, name)
+            secret, state = new_token(), opened.load()
+            number = (0, 0) if state is None else (state.epoch, state.generation)
+            made = Noted(now, "token", "token made", name, role, *number)
+            opened.tokens.add(StoredToken(name, role, digest(secret), now), made)
+        finally:
+            opened.close()
+    return secret
+
+
+def _must_be_free(store: SqliteStore, name: str) -> None:
+    state = store.load()
+    if any(token.name == name for token in store.tokens.all()):
+        raise ValueError(
+            f"there is already a token named {name!r}: choose another name, and revoke that one later"
+        )
+    if name in store.clients.roll().clients or (state is not None and name in state.workers):
+        raise ValueError(f"{name!r} is the name of a client or worker: choose another")
+
+
+def _let_in(file: Path, directory: Path, *, again: bool) -> list[Path]:
+    """The first tokens, with the store's word that they open; those whose files are there already, if `again`."""
+    files = []
+    store = SqliteStore(file)
+    try:
+        for role in FIRST_TOKENS:
+            files.append(directory / f"{role}.token")
+            known = again and files[-1].exists()
+            token = read_secret(files[-1]) if known else new_token()
+            store.tokens.remove(role)  # Of an init that was cut off.
+            store.tokens.add(StoredToken(role, role, digest(token), time.time()))
+            if not known:
+                write_whole(files[-1], token.encode() + b"\n")
+    finally:
+        store.close()
+    return files

@@ -7,8 +7,11 @@ import pytest
 
 from failover_receiver import setup
 from failover_receiver.access import Role, digest
+from failover_receiver.holding import held
 from failover_receiver.settings import load
+from failover_receiver.state import State, Worker
 from failover_receiver.store import SqliteStore, StoredToken
+from tests.failover_receiver.story import spec
 from wgfleet.files import read_secret, write_whole
 from wgfleet.signing import Signer
 
@@ -110,3 +113,67 @@ def test_an_init_that_was_cut_off_can_be_repeated(
         role: digest(read_secret(tmp_path / f"{role}.token")) for role in setup.FIRST_TOKENS
     }
     assert sorted(file.name for file in tmp_path.iterdir()) == sorted(FILES)
+
+
+# What is lost of it.
+
+
+def test_a_token_is_made_where_every_one_is_lost(tmp_path: Path) -> None:
+    """It opens at the next start, and the history tells of it."""
+    setup.make(tmp_path, "test")
+
+    secret = setup.make_token(tmp_path / "receiver.db", "alice", Role.OPERATOR, now=5.0)
+
+    (made,) = [token for token in tokens(tmp_path) if token.name == "alice"]
+    assert (made.role, made.digest, made.created_at) == ("operator", digest(secret), 5.0)
+    store = SqliteStore(tmp_path / "receiver.db")
+    (event,) = store.events(10)
+    store.close()
+    assert (event.who, event.what, event.subject, event.reason) == (
+        "token",
+        "token made",
+        "alice",
+        "operator",
+    )
+
+
+def test_a_token_is_not_made_under_a_receiver_that_runs(tmp_path: Path) -> None:
+    """It would not know of it."""
+    setup.make(tmp_path, "test")
+    store = tmp_path / "receiver.db"
+
+    with held(store), pytest.raises(ValueError, match="stop it first"):
+        setup.make_token(store, "alice", Role.OPERATOR, now=5.0)
+
+    assert len(tokens(tmp_path)) == 3
+
+
+def test_a_token_takes_nobodys_name(tmp_path: Path) -> None:
+    """Not that of another token, and not a worker's, whose own token has it."""
+    setup.make(tmp_path, "test")
+    store = SqliteStore(tmp_path / "receiver.db")
+    store.save(State(fleet="test", workers={"fra1": Worker(spec(1))}), None, [], at=0.0, who="somebody")
+    store.close()
+
+    for name, why in (("operator", "already a token named"), ("fra1", "is the name of a client or worker")):
+        with pytest.raises(ValueError, match=why):
+            setup.make_token(tmp_path / "receiver.db", name, Role.OPERATOR, now=5.0)
+
+
+def test_a_folder_that_has_lost_its_store_gets_a_new_one(tmp_path: Path) -> None:
+    """With the tokens whose files are still there, so that Prometheus and Alertmanager go on; the key stays."""
+    setup.make(tmp_path, "test")
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir() if file.name != "receiver.db"}
+    (tmp_path / "receiver.db").unlink()
+    (tmp_path / "operator.token").unlink()
+
+    files = setup.begin_anew(tmp_path, tmp_path / "receiver.db", "test")
+
+    assert files == [tmp_path / f"{role}.token" for role in setup.FIRST_TOKENS]
+    assert {token.name: token.digest for token in tokens(tmp_path)} == {
+        role: digest(read_secret(tmp_path / f"{role}.token")) for role in setup.FIRST_TOKENS
+    }
+    after = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"operator.token"}
+    assert stat.S_IMODE((tmp_path / "receiver.db").stat().st_mode) == 0o600

@@ -1,0 +1,92 @@
+"""Commands on the store itself, for the nights on which the API is no help."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from failover_receiver import backup, restore, setup
+from failover_receiver.access import Role
+from failover_receiver.settings import load
+from wgfleet.names import check_name
+
+
+def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", config: Path) -> None:
+    """`backup`, `restore` and `token`."""
+    save = commands.add_parser(
+        "backup",
+        help="copy the store into a file, while the receiver runs",
+        description="Copies the store as it is at one moment, and checks the copy. The receiver goes on meanwhile.",
+        epilog="The signing key is not in it: keep a copy of it apart.",
+    )
+    save.add_argument("file", type=Path, metavar="FILE", help="a new file; it is not overwritten")
+    save.set_defaults(run=_backup)
+
+    back = commands.add_parser(
+        "restore",
+        help="put a backup in the store's place; the receiver must be stopped",
+        description="Puts a backup in the store's place and keeps the old one. What is published afterwards has a "
+        "higher epoch than anything before, so clients take it.",
+    )
+    back.add_argument("file", type=Path, metavar="FILE", help="what `backup` made")
+    back.set_defaults(run=_restore)
+
+    token = commands.add_parser(
+        "token",
+        help="make a token without having one; the receiver must be stopped",
+        description="Makes a token and prints it, for whoever has lost the last operator's. While the receiver runs, "
+        "`wgfleet token create` does that.",
+    )
+    token.add_argument("name", metavar="NAME", help="a new name, as alice")
+    token.add_argument("--role", choices=[str(role) for role in Role], required=True, help="what it opens")
+    token.set_defaults(run=_token)
+    for command in (save, back, token):
+        command.add_argument(
+            "--config", type=Path, default=config, help="the configuration (default: %(default)s)"
+        )
+
+
+def _backup(arguments: argparse.Namespace) -> int:
+    settings = load(arguments.config)
+    copied = backup.back_up(settings.store, arguments.file)
+    size = arguments.file.stat().st_size / 1024
+    _tell(
+        f"{arguments.file}: fleet {settings.fleet}, peer set {copied.number}, {copied.events} events of history, "
+        f"{size:.0f} kB; checked",
+        f"\nNext: copy it to another machine, and {settings.signing_key_file} once: the key is not in it.",
+    )
+    return 0
+
+
+def _restore(arguments: argparse.Namespace) -> int:
+    settings = load(arguments.config)
+    done = restore.restore(arguments.file, settings.store, settings.fleet, now=time.time())
+    _tell(
+        f"{settings.store} is now what {arguments.file} was: peer set {done.copied.number}, published from now on "
+        f"as epoch {done.epoch}"
+    )
+    if done.kept is not None:
+        _tell(f"the old store is kept as {done.kept}")
+    if done.news is None:
+        _tell("what has changed since that backup is not known: there was no old store, or it cannot be read")
+    else:
+        _tell(
+            "since that backup:",
+            *(f"  {line}" for line in done.news or ["nothing that has to be done again"]),
+        )
+    _tell("\nNext: systemctl start wgfleet-receiver, then wgfleet status")
+    return 0
+
+
+def _token(arguments: argparse.Namespace) -> int:
+    settings = load(arguments.config)
+    name, role = check_name(arguments.name), Role(arguments.role)
+    secret = setup.make_token(settings.store, name, role, now=time.time())
+    sys.stderr.write(f"{name} has the role {role}; its token is shown this once:\n")
+    _tell(secret)  # Alone, so that it can go straight into a file.
+    sys.stderr.write("\nNext: systemctl start wgfleet-receiver\n")
+    return 0
+
+
+def _tell(*lines: str) -> None:
+    sys.stdout.write("\n".join(lines) + "\n")
