@@ -12,11 +12,12 @@ from starlette.types import ASGIApp, Receive, Scope
 
 from failover_receiver.access import DeniedError, Gate, Holder, Role
 from failover_receiver.app import create_app
+from failover_receiver.lines import END, Message, Send, line_of
 from failover_receiver.publication import Publication, Shown
 from failover_receiver.receiver import Receiver
 from failover_receiver.routes.documents import REFUSED
 from failover_receiver.state import UnknownError
-from failover_receiver.watchers import END, Message, Send, Watcher
+from failover_receiver.watchers import Watcher
 
 METHODS = ("GET", "HEAD")
 STREAM: Message = {
@@ -117,7 +118,7 @@ class Exit:
             await send(END)
             return
         scope["headers"].clear()  # Nobody needs them any more, and there are thousands.
-        streams, watcher = self._publication.streams, Watcher(send, holder)
+        streams, watcher = self._publication.streams, Watcher(line_of(send), holder)
         streams.join(watcher)
         try:
             while (await receive())["type"] != "http.disconnect":

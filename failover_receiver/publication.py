@@ -3,8 +3,9 @@
 import hashlib
 from dataclasses import dataclass
 
+from failover_receiver.lines import Message, Part, part
 from failover_receiver.store import Document
-from failover_receiver.watchers import Message, Watchers, chunk
+from failover_receiver.watchers import Watchers
 
 JOSE = b"application/jose"
 
@@ -16,7 +17,7 @@ class Shown:
     document: Document
     etag: str
     """Digest of the bytes as sent, in quotes."""
-    event: Message
+    event: Part
     """The server-sent event."""
     found: Message
     """The head of the answer to who does not have it."""
@@ -59,7 +60,7 @@ def shown(document: Document) -> Shown:
     return Shown(
         document,
         etag,
-        event=chunk(event),
+        event=part(event),
         found={"type": "http.response.start", "status": 200, "headers": [*kept, *of_body]},
         body={"type": "http.response.body", "body": document.body, "more_body": False},
         not_modified={"type": "http.response.start", "status": 304, "headers": kept},

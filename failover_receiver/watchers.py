@@ -1,19 +1,18 @@
 """All who follow one document, and how a new one reaches ten thousand of them.
 
-There is no task, future or timer for a watcher that keeps up: one message is made, and the publisher itself drives each
-watcher's `send`. ASGI's servers write at once while there is room; `send` waits only for room, and has written nothing
-until there is some. So one that does not finish at once is given up, and that watcher alone gets a task, which waits for
-room and then sends what is newest by then. Belongs to one event loop.
+There is no task, future or timer for a watcher that keeps up: what is sent is made once, and the publisher itself writes it
+to each, where there is room. One without room gets nothing, but a task of its own, which waits for room and then sends
+what is newest by then. Belongs to one event loop.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Protocol
 
 from failover_receiver.access import Holder
+from failover_receiver.lines import Line, Part, part
 from wgfleet.logs import say
 
 log = logging.getLogger(__name__)
@@ -33,64 +32,22 @@ FIRST_SLICE = 25
 PATIENCE_SECONDS = 60.0
 """For one that takes nothing, or so little that 2 MB, a large client list, take longer: less than 0.3 Mbit/s."""
 
-Message = Mapping[str, Any]
-"""As ASGI has it. One is sent to many, so nobody changes it."""
-
-END: Message = {"type": "http.response.body", "body": b"", "more_body": False}
-
-
-def chunk(body: bytes) -> Message:
-    """A part of a stream that goes on."""
-    return {"type": "http.response.body", "body": body, "more_body": True}
-
-
-HEARTBEAT = chunk(b": heartbeat\n\n")
+HEARTBEAT = part(b": heartbeat\n\n")
 """A comment, which every reader of server-sent events skips."""
-
-NOTHING = chunk(b"")
-"""Writes no byte: to send it is to wait for room."""
-
-
-class Send(Protocol):
-    """ASGI's `send`, as servers make it: a coroutine function."""
-
-    def __call__(self, message: Message, /) -> Coroutine[Any, Any, None]:
-        """Send one message."""
 
 
 @dataclass(slots=True, eq=False)
 class Watcher:
-    """One open stream."""
+    """One open stream, whose head was sent."""
 
-    send: Send
+    line: Line
     holder: Holder
-    sent: Message | None = None
+    sent: Part | None = None
     """What it was sent last."""
     turn: int = -1
     """Of the heartbeat; negative: it does not watch, or not any more."""
     late: "asyncio.Task[None] | None" = None
     """Waits for room on its behalf."""
-
-    def offer(self, message: Message) -> bool:
-        """Write it if there is room; otherwise nothing of it."""
-        sending = self.send(message)
-        try:
-            sending.send(None)
-        except StopIteration:
-            return True
-        except (OSError, RuntimeError):
-            return True  # The connection is just breaking, which `receive` tells in its turn.
-        sending.close()
-        return False
-
-    def cut_off(self) -> None:
-        """Break the connection, where nothing can be said any more. ASGI has no word for that; uvicorn's `send` knows its transport.
-
-        Without it the kernel breaks the connection, later.
-        """
-        transport = getattr(getattr(self.send, "__self__", None), "transport", None)
-        if transport is not None:
-            transport.abort()
 
 
 class Watchers:
@@ -98,7 +55,7 @@ class Watchers:
 
     def __init__(self) -> None:
         """Nobody watches, and there is nothing to see."""
-        self._newest: Message | None = None
+        self._newest: Part | None = None
         self._turns: list[set[Watcher]] = [set() for _ in range(BEATS)]
         self._count = 0
         self._joined = 0
@@ -120,7 +77,7 @@ class Watchers:
     def join(self, watcher: Watcher) -> None:
         """It begins with what is newest, and gets all that comes: nothing happens between the two."""
         if self._closed:
-            watcher.offer(END)
+            watcher.line.end()
             return
         watcher.turn = self._joined = (self._joined + 1) % BEATS
         self._turns[watcher.turn].add(watcher)
@@ -142,9 +99,9 @@ class Watchers:
             self._timer.cancel()
             self._timer = None
 
-    def send(self, message: Message) -> None:
+    def send(self, newest: Part) -> None:
         """Begin to bring it to everybody; a sweep that is still under way goes on where it is, with this one."""
-        self._newest = message
+        self._newest = newest
         under_way, ahead = bool(self._sweep), self._sweep[self._swept :]
         # Those who still wait come first: documents that follow each other fast must not keep the last ones waiting.
         self._sweep = list(dict.fromkeys(chain(ahead, self))) if under_way else list(self)
@@ -155,8 +112,7 @@ class Watchers:
     def end(self, watcher: Watcher) -> None:
         """End its stream, cleanly if it reads."""
         self.leave(watcher)
-        if not watcher.offer(END):
-            watcher.cut_off()
+        watcher.line.end()
 
     def end_unknown(self, knows: Callable[[Holder], bool]) -> None:
         """End the streams of those whom this does not know any more; from now on, also of those who expire."""
@@ -185,7 +141,7 @@ class Watchers:
         newest = self._newest
         if newest is None or watcher.sent is newest or watcher.late is not None or watcher.turn < 0:
             return
-        if watcher.offer(newest):
+        if watcher.line.offer(newest):
             watcher.sent = newest
         else:
             watcher.late = asyncio.get_running_loop().create_task(self._wait_for(watcher))
@@ -194,15 +150,15 @@ class Watchers:
         try:
             while watcher.sent is not self._newest:
                 async with asyncio.timeout(PATIENCE_SECONDS):
-                    await watcher.send(NOTHING)
-                if self._newest is not None and watcher.offer(self._newest):
+                    await watcher.line.room()
+                if self._newest is not None and watcher.line.offer(self._newest):
                     watcher.sent = self._newest
             watcher.late = None
         except TimeoutError:
             say(log, "watcher dropped: it takes nothing", name=watcher.holder.name, seconds=PATIENCE_SECONDS)
             watcher.late = None
             self.leave(watcher)
-            watcher.cut_off()
+            watcher.line.cut_off()
         except (OSError, RuntimeError):
             watcher.late = None  # Its connection broke; see `offer`.
 
@@ -216,7 +172,7 @@ class Watchers:
             if not self._knows(watcher.holder):
                 self.end(watcher)
             elif watcher.late is None:
-                watcher.offer(HEARTBEAT)
+                watcher.line.offer(HEARTBEAT)
         if self._count:
             self._wait()
         else:

@@ -26,6 +26,9 @@ LONGEST_SECONDS = 60.0
 HEARTBEAT_MOST = 64
 """Bytes. What is shorter is no document."""
 
+MOST_BYTES = 32768
+"""Of one read: a whole document, and not so much more that making room for it costs time."""
+
 SMALL_BUFFER = 32768
 """Bytes, of a watcher that will not read: the kernel would let it have some megabytes before anybody noticed."""
 
@@ -206,7 +209,7 @@ class _Members:
             if not ready:
                 raise WrongBytesError(f"{left} have not got it after {LONGEST_SECONDS:.0f} s")
             for number, _ in ready:
-                said = read(number, 65536)
+                said = read(number, MOST_BYTES)
                 moment = clock()
                 if not said:
                     raise WrongBytesError("the server ended a stream")

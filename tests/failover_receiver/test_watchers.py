@@ -7,13 +7,14 @@ import pytest
 
 from failover_receiver import watchers as module
 from failover_receiver.access import Holder
-from failover_receiver.watchers import BEATS, FIRST_SLICE, SLICE, Message, Watchers, chunk
+from failover_receiver.lines import Message, Part, part
+from failover_receiver.watchers import BEATS, FIRST_SLICE, SLICE, Watchers
 from tests.failover_receiver.parts import LIMIT, facts
 from tests.failover_receiver.watching import Stream, joined
 
 pytestmark = pytest.mark.anyio
 
-ONE, TWO, THREE = (chunk(body) for body in (b"one", b"two", b"three"))
+ONE, TWO, THREE = (part(body) for body in (b"one", b"two", b"three"))
 HEARTBEAT = b": heartbeat\n\n"
 
 
@@ -25,10 +26,10 @@ async def watchers() -> AsyncIterator[Watchers]:
     made.close()
 
 
-async def swept(*streams: Stream, message: Message) -> None:
+async def swept(*streams: Stream, message: Part) -> None:
     """Wait until it has reached them all."""
     for stream in streams:
-        await stream.until_heard(message["body"])
+        await stream.until_heard(message.message["body"])
 
 
 async def turns(count: int) -> None:
@@ -111,7 +112,7 @@ async def test_changes_that_follow_fast_keep_nobody_waiting(watchers: Watchers) 
     joined(watchers, *streams)
 
     for number in range(3 * SLICE // FIRST_SLICE):
-        watchers.send(chunk(b"%d" % number))
+        watchers.send(part(b"%d" % number))
         await turns(1)
 
     assert {len(stream.heard) for stream in streams} == {1}

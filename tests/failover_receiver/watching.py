@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from failover_receiver.access import Holder, Role
-from failover_receiver.watchers import Message, Watcher, Watchers
+from failover_receiver.lines import Line, Message
+from failover_receiver.watchers import Watcher, Watchers
 from tests.failover_receiver.parts import LIMIT
 
 
@@ -24,12 +25,7 @@ class Stream:
         self.room = asyncio.Event()
         self.room.set()
         self._changed = asyncio.Event()
-        self.watcher = Watcher(self.send, Holder(self.name, Role.CLIENT, self.name, self.expires_at))
-
-    @property
-    def transport(self) -> "Stream":
-        """Where uvicorn's `send` has it."""
-        return self
+        self.watcher = Watcher(_Line(self), Holder(self.name, Role.CLIENT, self.name, self.expires_at))
 
     def abort(self) -> None:
         """Break the connection."""
@@ -55,6 +51,17 @@ class Stream:
     async def until_heard(self, body: bytes, *, times: int = 1) -> None:
         """Wait until that has come so often."""
         await self.until(lambda: self.heard.count(body) >= times)
+
+
+class _Line(Line):
+    """A server's that can break a connection."""
+
+    def __init__(self, stream: Stream) -> None:
+        super().__init__(stream.send)
+        self._stream = stream
+
+    def cut_off(self) -> None:
+        self._stream.abort()
 
 
 def joined(watchers: Watchers, *streams: Stream) -> None:
