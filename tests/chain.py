@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
@@ -30,29 +30,25 @@ LOAD = "# TYPE wireguard_worker_load_ratio gauge\nwireguard_worker_load_ratio 0.
 
 
 class Chain:
-    """All of it, well; a test breaks what it wants to see told. Ends with its `with`."""
+    """All of it, well; a test breaks what it wants to see told."""
 
     def __init__(self, directory: Path) -> None:
         """Choose addresses; nothing runs yet."""
         self.directory = directory
         self.receiver_url = f"http://127.0.0.1:{free_port()}"
-        self._running: list[Running | Real | Daemon | Page] = []
+        self.pages: dict[str, Page] = {}
+        """The workers' exporters."""
+        self._running: list[Running | Real | Daemon] = []
 
-    def __enter__(self) -> Self:
-        """Start everything; it takes a while until monitoring is heard."""
-        try:
-            self._start()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        """End everything."""
+    def close(self) -> None:
+        """End everything that was started."""
         for one in reversed(self._running):
             one.kill() if isinstance(one, Running) else one.close()
+        for page in self.pages.values():
+            page.close()
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Start everything; it takes a while until monitoring is heard."""
         home = self.directory / "receiver"
         tokens = Settings(
             prometheus_token_file=str(home / "prometheus.token"),
@@ -108,8 +104,7 @@ class Chain:
 
     def _add_workers(self) -> None:
         for number, (name, address) in enumerate(WORKERS.items(), start=1):
-            page = Page(LOAD, address)
-            self._running.append(page)
+            page = self.pages[name] = Page(LOAD, address)
             body = {
                 "public_key": spec(number).public_key,
                 "endpoints": [f"{address}:51820"],

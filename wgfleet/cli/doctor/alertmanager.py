@@ -9,7 +9,7 @@ import yaml
 from wgfleet.cli import check
 from wgfleet.cli.doctor.asking import Part
 from wgfleet.cli.doctor.clocks import judge_clock, timestamp
-from wgfleet.cli.doctor.findings import Finding, fault, ok, seconds, unchecked, warning
+from wgfleet.cli.doctor.findings import Finding, fault, ok, seconds, unchecked, untold, warning
 from wgfleet.cli.linting.alertmanager import ALERTS, WEBHOOK
 from wgfleet.cli.linting.promql import Matcher
 from wgfleet.cli.linting.reading import Severity
@@ -38,9 +38,7 @@ def judge_alertmanager(
         return
     status = alertmanager.body("status")
     if status is None:
-        yield fault(
-            f"it does not tell its status: {alertmanager.answers['status'].error}", "mend --alertmanager"
-        )
+        yield untold("its status", alertmanager.why_not("status"))
         return
     yield ok(f"Alertmanager {status['versionInfo']['version']} answers")
     yield from judge_clock("its host", alertmanager, receiver)

@@ -89,6 +89,10 @@ class Part:
         answer = self.answers[question]
         return answer.body if answer.good else None
 
+    def why_not(self, question: str) -> str:
+        """Why there is no body."""
+        return self.answers[question].error or "its answer is no JSON"
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:

@@ -58,6 +58,11 @@ def unchecked(what: str, because: str) -> Finding:
     return Finding(Level.UNCHECKED, what, because)
 
 
+def untold(what: str, why: str) -> Finding:
+    """It was reached, and does not say this."""
+    return fault(f"it does not tell {what}: {why}", "see its log; is it what its address says it is?")
+
+
 def some(names: Iterable[str], most: int = 5) -> str:
     """The names in words, but not a page of them."""
     known = list(names)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from wgfleet.cli import check
 from wgfleet.cli.doctor.asking import Part
 from wgfleet.cli.doctor.clocks import judge_clock
-from wgfleet.cli.doctor.findings import Finding, fault, ok, some, unchecked, warning
+from wgfleet.cli.doctor.findings import Finding, fault, ok, some, unchecked, untold, warning
 from wgfleet.cli.doctor.rules import judge_rules
 from wgfleet.cli.doctor.targets import judge_probes, judge_targets
 from wgfleet.cli.linting.reading import Severity, read_duration
@@ -47,7 +47,7 @@ def judge_prometheus(prometheus: Part, receiver: Part, now: float) -> Iterator[F
 def _judge_flags(prometheus: Part) -> Iterator[Finding]:
     found = prometheus.body("flags")
     if found is None:
-        yield unchecked("its flags", prometheus.answers["flags"].error)
+        yield untold("its flags", prometheus.why_not("flags"))
         return
     said = found["data"].get(RESEND, "1m")
     delay = read_duration(said)
@@ -89,7 +89,7 @@ def _rule(rule: Mapping[str, Any]) -> dict[str, Any]:
 def _judge_files(prometheus: Part) -> Iterator[Finding]:
     texts = live_files(prometheus)
     if CONFIGURATION not in texts:
-        yield unchecked("its configuration", prometheus.answers["config"].error)
+        yield untold("its configuration", prometheus.why_not("config"))
         return
     findings = check.check(texts)
     for one in findings:
@@ -103,7 +103,7 @@ def _judge_files(prometheus: Part) -> Iterator[Finding]:
 def _judge_delivery(prometheus: Part, receiver: Part) -> Iterator[Finding]:
     found, said = prometheus.body("alertmanagers"), receiver.body("doctor")
     if found is None:
-        yield unchecked("whom it tells", prometheus.answers["alertmanagers"].error)
+        yield untold("whom it tells of alerts", prometheus.why_not("alertmanagers"))
         return
     active = [one["url"] for one in found["data"]["activeAlertmanagers"]]
     if not active:

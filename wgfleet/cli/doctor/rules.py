@@ -7,7 +7,7 @@ import yaml
 
 from wgfleet.cli.doctor.asking import Part
 from wgfleet.cli.doctor.clocks import timestamp
-from wgfleet.cli.doctor.findings import Finding, fault, ok, seconds, some, unchecked, warning
+from wgfleet.cli.doctor.findings import Finding, fault, ok, seconds, some, untold, warning
 from wgfleet.cli.linting.alertmanager import ALERTS
 from wgfleet.cli.monitoring import Kind, rendered
 from wgfleet.cli.settings import Settings
@@ -22,7 +22,7 @@ def judge_rules(prometheus: Part, now: float) -> Iterator[Finding]:
     """Loaded, without errors, evaluated when it is their turn; `now` by this machine's clock."""
     found = prometheus.body("rules")
     if found is None:
-        yield unchecked("its rules", prometheus.answers["rules"].error)
+        yield untold("its rules", prometheus.why_not("rules"))
         return
     groups = found["data"]["groups"]
     alerts = {

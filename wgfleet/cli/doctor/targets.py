@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from wgfleet.cli.doctor.asking import Part
-from wgfleet.cli.doctor.findings import Finding, fault, ok, some, unchecked, warning
+from wgfleet.cli.doctor.findings import Finding, fault, ok, some, unchecked, untold, warning
 from wgfleet.cli.doctor.receiver import NO_RECEIVER
 from wgfleet.cli.linting.reading import read_duration
 
@@ -26,7 +26,7 @@ def judge_targets(prometheus: Part, receiver: Part) -> Iterator[Finding]:
     """Each job of ours, against the receiver's list."""
     found = prometheus.body("targets")
     if found is None:
-        yield unchecked("its targets", prometheus.answers["targets"].error)
+        yield untold("its targets", prometheus.why_not("targets"))
         return
     targets = found["data"]["activeTargets"]
     for job in JOBS:

@@ -76,12 +76,12 @@ def _judge_lists(said: Mapping[str, Any]) -> Iterator[Finding]:
     ]
     mend = "`systemctl status wgfleet-sync` there: does its worker role run, and reach the receiver?"
     if silent:
-        yield warning(f"{some(silent)} never said which client list they have", mend)
+        yield warning(f"which client list is there was never said by {some(silent)}", mend)
     if late:
         yield warning(
             f"not heard lately: {some(f'{name} for {seconds(age)}' for name, age in late.items())}", mend
         )
     if behind:
-        yield warning(f"{some(behind)} have an older client list than {newest[0]}.{newest[1]}", mend)
+        yield warning(f"an older client list than {newest[0]}.{newest[1]} is with {some(behind)}", mend)
     if not (silent or late or behind):
         yield ok(f"each worker has client list {newest[0]}.{newest[1]}")
