@@ -22,9 +22,9 @@ def judged(part: Part, *, prometheus_lives: bool = True) -> list[Finding]:
     return list(judge_alertmanager(part, receiver(), probing, NOON, prometheus=prometheus_lives))
 
 
-def found(file: str = FILE, **answers: Answer) -> list[tuple[Level, str]]:
+def found(file: str = FILE, /, **answers: Answer) -> list[tuple[Level, str]]:
     """What is ill with one that answers so."""
-    return ill(judged(alertmanager(file=file, **answers)))
+    return ill(judged(alertmanager(0.0, file, **answers)))
 
 
 def test_a_configuration_without_the_receiver_is_a_fault() -> None:

@@ -28,7 +28,7 @@ from wgfleet.cli.settings import Settings
 FAULT, WARNING = Level.FAULT, Level.WARNING
 
 
-def found(said: dict[str, Any] | None = None, **answers: Answer) -> list[tuple[Level, str]]:
+def found(said: dict[str, Any] | None = None, /, **answers: Answer) -> list[tuple[Level, str]]:
     """What is ill with a Prometheus that answers so."""
     return ill(judge_prometheus(prometheus(**answers), receiver(said), NOON))
 

@@ -187,7 +187,7 @@ def test_a_token_that_ends_soon_is_told() -> None:
 
 def test_a_clock_of_ours_that_is_off_only_deserves_a_look() -> None:
     """Nothing but these checks depends on it; all the others agree."""
-    groups = judge(asked(receiver(clock=300.0), [prometheus(300.0)], [alertmanager(300.0)]))
+    groups = judge(asked(receiver(None, 300.0), [prometheus(300.0)], [alertmanager(300.0)]))
 
     assert [finding for group in groups for finding in ill(group.findings)] == [
         (WARNING, "the receiver's clock is 5 min ahead of this machine's")

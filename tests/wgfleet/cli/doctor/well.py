@@ -65,7 +65,7 @@ def discovered(job: str) -> list[dict[str, Any]]:
     return [{"targets": [address], "labels": {"worker": name}} for name, address in WORKERS.items()]
 
 
-def receiver(said: Mapping[str, Any] | None = None, *, clock: float = 0.0, **answers: Answer) -> Part:
+def receiver(said: Mapping[str, Any] | None = None, clock: float = 0.0, /, **answers: Answer) -> Part:
     """The receiver, with what it says and how it answers where that is not well."""
     bodies = {
         "alive": {},
@@ -122,7 +122,7 @@ def _seconds(text: str) -> float:
     return read.total_seconds()
 
 
-def prometheus(clock: float = 0.0, **answers: Answer) -> Part:
+def prometheus(clock: float = 0.0, /, **answers: Answer) -> Part:
     """A Prometheus."""
     bodies = {
         "ready": None,
@@ -152,7 +152,7 @@ def probes(values: Mapping[tuple[str, str], str]) -> Any:
     )
 
 
-def alertmanager(clock: float = 0.0, *, file: str | None = None, **answers: Answer) -> Part:
+def alertmanager(clock: float = 0.0, file: str | None = None, /, **answers: Answer) -> Part:
     """An Alertmanager, with its file."""
     bodies = {
         "ready": None,
