@@ -72,7 +72,9 @@ class Enrolments:
         """Let nobody use the open one of that name. Raises UnknownError if there is none."""
         async with self._registrar.lock:
             if not await self.cancel_locked(name, who=who):
-                raise UnknownError(f"there is no open enrolment of {name!r}: `wgfleet enrolments` lists all")
+                raise UnknownError(
+                    f"there is no open enrolment of {name!r}: `wgfleet enrolment list` names all"
+                )
 
     async def cancel_locked(self, name: str, *, who: str) -> bool:
         """Likewise, for who holds the registrar's lock; False if there is none."""

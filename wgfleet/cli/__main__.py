@@ -6,7 +6,7 @@ import sys
 from wgfleet import __version__
 
 try:
-    from wgfleet.cli import operate, render, simulate, tokens
+    from wgfleet.cli import clients, enrol, operate, render, simulate, tokens
     from wgfleet.cli.api import ApiError
     from wgfleet.cli.doctor import command as doctor
 except ModuleNotFoundError as missing:
@@ -34,11 +34,13 @@ def _parser() -> argparse.ArgumentParser:
         prog="wgfleet",
         description="Runs a fleet of WireGuard servers: who serves, who does not, and why.",
         epilog="Exit codes: 0 done, 1 it failed, 2 it was asked wrongly, 3 `status` found monitoring blind, "
-        "5 `doctor` found warnings only.",
+        "4 `--wait` was in vain, 5 `doctor` found warnings only.",
     )
     parser.add_argument("--version", action="version", version=f"wgfleet {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     operate.add_parsers(commands)
+    clients.add_parser(commands)
+    enrol.add_parser(commands)
     tokens.add_parser(commands)
     render.add_parser(commands)
     simulate.add_parser(commands)

@@ -1,5 +1,6 @@
 """Tables for people."""
 
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -16,6 +17,8 @@ COLOURS = {
     "down": "red",
     "banned": "red",
 }
+
+USABLE = ("serving", "suspect")
 
 
 def status(health: Mapping[str, Any], console: Console) -> None:
@@ -66,6 +69,12 @@ def workers(listed: Mapping[str, Any], console: Console) -> None:
             for name, worker in listed["workers"].items()
         ),
     )
+
+
+def warn_if_nobody_serves(listed: Mapping[str, Any]) -> None:
+    """Whatever was asked for, an operator must not overlook that."""
+    if not any(worker["state"] in USABLE for worker in listed["workers"].values()):
+        print("wgfleet: warning: no worker serves now", file=sys.stderr)
 
 
 def events(history: Iterable[Mapping[str, Any]], console: Console) -> None:

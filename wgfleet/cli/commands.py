@@ -1,0 +1,125 @@
+"""What the operator's commands have in common: their options, and how they answer."""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from wgfleet.cli.api import ApiError
+from wgfleet.cli.asking import add_receiver
+from wgfleet.files import write_whole
+from wgfleet.names import check_address, check_endpoint, check_name, check_prefix
+
+Run = Callable[[argparse.Namespace], int]
+
+
+def command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    verb: str,
+    run: Run,
+    what: str,
+    *,
+    name: str | None = None,
+) -> argparse.ArgumentParser:
+    """Add a command that asks the receiver, and takes what it is about."""
+    parser = commands.add_parser(verb, help=what, description=what)
+    if name is not None:
+        parser.add_argument("name", type=checked(check_name), help=f"the {name}'s name")
+    add_receiver(parser)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def checked(check: Callable[[str], str]) -> Callable[[str], str]:
+    """A type of argparse's that says what would be right."""
+
+    def checked_value(value: str) -> str:
+        try:
+            return check(value)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return checked_value
+
+
+def answered(arguments: argparse.Namespace, answer: Any, table: Callable[[Any, Console], None]) -> int:
+    """Print an answer for programs, or for people."""
+    if arguments.json:
+        print(json.dumps(answer))
+    else:
+        table(answer, Console())
+    return 0
+
+
+def add_worker_options(
+    parser: argparse.ArgumentParser, *, check: Callable[[str], str] = check_endpoint
+) -> None:
+    """What is said of a worker beside its key and tunnel addresses."""
+    parser.add_argument("--endpoint", required=True, action="append", type=checked(check),
+                        help="host:port that clients reach; repeat for more, best first")  # fmt: skip
+    parser.add_argument("--allowed-ips", action="append", type=checked(check_prefix),
+                        help="network that clients reach through it; repeat for more (default: 0.0.0.0/0)")  # fmt: skip
+    parser.add_argument("--weight", type=int, default=100, help="share of the clients (default: %(default)s)")
+    parser.add_argument(
+        "--priority", type=int, default=0, help="for clients with policy priority: lower is preferred"
+    )
+    parser.add_argument("--region", default="", help="where it is, for people")
+    parser.add_argument("--keepalive", type=int, default=25, help="seconds (default: %(default)s)")
+    parser.add_argument(
+        "--exporter-port", type=int, default=9586, help="of wgfleet-exporter (default: %(default)s)"
+    )
+
+
+def add_tunnel_addresses(parser: argparse.ArgumentParser, *, required: bool, otherwise: str = "") -> None:
+    """A worker's own addresses."""
+    parser.add_argument("--tunnel-address", required=required, action="append", type=checked(check_address),
+                        help=f"the worker's own address inside the tunnel; it must answer pings there{otherwise}")  # fmt: skip
+
+
+def worker_body(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The same as the receiver takes it."""
+    return {
+        "endpoints": arguments.endpoint,
+        "tunnel_addresses": arguments.tunnel_address,
+        "allowed_ips": arguments.allowed_ips or ["0.0.0.0/0"],
+        "weight": arguments.weight,
+        "priority": arguments.priority,
+        "region": arguments.region,
+        "keepalive": arguments.keepalive,
+        "exporter_port": arguments.exporter_port,
+    }
+
+
+def add_client_options(parser: argparse.ArgumentParser) -> None:
+    """What is said of a client beside its key."""
+    parser.add_argument("--address", action="append", type=checked(check_address),
+                        help="its own address inside the tunnel; repeat for more (default: from client_pools)")  # fmt: skip
+    parser.add_argument("--network", action="append", type=checked(check_prefix),
+                        help="network behind it that workers send to it; repeat for more")  # fmt: skip
+
+
+def client_body(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The same as the receiver takes it; what was not said is left out."""
+    said = {"addresses": arguments.address, "networks": arguments.network}
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def must_be_new(output: Path | None) -> None:
+    """Raise ApiError before anything is made that could not be written there."""
+    if output is None:
+        return
+    if output.exists():
+        raise ApiError(f"{output} is already there: name a new file, or remove it")
+    if not output.parent.is_dir():
+        raise ApiError(f"{output.parent} is no folder: make it first, or name a file elsewhere")
+
+
+def write_secret(output: Path, secret: str, *, lost: str) -> None:
+    """Write a secret to a file that only its owner reads. Raises ApiError, which says how to undo what nobody has now."""
+    try:
+        write_whole(output, secret.encode() + b"\n")
+    except OSError as error:
+        raise ApiError(f"{output} cannot be written: {error.strerror}; {lost}") from None
