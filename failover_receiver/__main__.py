@@ -102,8 +102,12 @@ def _begin_anew(directory: Path) -> int:
     settings = load(directory / "receiver.toml")
     files = setup.begin_anew(directory, settings.store, settings.fleet)
     print(f"{settings.store} is new and empty. These open it:", *(f"  {file}" for file in files), sep="\n")
-    print("Clients and workers keep what they have, and know the signing key; their tokens open nothing any more.")
-    print("\nNext: wgfleet-receiver run, then `wgfleet worker add` and `wgfleet client import`, and enrol them anew")
+    print(
+        "Clients and workers keep what they have, and know the signing key; their tokens open nothing any more."
+    )
+    print(
+        "\nNext: wgfleet-receiver run, then `wgfleet worker add` and `wgfleet client import`, and enrol them anew"
+    )
     return 0
 
 
