@@ -53,21 +53,19 @@ def step(state: State, event: Event, *, now: float, policy: Policy) -> tuple[Sta
 def next_deadline(state: State, policy: Policy, *, now: float) -> float | None:
     """When to send the next Tick, if nothing happens before."""
     deadlines = [state.issued_at + policy.fresh_for / 2]
-    deadlines += [
-        alert.heard_at
-        + (policy.watchdog_timeout if alert.action is Action.WATCHDOG else policy.alert_lifetime)
-        for alert in state.alerts.values()
-        if alert.ended_at is None
-    ]
+    alerts = state.alerts.values()
+    deadlines += [alert.heard_at + policy.alert_lifetime for alert in alerts if alert.ended_at is None]
+    # One that has ended still vouches for monitoring for a while: an Alertmanager that starts empty lists none.
+    deadlines += [a.heard_at + policy.watchdog_timeout for a in alerts if a.action is Action.WATCHDOG]
     deadlines += [
         worker.up_since + hold_down(worker, policy)
         for worker in state.workers.values()
         if worker.up_since is not None
     ]
     deadlines += [
-        last_heard(alerts) + policy.worker_silence
-        for name, alerts in told_of(state.alerts.values()).items()
-        if name in state.workers and state.workers[name].monitored
+        last_heard(told) + policy.worker_silence
+        for name, told in told_of(alerts).items()
+        if name is not None and name in state.workers and state.workers[name].monitored
     ]
     return min((deadline for deadline in deadlines if deadline > now), default=None)
 
@@ -106,7 +104,8 @@ def _settle(state: State, told: Told, now: float, policy: Policy) -> State:
         workers = judged if any(judged[name] is not workers[name] for name in judged) else workers
     alerts = state.alerts
     # What ended long ago can no longer be contradicted by a late delivery.
-    long_over = {key for key, alert in alerts.items() if now - over_since(alert, policy) > policy.flap_window}
+    past = now - policy.flap_window
+    long_over = {key for key, a in alerts.items() if over_since(a, policy) < past and a.heard_at < past}
     if long_over:
         alerts = {key: alert for key, alert in alerts.items() if key not in long_over}
     return replace(state, workers=workers, alerts=alerts, monitoring=monitoring)
@@ -148,8 +147,7 @@ def _out_until(alerts: Iterable[Alert], policy: Policy) -> float:
 
 def _fail(worker: Worker, down: Alert, now: float, policy: Policy) -> Worker:
     failed = replace(worker, admitted=False, up_since=None, degraded=down.name == DEGRADED)
-    began = min(down.starts_at, now)
-    if worker.failed_at is not None and (worker.up_since is None or began <= worker.up_since):
+    if worker.failed_at is not None and (worker.up_since is None or down.starts_at <= worker.up_since):
         # The same failure, heard again, or not ended at all: two Prometheis may disagree for a while.
         return worker if failed == worker else failed
     recent = tuple(at for at in worker.failures if 0 <= now - at <= policy.flap_window)

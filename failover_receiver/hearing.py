@@ -34,10 +34,13 @@ def not_ahead(state: State, now: float) -> State:
     """Nothing was heard after now. Or, once a clock was set back, a dead Watchdog would seem fresh for as long."""
     alerts = {
         key: replace(
-            alert, heard_at=min(alert.heard_at, now), ended_at=alert.ended_at and min(alert.ended_at, now)
+            alert,
+            starts_at=min(alert.starts_at, now),
+            heard_at=min(alert.heard_at, now),
+            ended_at=alert.ended_at and min(alert.ended_at, now),
         )
         for key, alert in state.alerts.items()
-        if alert.heard_at > now or (alert.ended_at or 0.0) > now
+        if alert.heard_at > now or alert.starts_at > now or (alert.ended_at or 0.0) > now
     }
     workers = {
         name: replace(worker, up_since=now)
@@ -67,9 +70,9 @@ def hear(state: State, event: Event, now: float, policy: Policy) -> State:
             # Alertmanager repeats it for a while after Prometheus has died.
             reading = now - state.read_at < policy.watchdog_timeout
             counted = [seen for seen in alerts if not (reading and seen.action is Action.WATCHDOG)]
-            return replace(state, alerts=_record(state.alerts, counted, policy.late_delivery))
+            return replace(state, alerts=_record(state.alerts, counted, now, policy.late_delivery))
         case AlertsRead():
-            return _read(state, event)
+            return _read(state, event, now)
         case WorkerRegistered(name, spec, new_key):
             _must_be_unique(state, name, spec)
             known = state.workers.get(name)
@@ -158,8 +161,8 @@ def _admit(state: State, name: str, *, force: bool, now: float, policy: Policy) 
 # Alerts.
 
 
-def _read(state: State, event: AlertsRead) -> State:
-    alerts = _record(state.alerts, event.alerts, late=0.0)
+def _read(state: State, event: AlertsRead, now: float) -> State:
+    alerts = _record(state.alerts, event.alerts, now, late=0.0)
     if event.complete:
         present = {seen.fingerprint for seen in event.alerts}
         gone = {
@@ -171,33 +174,32 @@ def _read(state: State, event: AlertsRead) -> State:
     return replace(state, alerts=alerts, read_at=max(state.read_at, event.read_at))
 
 
-def _record(alerts: Mapping[str, Alert], seen: Iterable[AlertSeen], late: float) -> Mapping[str, Alert]:
+def _record(
+    alerts: Mapping[str, Alert], seen: Iterable[AlertSeen], now: float, late: float
+) -> Mapping[str, Alert]:
     recorded: dict[str, Alert] = {}
     # An order of their own, so that the order within a batch means nothing; an end comes after its beginning.
     for one in sorted(seen, key=lambda one: (one.starts_at, not one.firing, one.fingerprint)):
         known = recorded.get(one.fingerprint) or alerts.get(one.fingerprint)
-        merged = _merge(known, one, late)
+        # A clock ahead of ours must not make it begin after its own end.
+        merged = _merge(known, one, min(one.starts_at, now), late)
         if merged is not known:
             recorded[one.fingerprint] = merged
     return {**alerts, **recorded} if recorded else alerts
 
 
-def _merge(known: Alert | None, seen: AlertSeen, late: float) -> Alert:
+def _merge(known: Alert | None, seen: AlertSeen, began: float, late: float) -> Alert:
     if known is None:
         heard_at, ended_at = (seen.seen_at, None) if seen.firing else (0.0, seen.ends_at)
-        return Alert(seen.name, seen.action, seen.worker, seen.starts_at, heard_at, ended_at)
-    starts_at = max(known.starts_at, seen.starts_at)
+        return Alert(seen.name, seen.action, seen.worker, began, heard_at, ended_at)
+    starts_at = max(known.starts_at, began)
     if not seen.firing:
         if seen.ends_at < known.starts_at:  # The end of an earlier one.
             return known
         ended_at = max(known.ended_at or 0.0, seen.ends_at)
         return _retold(known, starts_at, known.heard_at, ended_at, overruled=known.overruled)
     over = known.ended_at is not None
-    if (
-        known.ended_at is not None
-        and seen.starts_at <= known.ended_at
-        and seen.seen_at <= known.ended_at + late
-    ):
+    if known.ended_at is not None and began <= known.ended_at and seen.seen_at <= known.ended_at + late:
         return known  # A delivery from before its end.
     heard_at = seen.seen_at if over else max(known.heard_at, seen.seen_at)
     return _retold(known, starts_at, heard_at, None, overruled=known.overruled and not over)
