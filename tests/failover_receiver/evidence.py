@@ -48,9 +48,9 @@ class Evidence:
                 reading = now - self.read_at < self.policy.watchdog_timeout
                 for seen in sorted(alerts, key=lambda one: one.starts_at):
                     if not (reading and seen.action is Action.WATCHDOG):
-                        self._hear(seen, self.policy.late_delivery)
+                        self._hear(seen, now, self.policy.late_delivery)
             case AlertsRead():
-                self._read(event)
+                self._read(event, now)
             case WorkerAdmitted(name, force=True) if self.may_fail(name, now):
                 for heard in self._of(name, Action.FAILOVER):
                     heard.overruled = True
@@ -91,9 +91,19 @@ class Evidence:
         held = any(not hold.ends and now < hold.at + lifetime for hold in self._of(None, Action.HOLD))
         return any(now < one.at + timeout for one in self._of(None, Action.WATCHDOG)) and not held
 
-    def _read(self, reading: AlertsRead) -> None:
+    def spared(self, worker: str, now: float) -> bool:
+        """An alert that says it has too much to do fires."""
+        spares = [one for one in self._of(worker, Action.SPARE) if not one.ends]
+        return any(now < one.at + self.policy.alert_lifetime for one in spares)
+
+    def monitored(self, worker: str, now: float) -> bool:
+        """Something was heard of it, firing, within the time that it may be silent."""
+        said = self._of(worker, Action.ADMIT) + self._of(worker, Action.FAILOVER)
+        return any(now < one.at + self.policy.worker_silence for one in said)
+
+    def _read(self, reading: AlertsRead, now: float) -> None:
         for seen in reading.alerts:
-            self._hear(seen, late=0.0)
+            self._hear(seen, now, late=0.0)
         present = {seen.fingerprint for seen in reading.alerts}
         for fingerprint, heard in self.alerts.items():
             absent = reading.complete and fingerprint not in present
@@ -101,17 +111,18 @@ class Evidence:
                 heard.ends.append(reading.read_at)
         self.read_at = max(self.read_at, reading.read_at)
 
-    def _hear(self, seen: AlertSeen, late: float) -> None:
+    def _hear(self, seen: AlertSeen, now: float, late: float) -> None:
+        began = min(seen.starts_at, now)  # Whatever another clock says.
         known = seen.fingerprint in self.alerts
-        heard = self.alerts.setdefault(seen.fingerprint, Heard(seen.action, seen.worker, seen.starts_at))
+        heard = self.alerts.setdefault(seen.fingerprint, Heard(seen.action, seen.worker, began))
         if not seen.firing:
             if seen.ends_at >= heard.starts_at or not known:  # Else it is the end of an earlier one.
                 heard.ends.append(seen.ends_at)
-        elif not heard.ends or seen.starts_at > max(heard.ends) or seen.seen_at > max(heard.ends) + late:
+        elif not heard.ends or began > max(heard.ends) or seen.seen_at > max(heard.ends) + late:
             heard.overruled = heard.overruled and not heard.ends
             heard.ends.clear()
             heard.at = max(heard.at, seen.seen_at)
-        heard.starts_at = max(heard.starts_at, seen.starts_at)
+        heard.starts_at = max(heard.starts_at, began)
 
     def _of(self, worker: str | None, action: Action) -> list[Heard]:
         return [one for one in self.alerts.values() if one.worker == worker and one.action is action]
@@ -121,12 +132,13 @@ class Evidence:
         for heard in self.alerts.values():
             heard.at = min(heard.at, now)
             heard.ends = [min(end, now) for end in heard.ends]
+            heard.starts_at = min(heard.starts_at, now)
         self.read_at = min(self.read_at, now)
 
     def _forget(self, now: float) -> None:
         """What ended long ago is not remembered, should the clock be set back to then."""
         ended = {
-            key: max(one.ends, default=one.at + self.policy.alert_lifetime)
+            key: max([one.at, *(one.ends or [one.at + self.policy.alert_lifetime])])
             for key, one in self.alerts.items()
         }
         self.alerts = {

@@ -16,11 +16,12 @@ A story is blocks of commands, each followed by `----` and what happened:
 ALERT is down, degraded, up, overloaded or blind. The Watchdog fires while Prometheus lives.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from pydantic import TypeAdapter
 
-from failover_receiver.core import frozen_by, next_deadline, step
+from failover_receiver.core import choose, frozen_by, next_deadline, step
 from failover_receiver.state import (
     Action,
     AlertsDelivered,
@@ -28,18 +29,22 @@ from failover_receiver.state import (
     AlertsRead,
     Decided,
     DrainWished,
+    Effect,
     Event,
     Policy,
     Publish,
+    Reason,
     RefusedError,
     State,
     Tick,
+    Worker,
     WorkerAdmitted,
     WorkerBanned,
     WorkerRegistered,
     WorkerRemoved,
     WorkerSpec,
 )
+from wgfleet.peerset import WorkerState
 
 ALERTS = {
     "down": ("WireGuardWorkerDown", Action.FAILOVER),
@@ -61,6 +66,16 @@ def spec(number: int) -> WorkerSpec:
     """A worker unlike the others."""
     key = f"{number:042d}A="
     return WorkerSpec(key, (f"192.0.2.{number}:51820",), (f"10.99.0.{number}",), ("0.0.0.0/0",))
+
+
+@dataclass(frozen=True)
+class Core:
+    """What decides: the receiver's own, or one with a fault in it."""
+
+    step: Callable[..., tuple[State, tuple[Effect, ...]]] = step
+    next_deadline: Callable[..., float | None] = next_deadline
+    frozen_by: Callable[..., str | None] = frozen_by
+    choose: Callable[[Mapping[str, Worker], Policy], dict[str, tuple[WorkerState, Reason]]] = choose
 
 
 @dataclass
@@ -86,6 +101,7 @@ class Story:
     """What Alertmanager holds."""
     documents: dict[tuple[int, int], bytes] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
+    core: Core = field(default_factory=Core)
 
     def run(self, command: str) -> None:
         """Carry out one line."""
@@ -166,7 +182,7 @@ class Story:
     def take(self, event: Event) -> None:
         """Let the core decide, and note what it decided."""
         try:
-            self.state, effects = step(self.state, event, now=self.now, policy=self.policy)
+            self.state, effects = self.core.step(self.state, event, now=self.now, policy=self.policy)
         except RefusedError as error:
             self._say(f"refused: {error}")
             return
@@ -178,7 +194,7 @@ class Story:
                 body = effect.peer_set.to_bytes()
                 known = self.documents.setdefault(effect.peer_set.number, body)
                 assert known == body, "the same number must not carry other bytes"
-                why = frozen_by(self.state, self.now, self.policy)
+                why = self.core.frozen_by(self.state, self.now, self.policy)
                 self._say(f"published {effect.peer_set.generation}, {why or effect.peer_set.monitoring}")
 
     def wait(self, seconds: float) -> None:
@@ -186,11 +202,11 @@ class Story:
         end = self.now + seconds
         while self.now < end:
             until = min(self.now + 1.0, end)
-            deadline = next_deadline(self.state, self.policy, now=self.now)
+            deadline = self.core.next_deadline(self.state, self.policy, now=self.now)
             while deadline is not None and deadline <= until:
                 self.now = deadline
                 self.take(Tick())
-                deadline = next_deadline(self.state, self.policy, now=self.now)
+                deadline = self.core.next_deadline(self.state, self.policy, now=self.now)
             self.now = until
             self._monitor()
 
