@@ -6,7 +6,7 @@ import sys
 from wgfleet import __version__
 
 try:
-    from wgfleet.cli import clients, enrol, operate, render, simulate, tokens
+    from wgfleet.cli import clients, completion, enrol, operate, render, simulate, tokens
     from wgfleet.cli.api import ApiError
     from wgfleet.cli.doctor import command as doctor
 except ModuleNotFoundError as missing:
@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     render.add_parser(commands)
     simulate.add_parser(commands)
     doctor.add_parser(commands)
+    completion.add_parser(commands, parser)
     return parser
 
 

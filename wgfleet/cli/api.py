@@ -17,7 +17,9 @@ class ApiError(RuntimeError):
 class Api:
     """One receiver, with the operator's token."""
 
-    def __init__(self, url: str, token_file: Path, ca_file: Path | None) -> None:
+    def __init__(
+        self, url: str, token_file: Path, ca_file: Path | None, *, timeout: float = TIMEOUT_SECONDS
+    ) -> None:
         """Read the token; nothing is sent yet. Raises ValueError if a file is missing."""
         self._url = url.rstrip("/")
         headers = {"Authorization": f"Bearer {read_secret(token_file)}"}
@@ -26,7 +28,7 @@ class Api:
                 f"{ca_file} is not there: --ca-file names the certificate of the receiver's authority"
             )
         verify = True if ca_file is None else str(ca_file)
-        self._http = httpx.Client(headers=headers, timeout=TIMEOUT_SECONDS, trust_env=False, verify=verify)
+        self._http = httpx.Client(headers=headers, timeout=timeout, trust_env=False, verify=verify)
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from wgfleet.cli.api import Api
+from wgfleet.cli.api import TIMEOUT_SECONDS, Api
 
 RECEIVER = "http://127.0.0.1:9587"
 TOKEN_FILE = Path("/var/lib/wgfleet/operator.token")
@@ -27,6 +27,6 @@ def add_receiver(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
-def api(arguments: argparse.Namespace) -> Api:
+def api(arguments: argparse.Namespace, *, timeout: float = TIMEOUT_SECONDS) -> Api:
     """The receiver that these options name. Raises ValueError if a file is missing."""
-    return Api(arguments.receiver, arguments.token_file, arguments.ca_file)
+    return Api(arguments.receiver, arguments.token_file, arguments.ca_file, timeout=timeout)
