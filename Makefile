@@ -1,5 +1,5 @@
 # What can be done here. `make demo` and `make test` need root, and bring what they need.
-.PHONY: help setup demo test style types unit promtool system bench mutants dashboards docs lock rewrite clean
+.PHONY: help setup demo test style types unit promtool system bench chaos mutants dashboards docs lock rewrite clean
 .DEFAULT_GOAL := help
 
 PYTHON := .venv/bin/python
@@ -68,6 +68,9 @@ bench: setup ## one bench: NAME=failover INTERVAL=1s RUNS=20; NAME=vantage INTER
 
 mutants: setup ## every rule broken in every way, one at a time: do the stories notice?
 	@$(PYTHON) -m tests.mutants
+
+chaos: setup ## a receiver killed at random moments under load: is all there that was answered? COUNT=200
+	@$(PYTHON) -m tests.chaos kills $(if $(COUNT),--count $(COUNT))
 
 dashboards: setup ## deploy/grafana anew, from tools/dashboards
 	$(PYTHON) -m tools.dashboards
