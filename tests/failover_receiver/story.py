@@ -181,6 +181,7 @@ class Story:
 
     def take(self, event: Event) -> None:
         """Let the core decide, and note what it decided."""
+        weights = {worker.name: worker.weight for worker in self.state.published}
         try:
             self.state, effects = self.core.step(self.state, event, now=self.now, policy=self.policy)
         except RefusedError as error:
@@ -189,13 +190,20 @@ class Story:
         for effect in effects:
             if isinstance(effect, Decided):
                 before, after = effect.before or "(none)", effect.after or "(none)"
-                self._say(f"{effect.worker}: {before} -> {after} ({effect.reason})")
+                self._say(
+                    f"{effect.worker}: {before} -> {after} ({effect.reason}){self._weighed(effect, weights)}"
+                )
             elif isinstance(effect, Publish):
                 body = effect.peer_set.to_bytes()
                 known = self.documents.setdefault(effect.peer_set.number, body)
                 assert known == body, "the same number must not carry other bytes"
                 why = self.core.frozen_by(self.state, self.now, self.policy)
                 self._say(f"published {effect.peer_set.generation}, {why or effect.peer_set.monitoring}")
+
+    def _weighed(self, decided: Decided, before: Mapping[str, int]) -> str:
+        was = before.get(decided.worker)
+        (is_now,) = {one.weight for one in self.state.published if one.name == decided.worker} or {was}
+        return "" if was in (None, is_now) else f", weight {was} -> {is_now}"
 
     def wait(self, seconds: float) -> None:
         """Time passes, one second after the other."""
