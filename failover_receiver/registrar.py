@@ -149,8 +149,9 @@ class Registrar:
     async def _change(
         self, decide: Callable[[Draft], T], who: str, also: Also | None
     ) -> tuple[T, tuple[int, int]]:
-        draft = self.draft(await self.others())
-        result = decide(draft)
+        others = await self.others()
+        # In a thread of its own: twenty thousand clients at once must not keep an alert waiting.
+        draft, result = await asyncio.to_thread(self._decided, others, decide)
         number = self._next if draft.changes or self._pending else self.number
         if draft.changes:
             draft.prune()
@@ -161,10 +162,14 @@ class Registrar:
             await self._learn_tokens()
         return result, number
 
+    def _decided(self, others: Others, decide: Callable[[Draft], T]) -> tuple[Draft, T]:
+        draft = self.draft(others)
+        return draft, decide(draft)
+
     async def _keep(self, draft: Draft, who: str, also: Also | None) -> None:
         now, number = self._driver.clock(), self._next
         new = self._said(draft.roll, now) if self._is_due(now) else None
-        document = None if new is None else self._signed(new)
+        document = None if new is None else await asyncio.to_thread(self._signed, new)
         notes = [Noted(now, who, what, subject, why, *number) for what, subject, why in draft.changes.notes]
 
         def kept(store: SqliteStore, db: sqlite3.Connection) -> None:
@@ -211,7 +216,7 @@ class Registrar:
     async def _publish(self) -> None:
         """Make a list of the roll as it is; for who holds the lock."""
         new = self._said(self.roll, self._driver.clock())
-        document = self._signed(new)
+        document = await asyncio.to_thread(self._signed, new)
         await self.write(lambda store, db: store.put(db, document))
         self._show(new, document)
 

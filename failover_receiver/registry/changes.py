@@ -66,7 +66,9 @@ class Draft:
         )
         if client == known:
             return client
-        self._check_space(client)
+        taken = spans(client.allowed_ips)
+        self._check_workers(client, taken)
+        self._check_clients(client, taken)
         self._replace(known, client)
         return client
 
@@ -141,21 +143,20 @@ class Draft:
                 "that it shall be let in again"
             )
 
-    def _check_space(self, client: Client) -> None:
-        for one in spans(client.allowed_ips):
+    def _check_workers(self, client: Client, taken: Sequence[Span]) -> None:
+        for one in taken:
             worker = self._workers_space.owner(one)
             if worker is not None:
                 raise RefusedError(
                     f"{_said(client, one)} overlaps with an address of worker {worker!r}: choose another"
                 )
-        self._check_clients(client)
 
-    def _check_clients(self, client: Client) -> None:
+    def _check_clients(self, client: Client, taken: Sequence[Span]) -> None:
         held = self.roll.clients.get(client.name)
         if held is not None:  # Its own is not in its way.
             self.roll.drop(client.name)
         try:
-            for one in spans(client.allowed_ips):
+            for one in taken:
                 other = self.roll.space.owner(one)
                 if other is not None:
                     raise RefusedError(

@@ -4,6 +4,7 @@ import ipaddress
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 
@@ -17,6 +18,11 @@ class Span(NamedTuple):
 
 def span(prefix: str) -> Span:
     """A network or a single address as numbers."""
+    address, _, length = prefix.partition("/")
+    if not length or length == ("128" if ":" in address else "32"):
+        # Ten thousand clients are mostly these, and a network takes four times as long to read.
+        single = ipaddress.ip_address(address)
+        return Span(single.version, int(single), int(single))
     network = ipaddress.ip_network(prefix)
     return Span(network.version, int(network.network_address), int(network.broadcast_address))
 
@@ -32,20 +38,19 @@ def spans(prefixes: Iterable[str]) -> list[Span]:
     return joined
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pool:
     """A network that clients' addresses are given from."""
 
     network: str
 
-    @property
+    @cached_property
     def usable(self) -> Span:
         """Without the network's own address and IPv4's broadcast address, where a network has them."""
-        network = ipaddress.ip_network(self.network)
         whole = span(self.network)
         if whole.last - whole.first < 2:  # A point-to-point network or a single address: each counts.
             return whole
-        return Span(network.version, whole.first + 1, whole.last - (network.version == 4))
+        return Span(whole.version, whole.first + 1, whole.last - (whole.version == 4))
 
 
 class Space:
