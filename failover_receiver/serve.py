@@ -85,8 +85,8 @@ async def serve(settings: Settings) -> None:
     receiver = Receiver(
         settings, driver, publication, Gate(store.tokens.all(), clock=time.time), metrics, signer.public_text
     )
-    async with httpx.AsyncClient(trust_env=False) as http:
-        reconciler = Reconciler(driver, metrics, settings.alertmanagers, http)
+    async with httpx.AsyncClient(trust_env=False) as http, alertmanagers.client(settings) as to_alertmanagers:
+        reconciler = Reconciler(driver, metrics, settings.alertmanagers, to_alertmanagers)
         # What Alertmanager holds comes before the first decision, or a restart would look like blindness.
         await reconciler.once()
         await driver.take(Tick(), who="start")

@@ -70,6 +70,13 @@ class Settings(BaseModel):
     alertmanagers: list[BaseUrl] = ["http://127.0.0.1:9093"]
     read_interval: Seconds = 3.0
     """Between readings of Alertmanager's active alerts."""
+    alertmanager_ca_file: Path | None = None
+    """The authority of Alertmanagers' certificates; without it, those that the system trusts."""
+    alertmanager_cert_file: Path | None = None
+    alertmanager_key_file: Path | None = None
+    """What is shown to Alertmanagers that ask for a certificate."""
+    alertmanager_token_file: Path | None = None
+    """Holds the bearer token that they ask for."""
     prometheis: list[BaseUrl] = ["http://127.0.0.1:9090"]
     """Asked for the workers' loads, which people see and nothing is decided by; empty: nobody is asked."""
     load_interval: Seconds = 15.0
@@ -120,8 +127,7 @@ def load(path: Path) -> Settings:
         settings = Settings(**said)
     except ValidationError as error:
         raise ConfigurationError(_explain(path, error)) from None
-    files = ("store", "signing_key_file", "tls_certificate_file", "tls_key_file")
-    absolute = {name: path.parent / value for name in files if (value := getattr(settings, name)) is not None}
+    absolute = {name: path.parent / value for name, value in settings if isinstance(value, Path)}
     return settings.model_copy(update=absolute)
 
 

@@ -41,6 +41,8 @@ class Recorded(ThreadingHTTPServer):
         self.headers: dict[str, str] = {}
         self.body = b"[]"
         self.asked: list[str] = []
+        self.shown: list[str] = []
+        """The tokens that were."""
         self.go_on = threading.Event()
         self.go_on.set()
         self.begun = threading.Event()
@@ -62,6 +64,7 @@ class _Answer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer as the test wants it."""
         self.server.asked.append(self.path)
+        self.server.shown += self.headers.get_all("authorization", [])
         self.server.begun.set()
         self.server.go_on.wait(LIMIT)
         self.send_response(self.server.status)
