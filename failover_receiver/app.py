@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from failover_receiver.access import DeniedError
 from failover_receiver.bodies import BodyLimits
+from failover_receiver.description import describe
 from failover_receiver.headers import SecurityHeaders
 from failover_receiver.intake import Intake
 from failover_receiver.page import routes as page
@@ -47,6 +48,7 @@ def create_app(receiver: Receiver) -> FastAPI:
         page,
     ):
         app.include_router(part.routes(receiver))
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     app.add_middleware(Intake, receiver=receiver)
     app.add_middleware(BodyLimits, gate=receiver.gate, clock=receiver.driver.clock)
     app.add_middleware(SecurityHeaders)  # Around the limits: a refusal has them too.

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter, Depends, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from failover_receiver.access import Role
@@ -47,7 +47,7 @@ def routes(receiver: Receiver) -> APIRouter:
             },
         }
 
-    @router.get("/metrics", dependencies=observers)
+    @router.get("/metrics", dependencies=observers, response_class=PlainTextResponse)
     def metrics() -> Response:
         """The receiver's own metrics."""
         receiver.metrics.watchers.set(receiver.publication.watchers + receiver.client_list.watchers)
