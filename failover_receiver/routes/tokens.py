@@ -60,9 +60,12 @@ def routes(receiver: Receiver) -> APIRouter:
         await receiver.learn_tokens()
 
     @router.get("/events")
-    async def events(limit: Annotated[int, Query(ge=1, le=10_000)] = 100) -> list[dict[str, Any]]:
-        """The newest decisions, oldest of them first."""
-        return [asdict(event) for event in await driver.stored(lambda store: store.events(limit))]
+    async def events(
+        limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
+        before: Annotated[int | None, Query(ge=1, lt=2**63)] = None,
+    ) -> list[dict[str, Any]]:
+        """The newest of the history, oldest of them first; of what came before the event with the id `before`."""
+        return [asdict(event) for event in await driver.stored(lambda store: store.events(limit, before))]
 
     return router
 
