@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import httpx
 import uvicorn
 
-from failover_receiver import keys, retention
+from failover_receiver import alertmanagers, keys, retention
 from failover_receiver.access import Gate
 from failover_receiver.doorway import create
 from failover_receiver.driver import Driver
