@@ -54,6 +54,8 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[Role], Any]] = {
     ("POST", "/v1/tokens"): (OPERATOR, {"name": "phone", "role": "client"}),
     ("DELETE", "/v1/tokens/phone"): (OPERATOR, None),
     ("GET", "/v1/events"): (OPERATOR, None),
+    ("GET", "/v1/doctor"): (OPERATOR, None),
+    ("POST", "/v1/simulations"): (OPERATOR, {"steps": [{"do": "down", "workers": ["fra1"]}]}),
     ("GET", "/v1/sd/workers"): (OBSERVERS, None),
     ("GET", "/v1/sd/probes"): (OBSERVERS, None),
     ("GET", "/health"): (OBSERVERS, None),
