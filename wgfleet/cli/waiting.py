@@ -66,9 +66,9 @@ def until_done(
 
 
 def named(names: list[str]) -> str:
-    """A few of them by name."""
+    """How many, and a few of them by name."""
     more = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f"{len(names)} ({', '.join(names[:NAMED])}{f' and {more} more' if more > 0 else ''})"
 
 
 def _add_wait(parser: argparse.ArgumentParser, seconds: float, what: str) -> None:
@@ -109,9 +109,9 @@ def _using(receiver: Api, name: str, drained: dict[str, Any]) -> str:
     left = receiver.call("GET", f"/v1/workers/{name}/clients", **number)
     parts = []
     if left["using"]:
-        parts.append(f"{len(left['using'])} clients use {name}: {named(left['using'])}")
+        parts.append(f"clients on {name}: {named(left['using'])}")
     if left["behind"]:
-        parts.append(f"{len(left['behind'])} have not heard of it yet: {named(left['behind'])}")
+        parts.append(f"clients that have not heard of it yet: {named(left['behind'])}")
     if not parts and left["sure_in"] > 0:
         parts.append(
             "the receiver started a short while ago: waiting for clients that it may not have heard yet"
@@ -131,7 +131,7 @@ def _revoke(arguments: argparse.Namespace) -> int:
 def _remembering(receiver: Api, number: dict[str, Any]) -> str:
     path = "/v1/client-list/behind"
     left = receiver.call("GET", path, epoch=number["epoch"], generation=number["generation"])["behind"]
-    return f"{len(left)} workers have not forgotten it yet: {named(sorted(left))}" if left else ""
+    return f"workers that have not forgotten it yet: {named(sorted(left))}" if left else ""
 
 
 def _ended(arguments: argparse.Namespace, answer: dict[str, Any], remains: str, in_vain: str) -> int:
