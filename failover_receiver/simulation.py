@@ -146,7 +146,7 @@ class Simulation:
     frozen_by: str | None
     """Why alerts would move nothing at the end."""
     must_move: Mapping[str, int]
-    """Clients that would leave each worker."""
+    """Clients that would leave each worker, whether or not it comes back."""
     warnings: Mapping[Warned, str]
 
 
@@ -182,7 +182,7 @@ def simulate(
     outcomes = [*play.begin(), *(outcome for step in steps for outcome in play.take(step))]
     end = play.state
     frozen = frozen_by(end, play.now, policy)
-    moving = dict(_moving(state, end, clients or {}))
+    moving = dict(_moving(state, outcomes, clients or {}))
     warnings = dict(_warnings(outcomes, end, frozen, blind_now=play.blind_now))
     return Simulation(tuple(outcomes), end, frozen, moving, warnings)
 
@@ -342,11 +342,17 @@ def _last_verdict(worker: Worker) -> Verdict:
     return Verdict.DEGRADED if worker.degraded else Verdict.DOWN
 
 
-def _moving(before: State, after: State, clients: Mapping[str, int]) -> Iterator[tuple[str, int]]:
-    states = {worker.name: worker.state for worker in after.published}
+def _moving(
+    before: State, outcomes: Sequence[Outcome], clients: Mapping[str, int]
+) -> Iterator[tuple[str, int]]:
+    left = {
+        one.worker
+        for all_of in outcomes
+        for one in all_of.decisions
+        if one.before not in LEFT and (one.after is None or one.after in LEFT)
+    }
     for worker in before.published:
-        leaves = worker.state not in LEFT and states.get(worker.name, WorkerState.DOWN) in LEFT
-        yield worker.name, clients.get(worker.name, 0) if leaves else 0
+        yield worker.name, clients.get(worker.name, 0) if worker.name in left else 0
 
 
 def _warnings(

@@ -59,8 +59,11 @@ class Chain:
         # Alertmanager reads its token, which is not there yet, at each delivery.
         self.alertmanager = Real(self._folder("alertmanager"), rendered(Kind.ALERTMANAGER, tokens))
         self._running.append(self.alertmanager)
+        self._port = free_port()
         self.receiver = Running(
             home,
+            prometheis=[f"http://127.0.0.1:{self._port}"],
+            load_interval=1.0,
             listen_port=port,
             alertmanagers=[self.alertmanager.url],
             canaries=["127.0.0.1"],
@@ -78,7 +81,6 @@ class Chain:
         probing = Probing(every, default_timeout(every))
         self.blackbox = blackbox(self._folder("blackbox"), rendered(Kind.BLACKBOX, Settings(probing)))
         self._running.append(self.blackbox)
-        self._port = free_port()
         return Settings(
             probing,
             receiver=self.receiver_url,

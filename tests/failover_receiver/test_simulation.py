@@ -25,6 +25,7 @@ from failover_receiver.state import (
     State,
     WorkerAdmitted,
     WorkerRegistered,
+    WorkerRemoved,
 )
 from tests.failover_receiver.parts import NOON, seen
 from tests.failover_receiver.story import spec
@@ -109,6 +110,17 @@ def test_a_worker_comes_back_after_its_hold_down() -> None:
         (60, "fra1", "joining", "hold_down"),
         (90, "fra1", "serving", "up"),
     ]
+
+
+def test_clients_of_a_worker_that_comes_back_must_move_all_the_same() -> None:
+    """They have left it by then; so have those of one that was removed."""
+    back = (says(Verdict.DOWN, "fra1"), wait(60.0), says(Verdict.UP, "fra1"), wait(60.0))
+    gone = Step("remove", Ordered((WorkerRemoved("ams1"),)))
+
+    played = play(fleet(*FOUR), *back, gone, clients=dict.fromkeys(FOUR, 3))
+
+    assert states(played)["fra1"] == "serving"
+    assert played.must_move == {"ams1": 3, "fra1": 3, "lon1": 0, "par1": 0}
 
 
 def test_a_worker_without_its_up_stays_out() -> None:

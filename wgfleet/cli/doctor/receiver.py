@@ -73,25 +73,28 @@ def judge_monitoring(receiver: Part) -> Iterator[Finding]:
     if said is None:
         yield unchecked("whether monitoring is heard", NO_RECEIVER)
         return
+    now, heard, limit = said["now"], said["watchdog_heard_at"], said["watchdog_timeout"]
+    if heard is None or now - heard > limit:
+        age = "was never heard" if heard is None else f"is {seconds(now - heard)} old"
+        yield fault(
+            f"monitoring is blind: the Watchdog {age}, and counts for {seconds(limit)}; alerts move nothing",
+            "see Prometheus and Alertmanager below",
+        )
+        yield from _judge_ways(said, alive=False)
+        return
     if said["monitoring"] == "live" and said["frozen_by"] is None:
         yield ok("monitoring is live")
     else:
         yield fault(
             f"monitoring is blind: {said['frozen_by']}; alerts move nothing", "mend what is found below"
         )
-    now, heard, limit = said["now"], said["watchdog_heard_at"], said["watchdog_timeout"]
-    if heard is None or now - heard > limit:
-        age = "never heard" if heard is None else f"{seconds(now - heard)} old"
-        yield fault(
-            f"the Watchdog is {age}, older than {seconds(limit)}", "see Prometheus and Alertmanager below"
-        )
-    elif now - heard > LATE_PART * limit:
+    if now - heard > LATE_PART * limit:
         yield warning(
             f"the Watchdog is {seconds(now - heard)} old", "it should come every 5 s: see the clocks below"
         )
     else:
         yield ok(f"the Watchdog is {seconds(now - heard)} old")
-    yield from _judge_ways(said, alive=heard is not None and now - heard <= limit)
+    yield from _judge_ways(said, alive=True)
 
 
 def _judge_ways(said: Mapping[str, Any], *, alive: bool) -> Iterator[Finding]:

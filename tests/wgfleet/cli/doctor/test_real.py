@@ -76,6 +76,15 @@ def test_a_chain_that_is_well_has_no_finding(doctor: Doctor) -> None:
     assert "  ok           its configuration and rules hold together\n" in done.stdout
 
 
+def test_the_loads_of_the_exporters_stand_in_health(chain: Chain) -> None:
+    """By the receiver's own asking of the real Prometheus."""
+
+    def loads() -> dict[str, float | None]:
+        return {name: worker["load"] for name, worker in chain.ask("GET", "/health")["workers"].items()}
+
+    wait_until(lambda: loads() == {"ams1": 0.31, "fra1": 0.31}, LIMIT, "both loads")
+
+
 def test_a_dead_prometheus_is_told_once(doctor: Doctor) -> None:
     """Exit code 1; what depends on it is not checked."""
     done = doctor("--json", prometheus=DEAD)

@@ -218,11 +218,22 @@ def test_a_clock_of_monitoring_that_is_off_is_told(ahead: float, found: list[tup
         ),
         (
             {"watchdog_heard_at": NOON - 25.0, "webhook_at": NOON - 25.0},
-            [(FAULT, "the Watchdog is 25 s old, older than 20 s")],
+            [
+                (
+                    FAULT,
+                    "monitoring is blind: the Watchdog is 25 s old, and counts for 20 s; alerts move nothing",
+                )
+            ],
         ),
         (
             {"watchdog_heard_at": None, "webhook_at": 0.0},
-            [(FAULT, "the Watchdog is never heard, older than 20 s"), (UNCHECKED, "whether webhooks come")],
+            [
+                (
+                    FAULT,
+                    "monitoring is blind: the Watchdog was never heard, and counts for 20 s; alerts move nothing",
+                ),
+                (UNCHECKED, "whether webhooks come"),
+            ],
         ),
         ({"watchdog_heard_at": NOON - 16.0}, [(WARNING, "the Watchdog is 16 s old")]),
         ({"watchdog_heard_at": NOON - 14.0}, []),
