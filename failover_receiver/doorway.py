@@ -20,6 +20,9 @@ from failover_receiver.state import UnknownError
 from failover_receiver.watchers import Watcher
 
 METHODS = ("GET", "HEAD")
+PEER_SET = "/v1/peer-set"
+PEER_SET_READERS = frozenset({Role.CLIENT, Role.WORKER, Role.OPERATOR})
+CLIENT_LIST_READERS = frozenset({Role.WORKER, Role.OPERATOR})
 STREAM: Message = {
     "type": "http.response.start",
     "status": 200,
@@ -39,15 +42,13 @@ class Doorway:
     def __init__(self, receiver: Receiver, behind: ASGIApp, *, most_streams: int | None = None) -> None:
         """Stand in front of an application. More streams than that would take the webhook's file descriptors."""
         self._behind = behind
-        readers = frozenset({Role.CLIENT, Role.WORKER, Role.OPERATOR})
-        peers = Exit(receiver.publication, receiver.gate, readers, behind,
+        peers = Exit(receiver.publication, receiver.gate, PEER_SET_READERS, behind,
                      first="add a worker", most_streams=most_streams)  # fmt: skip
-        readers = frozenset({Role.WORKER, Role.OPERATOR})
-        clients = Exit(receiver.client_list, receiver.gate, readers, behind,
+        clients = Exit(receiver.client_list, receiver.gate, CLIENT_LIST_READERS, behind,
                        first="add a client", most_streams=most_streams)  # fmt: skip
         self._ways: Mapping[str, Way] = {
-            "/v1/peer-set": peers.document,
-            "/v1/peer-set/events": peers.events,
+            PEER_SET: peers.document,
+            f"{PEER_SET}/events": peers.events,
             "/v1/client-list": clients.document,
             "/v1/client-list/events": clients.events,
         }
@@ -98,7 +99,7 @@ class Exit:
             await self._behind({**scope, REFUSED: error}, receive, send)
             return
         tags = asked.get(b"if-none-match")
-        if tags is not None and has(tags, shown.etag.encode()):
+        if tags is not None and has(tags, shown.tag):
             await send(shown.not_modified)
             await send(END)
         else:

@@ -17,6 +17,8 @@ class Shown:
     document: Document
     etag: str
     """Digest of the bytes as sent, in quotes."""
+    tag: bytes
+    """The same."""
     event: Part
     """The server-sent event."""
     found: Message
@@ -24,6 +26,8 @@ class Shown:
     body: Message
     not_modified: Message
     """The head of the answer to who has it."""
+    not_modified_lines: bytes
+    """The same as HTTP/1.1 has it, but for what a server adds to each answer."""
 
 
 class Publication:
@@ -60,8 +64,10 @@ def shown(document: Document) -> Shown:
     return Shown(
         document,
         etag,
+        etag.encode(),
         event=part(event),
         found={"type": "http.response.start", "status": 200, "headers": [*kept, *of_body]},
         body={"type": "http.response.body", "body": document.body, "more_body": False},
         not_modified={"type": "http.response.start", "status": 304, "headers": kept},
+        not_modified_lines=b"HTTP/1.1 304 Not Modified\r\n" + b"".join(b"%s: %s\r\n" % one for one in kept),
     )

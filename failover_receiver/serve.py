@@ -15,11 +15,12 @@ import uvicorn
 
 from failover_receiver import alertmanagers, keys, retention
 from failover_receiver.access import Gate
-from failover_receiver.doorway import create
+from failover_receiver.doorway import PEER_SET, PEER_SET_READERS, create
 from failover_receiver.driver import Driver
 from failover_receiver.listening import BACKLOG, listen, most_streams, url
 from failover_receiver.loads import LoadReader
 from failover_receiver.metrics import Metrics
+from failover_receiver.polls import Polls, protocol
 from failover_receiver.publication import Publication
 from failover_receiver.receiver import Receiver, Streams
 from failover_receiver.reconcile import Reconciler
@@ -126,6 +127,7 @@ def _server(settings: Settings, receiver: Receiver) -> _Server:
     config = uvicorn.Config(
         create(receiver, most_streams=most),
         interface="asgi3",
+        http=protocol(Polls(PEER_SET, receiver.publication, receiver.gate, PEER_SET_READERS)),
         backlog=BACKLOG,
         ssl_certfile=settings.tls_certificate_file,
         ssl_keyfile=settings.tls_key_file,

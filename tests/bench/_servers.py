@@ -6,10 +6,9 @@ import resource
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -142,16 +141,11 @@ def mosquitto(directory: Path) -> Iterator[tuple[tuple[str, int], int]]:
 @contextmanager
 def beside(command: Sequence[str], port: int) -> Iterator[int]:
     """Another's server on the servers' core, until it is left; its process."""
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-
-    def prepare() -> None:
-        os.sched_setaffinity(0, {core(SERVERS)})
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
     process = subprocess.Popen(
         command,
-        env={**os.environ, "LD_LIBRARY_PATH": library_path()},
-        preexec_fn=prepare,  # noqa: PLW1509 - No thread of this process holds a lock that the child needs.
+        env=environment(),
+        stderr=subprocess.DEVNULL,  # mosquitto warns of root, who is the one that may make it open so many files.
+        preexec_fn=pinned(SERVERS),  # noqa: PLW1509 - No thread of this process holds a lock that the child needs.
     )
     try:
         wait_until(lambda: _listens(port), LIMIT, f"{command[0]} to listen")
@@ -161,9 +155,22 @@ def beside(command: Sequence[str], port: int) -> Iterator[int]:
         process.wait(LIMIT)
 
 
-def library_path() -> str:
-    """Where the unpacked programs' libraries are."""
-    return os.pathsep.join(str(folder) for folder in sorted(LIBRARIES.glob("*-linux-gnu*")))
+def pinned(which: int) -> Callable[[], None]:
+    """What a child does first: keep to that core, and let itself open as many files as it may."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    where = {core(which)}
+
+    def prepare() -> None:
+        os.sched_setaffinity(0, where)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+    return prepare
+
+
+def environment() -> dict[str, str]:
+    """Ours, and where the unpacked programs' libraries are."""
+    folders = os.pathsep.join(str(folder) for folder in sorted(LIBRARIES.glob("*-linux-gnu*")))
+    return {**os.environ, "LD_LIBRARY_PATH": folders}
 
 
 def free_port() -> int:
@@ -190,8 +197,3 @@ def cpu_ms(*pids: int) -> float:
 def resident_kb(pid: int) -> int:
     """Memory that it has in use."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize() // 1024
-
-
-def facts() -> dict[str, Any]:
-    """What machine it is."""
-    return {"cores": len(os.sched_getaffinity(0)), "kernel": os.uname().release}
