@@ -88,8 +88,7 @@ def _make(arguments: argparse.Namespace, said: dict[str, Any]) -> int:
     else:
         print(answer["bundle"] if arguments.output is None else arguments.output)
     print(
-        f"wgfleet: on {arguments.name}: `wgfleet-sync enroll BUNDLE`, before {_time(answer['expires_at'])} UTC; "
-        "it works once, and whoever has it joins",
+        f"wgfleet: it works once, before {_time(answer['expires_at'])} UTC, and whoever has it joins",
         file=sys.stderr,
     )
     return 0
