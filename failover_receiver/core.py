@@ -3,17 +3,13 @@
 Three stages, always in this order:
 
     hear    an event changes what is known: which alerts fire, what operators wish (hearing.py)
-    settle  what is known of the alerts changes the standing of workers, unless monitoring is in doubt:
-
-              registered ──Up──▶ proven ◀──────────────────── hold-down over, Up still heard ─┐
-                  │                │                                                          │
-                  └──── Down ──────┴──▶ failed ──Up heard, no Down active──▶ recovering ──────┘
-                                          ▲                                      │
-                                          └──────────────── Down ────────────────┘
+    settle  what is known of the alerts changes the standing of each worker, unless monitoring is in doubt: it is
+            registered, proven (heard up once), failed (a Down was heard), or recovering (heard up since, held down)
     choose  the standing of all workers together gives each one's published state, with a reason
 
 Only `settle` looks at the time. Silence moves nobody: a failed worker needs an Up that was heard after its Down
 had ended, because a Prometheus that dies makes Alertmanager say `resolved` of a worker that is still dead.
+ARCHITECTURE.md draws what may follow what, as tools/diagram.py has found it by trying.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -201,9 +201,9 @@ class Story:
                 self._say(f"published {effect.peer_set.generation}, {why or effect.peer_set.monitoring}")
 
     def _weighed(self, decided: Decided, before: Mapping[str, int]) -> str:
-        was = before.get(decided.worker)
-        (is_now,) = {one.weight for one in self.state.published if one.name == decided.worker} or {was}
-        return "" if was in (None, is_now) else f", weight {was} -> {is_now}"
+        after = {worker.name: worker.weight for worker in self.state.published}
+        was, is_now = before.get(decided.worker), after.get(decided.worker)
+        return "" if None in (was, is_now) or was == is_now else f", weight {was} -> {is_now}"
 
     def wait(self, seconds: float) -> None:
         """Time passes, one second after the other."""
