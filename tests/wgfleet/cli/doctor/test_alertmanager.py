@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.wgfleet.cli.doctor.well import NOON, alertmanager, at, good, ill, prometheus, receiver
+from tests.wgfleet.cli.doctor.well import NOON, alertmanager, at, data, good, ill, prometheus, receiver
 from wgfleet.cli.doctor.alertmanager import judge_alertmanager
 from wgfleet.cli.doctor.asking import Answer, Part
 from wgfleet.cli.doctor.findings import Finding, Level
@@ -17,8 +17,11 @@ FAULT, WARNING, UNCHECKED, OK = Level.FAULT, Level.WARNING, Level.UNCHECKED, Lev
 FILE = rendered(Kind.ALERTMANAGER, Settings())
 
 
-def judged(part: Part, *, prometheus_lives: bool = True) -> list[Finding]:
-    probing = live_files(prometheus())
+def judged(part: Part, *, prometheus_lives: bool = True, interval: str = "30s") -> list[Finding]:
+    file = rendered(Kind.PROMETHEUS, Settings()).replace(
+        "scrape_interval: 30s", f"scrape_interval: {interval}"
+    )
+    probing = live_files(prometheus(config=good(data({"yaml": file}))))
     return list(judge_alertmanager(part, receiver(), probing, NOON, prometheus=prometheus_lives))
 
 
@@ -49,10 +52,11 @@ def test_a_route_that_keeps_an_alert_from_the_receiver_is_a_fault() -> None:
 
 
 def test_times_are_judged_by_prometheuss_own_interval() -> None:
-    """A turn of 40 s is longer than the 30 s between probes."""
-    ((level, what),) = found(FILE.replace("group_interval: 1s", "group_interval: 40s"))
+    """A turn of 10 s is short beside 30 s between probes, and long beside 5 s."""
+    slow = alertmanager(0.0, FILE.replace("group_interval: 1s", "group_interval: 10s"))
 
-    assert (level, what) == (FAULT, "alertmanager.yml: route.group_interval is 40s")
+    assert ill(judged(slow, interval="30s")) == []
+    assert ill(judged(slow, interval="5s")) == [(FAULT, "alertmanager.yml: route.group_interval is 10s")]
 
 
 def test_a_webhook_that_goes_elsewhere_is_told() -> None:

@@ -46,6 +46,13 @@ def test_a_resend_delay_that_starves_the_watchdog_is_a_fault(delay: str) -> None
     )
 
 
+def test_a_flag_that_is_not_told_has_its_default() -> None:
+    """A minute."""
+    ((level, what),) = found(flags=good(data({})))
+
+    assert (level, what.split(",")[0]) == (FAULT, "--rules.alert.resend-delay is 1m")
+
+
 def test_a_prometheus_that_is_not_ready_is_a_fault() -> None:
     """It answers, but 503."""
     assert found(ready=Answer(503, error="503: Service Unavailable")) == [
@@ -100,6 +107,20 @@ def test_an_alert_without_its_action_is_none() -> None:
             rule["labels"].pop("action")
 
     assert (FAULT, "it has no alert with its action for WireGuardWorkerUp") in found(rules=changed(forget))
+
+
+def test_rules_are_judged_as_their_file_is() -> None:
+    """Also by what stands beside their expressions."""
+
+    def wait(_group: dict[str, Any], rule: dict[str, Any]) -> None:
+        if rule["name"] == "WireGuardWorkerDown":
+            rule["duration"] = 90.0
+
+    ((level, what),) = found(rules=changed(wait))
+
+    assert level is FAULT
+    assert what.startswith("rules: groups[")
+    assert what.endswith(".for is 1m30s")
 
 
 def test_alerts_for_people_that_are_missing_are_a_warning() -> None:
@@ -279,8 +300,8 @@ def test_when_none_answers_the_vantages_own_tunnel_is_suspected() -> None:
 
 def test_one_vantage_that_sees_a_worker_suffices() -> None:
     """As for the rules."""
-    seen = probes({("wgfleet-tunnel", name): "0" for name in WORKERS})
-    seen["data"]["result"] += probes({("wgfleet-tunnel", name): "1" for name in WORKERS})["data"]["result"]
+    seen = probes({("wgfleet-tunnel", name): "1" for name in WORKERS})
+    seen["data"]["result"] += probes({("wgfleet-tunnel", name): "0" for name in WORKERS})["data"]["result"]
 
     assert found(probes=good(seen)) == []
 

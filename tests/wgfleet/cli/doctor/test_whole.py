@@ -200,6 +200,7 @@ def test_a_clock_of_ours_that_is_off_only_deserves_a_look() -> None:
         (2.0, []),
         (-5.0, [(WARNING, "its host's clock is 5 s behind the receiver's")]),
         (90.0, [(FAULT, "its host's clock is 90 s ahead of the receiver's")]),
+        (-90.0, [(FAULT, "its host's clock is 90 s behind the receiver's")]),
     ],
 )
 def test_a_clock_of_monitoring_that_is_off_is_told(ahead: float, found: list[tuple[Level, str]]) -> None:
