@@ -202,3 +202,29 @@ def test_a_folder_is_no_configuration(tmp_path: Path) -> None:
     """The path was cut short."""
     with pytest.raises(ConfigurationError, match=r"cannot be read: .*Is a directory"):
         load(tmp_path)
+
+
+def test_pools_and_urls_are_taken_in_one_form(file: Path) -> None:
+    """Networks as wg writes them, URLs without a slash at the end."""
+    file.write_text(
+        f'{LEAST}client_pools = ["10.99.0.0/16", "FD99:0::/64"]\npublic_urls = ["https://vpn.example.com/"]\n'
+    )
+
+    settings = load(file)
+
+    assert settings.client_pools == ["10.99.0.0/16", "fd99::/64"]
+    assert settings.public_urls == ["https://vpn.example.com"]
+
+
+def test_pools_that_overlap_are_refused(file: Path) -> None:
+    """Or one address would be given twice."""
+    said = faults(file, f'{LEAST}client_pools = ["10.99.0.0/16", "fd99::/64", "10.99.7.0/24"]\n')
+
+    assert said.endswith(
+        "Value error, 10.99.7.0/24 overlaps with 10.99.0.0/16: each address is given from one network"
+    )
+
+
+def test_a_pool_that_is_none_is_refused(file: Path) -> None:
+    """With what would be right."""
+    assert "'10.99.0.1/16' is not a network" in faults(file, f'{LEAST}client_pools = ["10.99.0.1/16"]\n')
