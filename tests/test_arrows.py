@@ -33,6 +33,8 @@ PURE = {
     "failover_receiver.acks": (),
     "failover_receiver.alerts": ("pydantic",),
     "failover_receiver.core": (),
+    "failover_receiver.firing": (),
+    "failover_receiver.hearing": (),
     "failover_receiver.peersets": (),
     "failover_receiver.registry.changes": (),
     "failover_receiver.registry.clients": (),
