@@ -110,10 +110,9 @@ async def _refuse(answer: JSONResponse, scope: Scope, receive: Receive, send: Se
         await send({**message, "more_body": True} if message["type"] == "http.response.body" else message)
 
     await answer(scope, receive, send_unfinished)
-    if _header(scope, b"expect") is None:  # One that asked first has not sent anything.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_SECONDS):
-                await _drain(receive)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            await _drain(receive)
     await send({"type": "http.response.body", "body": b""})
 
 

@@ -28,12 +28,12 @@ class Feed:
         self,
         draw: Callable[[], Awaitable[View]],
         *,
-        decided: Callable[[], object],
+        number: Callable[[], object],
         clock: Callable[[], float],
     ) -> None:
-        """Take how the page is made, and what is another object whenever something was decided."""
+        """Take how the page is made, and the newest document's number, which is another after each decision."""
         self._draw = draw
-        self._decided = decided
+        self._number = number
         self._clock = clock
         self._view: View | None = None
         self._message = b""
@@ -89,14 +89,14 @@ class Feed:
 
     async def _run(self) -> None:
         while True:
-            decided = self._decided()
+            number = self._number()
             view = await self._draw()
             if not view.same_as(self._view):
                 self._view, self._message = view, _event(view)
                 self.wake()
             for _ in range(LOOKS):
                 await asyncio.sleep(LOOK_SECONDS)
-                if self._decided() is not decided:
+                if self._number() != number:
                     break
 
 

@@ -43,7 +43,9 @@ class Page:
         self._files = {name: static_file(name) for name in TYPES}
         self._sessions = Sessions(receiver.driver, receiver.gate)
         driver = receiver.driver
-        self._feed = Feed(self._look, decided=lambda: driver.state, clock=driver.clock)
+        self._feed = Feed(
+            self._look, number=lambda: (driver.state.epoch, driver.state.generation), clock=driver.clock
+        )
         receiver.gate.follow(self._feed.wake)
         receiver.streams.append(self._feed)
 

@@ -1,6 +1,7 @@
 """What the page shows, as values. Pure: the same of everything that is known gives the same page."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from failover_receiver.acks import ACK_LIFETIME, Ack, summed_up
@@ -115,7 +116,7 @@ def view(known: Known, *, now: float) -> View:
     state = known.state
     clients = summed_up(known.acks.values(), state, now=now)
     silent = unmonitored(state, now, known.policy)
-    behind = sorted(_behind(known, now), key=lambda row: (row.document, row.has, row.name))
+    behind = list(_behind(known, now))
     return View(
         fleet=state.fleet,
         epoch=state.epoch,
@@ -129,7 +130,8 @@ def view(known: Known, *, now: float) -> View:
         ),
         usable=sum(said.state in {"serving", "suspect"} for said in state.published),
         clients_heard=clients.heard,
-        behind=tuple(behind[:BEHIND_SHOWN]),
+        # Farthest first. Only who is shown is made a row of: in a push all are behind.
+        behind=tuple(_late(*one) for one in heapq.nsmallest(BEHIND_SHOWN, behind)),
         behind_unnamed=max(0, len(behind) - BEHIND_SHOWN),
         history=tuple(reversed(known.history[-HISTORY_SHOWN:])),
         now=now,
@@ -151,21 +153,21 @@ def _row(said: PublishedWorker, known: Known, *, silent: bool, clients: int) -> 
     )
 
 
-def _behind(known: Known, now: float) -> Iterable[BehindRow]:
+def _behind(known: Known, now: float) -> Iterator[tuple[str, Number, str, Number, float]]:
+    """Of which document, what it has, its name, the newest, and when it was heard."""
     newest = (known.state.epoch, known.state.generation)
-    yield from _late("peer set", newest, ((name, ack, ack.document) for name, ack in known.acks.items()), now)
-    if known.client_list is not None:
-        lists = ((name, ack, ack.client_list or (0, 0)) for name, ack in known.worker_acks.items())
-        yield from _late("client list", known.client_list, lists, now)
-
-
-def _late(
-    document: str, newest: Number, acks: Iterable[tuple[str, Ack, Number]], now: float
-) -> Iterable[BehindRow]:
-    for name, ack, has in acks:
+    for name, ack in known.acks.items():
+        if ack.document < newest and now - ack.received_at <= ACK_LIFETIME:
+            yield "peer set", ack.document, name, newest, ack.received_at
+    for name, ack in known.worker_acks.items() if known.client_list is not None else ():
+        has, newest = ack.client_list or (0, 0), known.client_list or (0, 0)
         if has < newest and now - ack.received_at <= ACK_LIFETIME:
-            number = f"{has[0]}.{has[1]}" if has != (0, 0) else "none"
-            yield BehindRow(name, document, number, _how_far(has, newest), ack.received_at)
+            yield "client list", has, name, newest, ack.received_at
+
+
+def _late(document: str, has: Number, name: str, newest: Number, heard_at: float) -> BehindRow:
+    number = f"{has[0]}.{has[1]}" if has != (0, 0) else "none"
+    return BehindRow(name, document, number, _how_far(has, newest), heard_at)
 
 
 def _how_far(has: Number, newest: Number) -> str:

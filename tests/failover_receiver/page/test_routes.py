@@ -339,7 +339,7 @@ class Shown:
 
     def feed(self) -> Feed:
         """Of it."""
-        return Feed(self.draw, decided=lambda: self.state, clock=self.clock)
+        return Feed(self.draw, number=lambda: self.state.generation, clock=self.clock)
 
 
 @pytest.fixture

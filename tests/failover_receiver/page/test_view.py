@@ -126,7 +126,7 @@ def test_an_empty_fleet_says_what_to_do() -> None:
 
 @pytest.mark.anyio
 async def test_who_is_behind_is_named_with_how_far(served: State) -> None:
-    """Clients on the peer set, workers on the client list; who is current, or not heard lately, is not."""
+    """Clients on the peer set, workers on the client list, farthest first; who is current, or not heard lately, is not."""
     state = replace(served, epoch=2, generation=7)
     acks = {
         "current": Ack(2, 7, None, NOON),
@@ -143,8 +143,8 @@ async def test_who_is_behind_is_named_with_how_far(served: State) -> None:
     seen = view(known(state, acks=acks, worker_acks=worker_acks, client_list=(2, 3)), now=NOON)
 
     assert seen.behind == (
-        BehindRow("fra1", "client list", "2.1", "2 generations", NOON),
         BehindRow("nyc1", "client list", "none", "has none yet", NOON),
+        BehindRow("fra1", "client list", "2.1", "2 generations", NOON),
         BehindRow("older", "peer set", "1.90", "of an earlier epoch", NOON),
         BehindRow("one", "peer set", "2.6", "1 generation", NOON),
     )
