@@ -82,7 +82,9 @@ class PollProtocol(HttpToolsProtocol):
         parser = self.parser
         return (
             parser.get_method() == b"GET"
-            and (self.cycle is None or self.cycle.response_complete)
+            and getattr(
+                self.cycle, "response_complete", True
+            )  # None before the first request that is uvicorn's.
             and not self.flow.write_paused
             and parser.should_keep_alive()
             and parser.get_http_version() == "1.1"

@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 import ipaddress
 import re
+import resource
 import signal
 import ssl
 import time
@@ -12,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -22,7 +24,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from failover_receiver.access import Role
-from tests.failover_receiver.parts import BODY, FLEET, LIMIT, posted, webhook
+from failover_receiver.listening import OTHER_FILES
+from tests.failover_receiver.parts import BODY, FLEET, LIMIT, bearer, posted, webhook
 from tests.failover_receiver.running import IMPATIENT, Running
 from tests.failover_receiver.story import spec
 from wgfleet.files import read_secret
@@ -177,6 +180,74 @@ async def test_told_to_stop_it_ends_all_streams_and_exits_with_0(
     assert said[-1] == "stopped"
     assert [event for event in said if "exceeded" in event or "Cancel" in event] == []
     assert [line for line in running.log if line["level"] != "info"] == []
+
+
+async def test_revoking_a_token_ends_its_stream(running: Running) -> None:
+    """Over a real connection, and cleanly; the operator's goes on."""
+    async with running.ask() as http:
+        await add(http, "fra1")
+        made = (await http.post("/v1/tokens", json={"name": "phone", "role": "client"})).json()["token"]
+        async with (
+            httpx.AsyncClient(
+                base_url=running.url, headers=bearer(made), timeout=LIMIT, trust_env=False
+            ) as phone,
+            following(phone) as revoked,
+            following(http) as other,
+        ):
+            await revoked.event()
+            await other.event()
+
+            await http.delete("/v1/tokens/phone")
+
+            assert await revoked.rest() == []
+            await add(http, "ams1", 2)
+            assert (await other.event())["event"] == "peer-set"
+            assert (await phone.get("/v1/peer-set")).status_code == 401
+
+
+async def test_told_to_stop_it_ends_a_crowd_of_streams_without_a_complaint(running: Running) -> None:
+    """Each of them cleanly."""
+    async with running.ask() as http:
+        await add(http, "fra1")
+    url = urlsplit(running.url)
+    ask = (
+        "GET /v1/peer-set/events HTTP/1.1\r\nHost: receiver\r\n"
+        f"Authorization: Bearer {running.secret(Role.OPERATOR)}\r\n\r\n"
+    )
+    async with asyncio.timeout(LIMIT):
+        crowd = [await asyncio.open_connection(url.hostname, url.port) for _ in range(300)]
+        for reader, writer in crowd:
+            writer.write(ask.encode())
+            await reader.readuntil(b"\n\n\r\n")
+
+        assert await asyncio.get_running_loop().run_in_executor(None, running.stop) == 0
+
+        ends = {await reader.read() for reader, _ in crowd}
+    for _, writer in crowd:
+        writer.close()
+    assert ends == {b"0\r\n\r\n"}
+    assert [line for line in running.log if line["level"] != "info"] == []
+
+
+@pytest.mark.parametrize(
+    ("address", "asked"), [("::1", "[::1]"), ("localhost", "localhost"), ("::", "127.0.0.1")]
+)
+async def test_it_listens_on_ipv6_and_on_names(tmp_path: Path, address: str, asked: str) -> None:
+    """`::` takes IPv4, too."""
+    with Running(tmp_path / "receiver", listen_address=address) as running:
+        port = urlsplit(running.url).port
+        async with httpx.AsyncClient(trust_env=False) as http:
+            answer = await http.get(f"http://{asked}:{port}/livez")
+
+    assert answer.json() == {"status": "alive"}
+
+
+async def test_it_says_how_many_streams_there_may_be(running: Running) -> None:
+    """As many files as it may open, but for those that all else needs."""
+    assert running.stop() == 0
+
+    (said,) = (line for line in running.log if "most_streams" in line)
+    assert said["most_streams"] == resource.getrlimit(resource.RLIMIT_NOFILE)[1] - OTHER_FILES
 
 
 # Nothing that was confirmed is lost.
