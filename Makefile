@@ -64,7 +64,8 @@ system: setup ## the tests on real WireGuard
 
 bench: setup ## one bench: NAME=failover INTERVAL=1s RUNS=20; NAME=vantage INTERVAL=1s SECONDS=60; NAME=exporter
 	@$(PYTHON) -m tests.bench $(NAME) $(if $(INTERVAL),--interval $(INTERVAL)) $(if $(RUNS),--runs $(RUNS)) \
-	    $(if $(SECONDS),--seconds $(SECONDS)) $(if $(WAYS),--ways $(WAYS)) $(if $(COUNT),--count $(COUNT))
+	    $(if $(SECONDS),--seconds $(SECONDS)) $(if $(WAYS),--ways $(WAYS)) $(if $(COUNT),--count $(COUNT)) \
+	    $(if $(WATCHERS),--watchers $(WATCHERS)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 mutants: setup ## every rule broken in every way, one at a time: do the stories notice?
 	@$(PYTHON) -m tests.mutants

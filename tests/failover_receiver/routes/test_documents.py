@@ -1,12 +1,14 @@
 """Tests of failover_receiver/routes/documents.py. Streams are in test_serve.py, on a real server."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
 from failover_receiver.access import Role
+from failover_receiver.acks import Ack, Sees
 from tests.failover_receiver.parts import FLEET, NOON, SIGNER, Parts, seen
 from wgfleet.peerset import PeerSet
 from wgfleet.signing import SignatureRefusedError, Signer, Verifier
@@ -131,6 +133,22 @@ async def test_a_client_that_has_fallen_silent_is_not_counted(
             "body.generation: is 'many': Input should be a valid integer, unable to parse string as an integer",
         ),
         ({"active": 7}, "body.active: is 7: Input should be a valid string"),
+        (
+            {"epoch": 2**53 + 1},
+            "body.epoch: is 9007199254740993: Input should be less than or equal to 9007199254740992",
+        ),
+        ({"client_list": {"epoch": 1}}, "body.client_list.generation: is missing"),
+        (
+            {"sees": {"fra1": {"answers": True, "rtt_ms": -1}}},
+            "body.sees.fra1.rtt_ms: is -1: Input should be greater than or equal to 0",
+        ),
+        (
+            {"sees": {f"w{number}": {"answers": False} for number in range(65)}},
+            (
+                "body.sees: is {'w0': {'answers': False}, 'w1': {'answers': False}, 'w2': {'answers': False}...: "
+                "Dictionary should have at most 64 items after validation, not more"
+            ),
+        ),
     ],
 )
 async def test_an_ack_that_makes_no_sense_is_refused(parts: Parts, said: dict[str, Any], error: str) -> None:
@@ -143,7 +161,45 @@ async def test_an_ack_that_makes_no_sense_is_refused(parts: Parts, said: dict[st
 
 async def test_a_later_clients_fields_are_ignored(parts: Parts) -> None:
     """Clients and receivers are not renewed on the same day."""
-    answer = await ack(parts, Role.WORKER, active="fra1", round_trip=0.02)
+    answer = await ack(
+        parts, Role.CLIENT, active="fra1", round_trip=0.02, sees={"fra1": {"answers": True, "jitter": 3}}
+    )
 
     assert answer.status_code == 204
-    assert list(parts.receiver.worker_acks) == ["worker"]
+    assert parts.receiver.acks["client"].sees == {"fra1": Sees(answers=True)}
+
+
+async def test_what_a_client_sees_is_kept_for_operators(parts: Parts) -> None:
+    """By worker: whether its tunnel answers, and how fast."""
+    said = {"fra1": {"answers": True, "rtt_ms": 12.5}, "ams1": {"answers": False, "rtt_ms": None}}
+
+    await ack(parts, Role.CLIENT, active="fra1", sees=said)
+
+    assert parts.receiver.acks["client"].sees == {"fra1": Sees(True, 12.5), "ams1": Sees(False)}
+
+
+async def test_a_workers_word_is_kept_apart_and_counts_no_client(parts: Parts) -> None:
+    """It says which client list it has; the peer set it need not follow."""
+    await parts.serve("fra1")
+    async with parts.ask(Role.WORKER) as http:
+        answer = await http.post("/v1/acks", json={"client_list": {"epoch": 2, "generation": 9}})
+
+    assert answer.status_code == 204
+    assert parts.receiver.acks == {}
+    assert parts.receiver.worker_acks == {"worker": Ack(0, 0, None, NOON, client_list=(2, 9))}
+    assert parts.receiver.clients().heard == 0
+
+
+async def test_whoever_is_revoked_is_forgotten(parts: Parts) -> None:
+    """What is remembered is bounded by the tokens that there are; a new token of the same name is another's."""
+    await ack(parts, Role.CLIENT, active="fra1")
+    await ack(parts, Role.WORKER)
+    tokens = parts.store.tokens.all()
+
+    parts.receiver.gate.learn(tokens)
+    assert (parts.receiver.acks.keys(), parts.receiver.worker_acks.keys()) == ({"client"}, {"worker"})
+    renewed = [replace(token, digest="another") if token.name == "client" else token for token in tokens]
+    parts.receiver.gate.learn(renewed)
+    assert (parts.receiver.acks.keys(), parts.receiver.worker_acks.keys()) == (set(), {"worker"})
+    parts.receiver.gate.learn([])
+    assert parts.receiver.worker_acks == {}
