@@ -217,7 +217,7 @@ def _any_alert(story: Monitored, draw: Draw, names: Sequence[str]) -> AlertSeen:
     kind = draw.one(("down", "down", "up", "up", "degraded", "overloaded", "blind", "watchdog"))
     worker = None if kind in {"blind", "watchdog"} else draw.one(names)
     name, action = ALERTS[kind]
-    started = draw.number(0, 50)
+    started = draw.number(-10, 50)  # Another clock may be ahead.
     return AlertSeen(
         fingerprint=f"{kind}/{worker or ''}",
         name=name,
@@ -225,7 +225,7 @@ def _any_alert(story: Monitored, draw: Draw, names: Sequence[str]) -> AlertSeen:
         worker=worker,
         firing=draw.chance(),
         starts_at=story.now - started,
-        ends_at=story.now - draw.number(0, min(started, 25)),
+        ends_at=story.now - draw.number(0, max(0, min(started, 25))),
         seen_at=story.now,
     )
 

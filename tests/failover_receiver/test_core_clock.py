@@ -102,6 +102,20 @@ def test_an_end_of_the_future_does_not_keep_a_worker_out() -> None:
     assert states(told)["a"] == "joining"
 
 
+def test_an_end_counts_though_its_alert_began_in_the_future() -> None:
+    """By the clock as it was; a webhook alone tells of it."""
+    told = story("readings stop", "ends up a", "fires down a")
+    began = told.now
+    set_clock(told, -HOURS)
+    told.deliver("watchdog", "", told.now, None)
+
+    told.deliver("down", "a", began, told.now)
+    told.wait(1)
+    told.deliver("up", "a", told.now, None)
+
+    assert states(told)["a"] == "joining"
+
+
 def test_a_hold_down_is_not_prolonged_by_the_clock() -> None:
     """It begins anew at most."""
     told = story("ends up a", "fires down a", "wait 5", "ends down a", "fires up a", "wait 5")
