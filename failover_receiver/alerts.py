@@ -84,7 +84,9 @@ def from_webhook(
     """A delivery that arrived at `now`."""
     reader = _Reader(workers, now, future_limit)
     for alert in webhook.alerts:
-        ends_at = min(alert.endsAt.timestamp(), now) if alert.endsAt is not None else now
+        # Of one that fires it is a guess of Alertmanager's, or the year 1.
+        ended = alert.endsAt if alert.status == "resolved" else None
+        ends_at = now if ended is None else min(ended.timestamp(), now)
         reader.take(
             alert.fingerprint, alert.labels, alert.status, alert.startsAt.timestamp(), ends_at, seen_at=now
         )

@@ -1,5 +1,6 @@
 """Posts webhooks as fast as they are answered: a few raw sockets, so that the server is what is measured."""
 
+import contextlib
 import itertools
 import json
 import select
@@ -81,27 +82,27 @@ def post(url: str, bodies: Bodies, *, senders: int, until: Callable[[int], bool]
     assert target.hostname is not None
     assert target.port is not None
     address = (target.hostname, target.port)
-    connections = {one.fileno(): one for one in (socket.create_connection(address) for _ in range(senders))}
-    poller = select.epoll()
-    sent: dict[int, float] = {}
+    with contextlib.ExitStack() as open_ones:
+        made = [open_ones.enter_context(socket.create_connection(address)) for _ in range(senders)]
+        poller = open_ones.enter_context(select.epoll())
+        for connection in made:
+            poller.register(connection.fileno(), select.EPOLLIN)
+        return _keep_busy({connection.fileno(): connection for connection in made}, poller, bodies, until)
+
+
+def _keep_busy(
+    connections: dict[int, socket.socket], poller: select.epoll, bodies: Bodies, until: Callable[[int], bool]
+) -> Load:
     latencies: list[float] = []
     cpu, begun = time.process_time(), time.perf_counter()
-    for number, connection in connections.items():
-        poller.register(number, select.EPOLLIN)
-        sent[number] = _send(connection, bodies)
+    sent = {number: _send(connection, bodies) for number, connection in connections.items()}
     while sent:
         for number, _ in poller.poll():
             _receive(connections[number])
-            now = time.perf_counter()
-            latencies.append(now - sent.pop(number))
+            latencies.append(time.perf_counter() - sent.pop(number))
             if not until(len(latencies)):
                 sent[number] = _send(connections[number], bodies)
-    ended = time.perf_counter()
-    cpu = time.process_time() - cpu
-    poller.close()
-    for connection in connections.values():
-        connection.close()
-    return Load(len(latencies), ended - begun, cpu, latencies)
+    return Load(len(latencies), time.perf_counter() - begun, time.process_time() - cpu, latencies)
 
 
 def _send(connection: socket.socket, bodies: Bodies) -> float:

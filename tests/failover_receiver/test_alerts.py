@@ -32,7 +32,7 @@ FIRING = AlertSeen(
     worker="fra1",
     firing=True,
     starts_at=STARTED,
-    ends_at=unix("0001-01-01T00:00:00+00:00"),
+    ends_at=NOW,
     seen_at=NOW,
 )
 

@@ -77,17 +77,22 @@ def warn_if_nobody_serves(listed: Mapping[str, Any]) -> None:
         print("wgfleet: warning: no worker serves now", file=sys.stderr)
 
 
+def _step(event: Mapping[str, Any], end: str) -> str:
+    """A worker's state before or after a decision; nothing else that is done has one."""
+    return coloured(event[end] or "(none)") if event["what"] == "decided" else ""
+
+
 def events(history: Iterable[Mapping[str, Any]], console: Console) -> None:
-    """What was decided, by whom and why."""
+    """What was done and decided, by whom and why."""
     table(
         console,
-        ("time", "worker", "from", "to", "reason", "by", "peer set"),
+        ("time", "what", "of", "from", "to", "reason", "by", "number"),
         (
             (
                 datetime.fromtimestamp(event["at"], tz=UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
+                event["what"],
                 event["subject"],
-                coloured(event["before"] or "(none)"),
-                coloured(event["after"] or "(none)"),
+                *(_step(event, end) for end in ("before", "after")),
                 event["reason"],
                 event["who"],
                 f"{event['epoch']}.{event['generation']}",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from failover_receiver.access import Role
-from tests.failover_receiver.parts import NOON, Parts, facts, posted, webhook
+from tests.failover_receiver.parts import NOON, TOKENS, Parts, facts, posted, webhook
 
 pytestmark = pytest.mark.anyio
 
@@ -280,3 +280,33 @@ async def test_the_history_names_who_delivered(parts: Parts) -> None:
         await http.post("/v1/alerts", json=webhook(posted("down", "fra1", NOON)))
 
     assert parts.store.events(1)[0].who == "operator"
+
+
+async def test_a_sender_that_hangs_up_half_way_changes_nothing(
+    parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What came of it is not taken for a webhook; the log says that somebody hung up."""
+    await parts.serve("fra1")
+    before = parts.state
+    half = json.dumps(webhook(posted("down", "fra1", NOON))).encode()[:100]
+    coming: list[dict[str, Any]] = [
+        {"type": "http.request", "body": half, "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    said: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return coming.pop(0)
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    token = f"Bearer {TOKENS[Role.ALERTMANAGER]}".encode()
+    headers = [(b"authorization", token), (b"content-type", b"application/json"), (b"content-length", b"900")]
+    scope = {"type": "http", "method": "POST", "path": "/v1/alerts", "headers": headers, "client": None,
+             "scheme": "http", "query_string": b""}  # fmt: skip
+    await parts.app(scope, receive, send)
+
+    assert said == []
+    assert parts.state is before
+    assert "a sender hung up before its webhook was whole" in caplog.messages
