@@ -34,10 +34,15 @@ wgfleet_receiver_webhook_duration_seconds_bucket{le="2.5"} 0.0
 wgfleet_receiver_webhook_duration_seconds_bucket{le="+Inf"} 0.0
 wgfleet_receiver_webhook_duration_seconds_count 0.0
 wgfleet_receiver_webhook_duration_seconds_sum 0.0
+# HELP wgfleet_receiver_webhook_taken_timestamp_seconds When a webhook was last taken; 0 if none was since the start.
+# TYPE wgfleet_receiver_webhook_taken_timestamp_seconds gauge
+wgfleet_receiver_webhook_taken_timestamp_seconds 0.0
 # HELP wgfleet_receiver_alert_delay_seconds Time from an alert's start, by Prometheus, until its first webhook had arrived.
 # TYPE wgfleet_receiver_alert_delay_seconds histogram
 {delays}# HELP wgfleet_receiver_alertmanager_readings_total Readings of Alertmanager's active alerts.
 # TYPE wgfleet_receiver_alertmanager_readings_total counter
+# HELP wgfleet_receiver_load_readings_total Times that a Prometheus was asked for the workers' loads.
+# TYPE wgfleet_receiver_load_readings_total counter
 # HELP wgfleet_receiver_decisions_total Changes of a worker's published state, with their reason.
 # TYPE wgfleet_receiver_decisions_total counter
 wgfleet_receiver_decisions_total{reason="up",state="serving"} 2.0
