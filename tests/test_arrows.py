@@ -35,6 +35,8 @@ PURE = {
     "failover_receiver.core": (),
     "failover_receiver.firing": (),
     "failover_receiver.hearing": (),
+    "failover_receiver.limits": (),
+    "failover_receiver.page.words": (),
     "failover_receiver.peersets": (),
     "failover_receiver.registry.changes": (),
     "failover_receiver.registry.clients": (),

@@ -1,4 +1,4 @@
-"""Tests of failover_receiver/page/routes.py, sessions.py and feed.py. What a browser makes of it is in tests/browser."""
+"""Tests of failover_receiver/page/routes.py and sessions.py. What a browser makes of it is in tests/browser."""
 
 import asyncio
 import logging
@@ -13,11 +13,9 @@ import pytest
 from failover_receiver.access import Role, digest
 from failover_receiver.limits import BURST
 from failover_receiver.page import feed
-from failover_receiver.page.feed import Feed
 from failover_receiver.page.sessions import LIFETIME_SECONDS, MOST_PER_TOKEN
-from failover_receiver.page.view import Known, View, view
-from failover_receiver.state import DrainWished, Policy, State
-from tests.failover_receiver.parts import LIMIT, NOON, TOKENS, Clock, Parts, build
+from failover_receiver.state import DrainWished
+from tests.failover_receiver.parts import LIMIT, NOON, TOKENS, Parts, build
 
 pytestmark = pytest.mark.anyio
 
@@ -313,130 +311,13 @@ async def test_while_the_store_is_away_the_page_is_there(parts: Parts) -> None:
     assert after.text == before.text
 
 
-# The stream.
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Times that a test can wait for."""
-    monkeypatch.setattr(feed, "LOOK_SECONDS", 0.001)
-    monkeypatch.setattr(feed, "HEARTBEAT_SECONDS", 0.02)
-
-
-class Shown:
-    """What a feed draws, and how often it did."""
-
-    def __init__(self) -> None:
-        self.state = State(fleet="test")
-        self.drawn = 0
-        self.clock = Clock()
-
-    async def draw(self) -> View:
-        """The page of now."""
-        self.drawn += 1
-        known = Known(self.state, Policy(), {}, {}, None, {}, [])
-        return view(known, now=self.clock())
-
-    def feed(self) -> Feed:
-        """Of it."""
-        return Feed(self.draw, number=lambda: self.state.generation, clock=self.clock)
-
-
-@pytest.fixture
-def shown() -> Shown:
-    """Nothing is drawn yet."""
-    return Shown()
-
-
-async def next_of(stream: AsyncIterator[bytes], kind: str) -> list[str]:
-    """The lines of the next event of that kind."""
-    async with asyncio.timeout(LIMIT):
-        async for message in stream:
-            lines = message.decode().splitlines()
-            if lines[0] == f"event: {kind}":
-                return lines
-    raise AssertionError("the stream has ended")
-
-
-@pytest.mark.usefixtures("quick")
-async def test_who_follows_has_the_page_at_once_and_after_each_change(shown: Shown) -> None:
-    """Whole each time, with the receiver's time; between them heartbeats."""
-    stream = shown.feed().follow(lambda: True)
-
-    first = await next_of(stream, "page")
-    beat = await next_of(stream, "beat")
-    shown.state = State(fleet="test", epoch=3, generation=4)
-    second = await next_of(stream, "page")
-    await stream.aclose()  # type: ignore[attr-defined]
-
-    assert first[1] == beat[1] == f"id: {NOON:.3f}"
-    assert any("<b>1.0</b>" in line for line in first)
-    assert any("<b>3.4</b>" in line for line in second)
-    assert all(line.startswith("data: ") for line in second[2:] if line)
-
-
-@pytest.mark.usefixtures("quick")
-async def test_nothing_is_drawn_while_nobody_looks(shown: Shown) -> None:
-    """Nor once they have gone."""
-    pages = shown.feed()
-    assert shown.drawn == 0
-    stream = pages.follow(lambda: True)
-    await next_of(stream, "page")
-
-    await stream.aclose()  # type: ignore[attr-defined]
-    drawn = shown.drawn
-    for _ in range(10):
-        await asyncio.sleep(feed.LOOK_SECONDS)
-
-    assert shown.drawn == drawn
-    assert pages._task is None
-
-
-@pytest.mark.usefixtures("quick")
-async def test_it_is_drawn_once_for_all_who_look(shown: Shown) -> None:
-    """The same bytes."""
-    pages = shown.feed()
-    streams = [pages.follow(lambda: True) for _ in range(5)]
-
-    messages = [await next_of(stream, "page") for stream in streams]
-    for stream in streams:
-        await stream.aclose()  # type: ignore[attr-defined]
-
-    assert messages == [messages[0]] * 5
-
-
-@pytest.mark.usefixtures("quick")
-async def test_who_may_look_no_more_is_told_so(shown: Shown) -> None:
-    """And the stream ends: when it is woken, and at the latest with a heartbeat."""
-    pages, may = shown.feed(), [True]
-    stream = pages.follow(lambda: may[0])
-    await next_of(stream, "page")
-
-    may[0] = False
-    pages.wake()
-
-    assert await next_of(stream, "signed-out") == ["event: signed-out", "data: ", ""]
-    with pytest.raises(StopAsyncIteration):
-        await anext(stream)
-
-
-@pytest.mark.usefixtures("quick")
-async def test_streams_end_when_the_receiver_stops(shown: Shown) -> None:
-    """Those that still come, too."""
-    pages = shown.feed()
-    stream = pages.follow(lambda: True)
-    await next_of(stream, "page")
-
-    pages.close()
-
-    async with asyncio.timeout(LIMIT):
-        assert feed.SIGNED_OUT not in [message async for message in stream]
-    assert [message async for message in pages.follow(lambda: True)] == [feed.RETRY]
+# The stream; more of it is in test_feed.py.
 
 
 async def test_a_decision_is_sent_to_the_page(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the route itself."""
     monkeypatch.setattr(feed, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(feed, "HEARTBEAT_SECONDS", 2 * LIMIT)  # Too late for whoever is revoked.
     await parts.serve("ams1", "fra1")
     sent: asyncio.Queue[bytes] = asyncio.Queue()
 
