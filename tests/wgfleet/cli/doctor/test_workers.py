@@ -49,6 +49,9 @@ def test_a_worker_that_does_not_know_the_clients_is_told() -> None:
     """Never, not lately, or an older list."""
     assert found(fra1={"acked_at": None}) == [(WARNING, "which client list is there was never said by fra1")]
     assert found(fra1={"acked_at": NOON - 600.0}) == [(WARNING, "not heard lately: fra1 for 10 min")]
+    assert found(fra1={"acked_at": NOON - 600.0, "client_list": [1, 6]}) == [
+        (WARNING, "not heard lately: fra1 for 10 min")
+    ]
     assert found(fra1={"client_list": [1, 6]}) == [(WARNING, "an older client list than 1.7 is with fra1")]
     assert found(fra1={"client_list": None}) == [(WARNING, "an older client list than 1.7 is with fra1")]
 
