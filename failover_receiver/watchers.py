@@ -141,10 +141,19 @@ class Watchers:
         newest = self._newest
         if newest is None or watcher.sent is newest or watcher.late is not None or watcher.turn < 0:
             return
-        if watcher.line.offer(newest):
+        if self._offered(watcher, newest):
             watcher.sent = newest
         else:
             watcher.late = asyncio.get_running_loop().create_task(self._wait_for(watcher))
+
+    def _offered(self, watcher: Watcher, what: Part) -> bool:
+        try:
+            return watcher.line.offer(what)
+        except Exception as error:  # noqa: BLE001 - Whatever it is, it is one's, and keeps the document from nobody else.
+            say(log, "watcher dropped", level=logging.ERROR, name=watcher.holder.name, error=repr(error))
+            self.leave(watcher)
+            watcher.line.cut_off()
+            return True
 
     async def _wait_for(self, watcher: Watcher) -> None:
         try:
@@ -172,7 +181,7 @@ class Watchers:
             if not self._knows(watcher.holder):
                 self.end(watcher)
             elif watcher.late is None:
-                watcher.line.offer(HEARTBEAT)
+                self._offered(watcher, HEARTBEAT)
         if self._count:
             self._wait()
         else:

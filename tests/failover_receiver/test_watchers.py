@@ -163,6 +163,29 @@ async def test_a_connection_that_just_breaks_stops_nobody_else(watchers: Watcher
     await swept(other, message=ONE)
 
 
+async def test_one_that_fails_keeps_the_document_from_nobody_else(
+    watchers: Watchers, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither this one nor the next; it is said whose connection it was, which is cut."""
+
+    class Failing(Stream):
+        async def send(self, message: Message, /) -> None:
+            raise ValueError(f"{message['type']} is not what I like")
+
+    failing, others = Failing("odd"), [Stream() for _ in range(SLICE)]
+    joined(watchers, failing, *others)
+
+    for message in (ONE, TWO):
+        watchers.send(message)
+        await swept(*others, message=message)
+
+    assert failing.cut_off
+    assert failing.watcher not in set(watchers)
+    assert facts(caplog.records, "watcher dropped") == [
+        {"name": "odd", "error": "ValueError('http.response.body is not what I like')"}
+    ]
+
+
 # One that does not read.
 
 
