@@ -67,6 +67,15 @@ async def serve(settings: Settings) -> None:
     """Run a receiver; returns after SIGTERM or Ctrl-C."""
     # Before anything else is opened: two receivers on one store would be worse than none.
     sockets = listen(settings.listen_address, settings.listen_port)
+    try:
+        await _serve(settings, sockets)
+    finally:
+        for one in sockets:
+            one.close()
+
+
+async def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
+    to_alertmanagers = alertmanagers.client(settings)  # What is wrong with its files is said before all else.
     if settings.tls_certificate_file is None and not _is_loopback(settings.listen_address):
         say(log, "no TLS: tokens go in clear, unless a proxy or a tunnel carries them", level=logging.WARNING,
             listen_address=settings.listen_address)  # fmt: skip
@@ -86,7 +95,7 @@ async def serve(settings: Settings) -> None:
     receiver = Receiver(
         settings, driver, publication, Gate(store.tokens.all(), clock=time.time), metrics, signer.public_text
     )
-    async with httpx.AsyncClient(trust_env=False) as http, alertmanagers.client(settings) as to_alertmanagers:
+    async with httpx.AsyncClient(trust_env=False) as http, to_alertmanagers:
         reconciler = Reconciler(driver, metrics, settings.alertmanagers, to_alertmanagers)
         # What Alertmanager holds comes before the first decision, or a restart would look like blindness.
         await reconciler.once()
