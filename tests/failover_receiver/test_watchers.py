@@ -219,6 +219,27 @@ async def test_one_that_reads_again_gets_the_newest_and_nothing_older(watchers: 
     assert stalled.heard == [b"three", b"one"]
 
 
+async def test_one_that_reads_again_during_a_sweep_gets_it_once(watchers: Watchers) -> None:
+    """From its own task, before the sweep comes by."""
+    streams = [Stream() for _ in range(4 * SLICE)]
+    joined(watchers, *streams)
+    last = list(watchers)[-1]
+    stalled = next(stream for stream in streams if stream.watcher is last)
+    stalled.room.clear()
+    watchers.send(ONE)
+    await swept(*(stream for stream in streams if stream is not stalled), message=ONE)
+    assert stalled.watcher.late is not None
+
+    watchers.send(TWO)
+    stalled.room.set()
+    await swept(stalled, message=TWO)
+    assert sum(b"two" in stream.heard for stream in streams) < len(streams), "the sweep is still on its way"
+    await swept(*streams, message=TWO)
+    await turns(2)
+
+    assert stalled.heard == [b"two"]
+
+
 async def test_one_that_takes_nothing_for_long_is_cut_off(
     watchers: Watchers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
