@@ -123,6 +123,15 @@ def test_clients_of_a_worker_that_comes_back_must_move_all_the_same() -> None:
     assert played.must_move == {"ams1": 3, "fra1": 3, "lon1": 0, "par1": 0}
 
 
+def test_clients_of_a_worker_that_they_leave_already_are_not_counted_again() -> None:
+    """It is drained, and then it dies."""
+    state, _ = step(fleet(*FOUR), DrainWished("fra1", drain=True), now=NOON, policy=POLICY)
+
+    played = play(state, says(Verdict.DOWN, "fra1"), clients={"fra1": 3})
+
+    assert (states(played)["fra1"], played.must_move["fra1"]) == ("down", 0)
+
+
 def test_a_worker_without_its_up_stays_out() -> None:
     """A Down that a step let fire goes on firing."""
     played = play(fleet(*FOUR), says(Verdict.DOWN, "fra1"), wait(600.0))
@@ -223,6 +232,25 @@ def test_what_was_heard_last_is_assumed_to_hold_still() -> None:
 
     assert states(played) == {"ams1": "serving", "fra1": "down", "lon1": "serving", "par1": "serving"}
     assert {worker.reason for worker in played.state.published} == {"up", "worker_degraded"}
+
+
+def test_a_worker_that_was_never_up_is_not_assumed_to_be() -> None:
+    """Nothing was heard of it last."""
+    state, _ = step(fleet(*FOUR), WorkerRegistered("new1", spec(9)), now=NOON, policy=POLICY)
+
+    played = play(state, wait(60.0), now=NOON + 3600, assume_live=True)
+
+    assert states(played)["new1"] == "joining"
+
+
+def test_an_alert_that_is_no_verdict_stands_for_none() -> None:
+    """An overloaded worker is assumed to be up, too."""
+    heard = (seen("watchdog", None, NOON), seen("overloaded", "fra1", NOON))
+    state, _ = step(fleet(*FOUR), AlertsRead(heard, NOON, complete=True), now=NOON, policy=POLICY)
+
+    played = play(state, wait(600.0), now=NOON + 30.0, assume_live=True)
+
+    assert {worker.reason for worker in played.state.published} == {"overloaded", "up"}
 
 
 def test_a_blind_vantage_is_assumed_to_see_again() -> None:
