@@ -181,8 +181,9 @@ def _record(
     # An order of their own, so that the order within a batch means nothing; an end comes after its beginning.
     for one in sorted(seen, key=lambda one: (one.starts_at, not one.firing, one.fingerprint)):
         known = recorded.get(one.fingerprint) or alerts.get(one.fingerprint)
-        # A clock ahead of ours must not make it begin after its own end.
-        merged = _merge(known, one, min(one.starts_at, now), late)
+        # Nothing begins after its own end, nor, though another clock is ahead of ours, after now.
+        began = min(one.starts_at, now if one.firing else min(one.ends_at, now))
+        merged = _merge(known, one, began, late)
         if merged is not known:
             recorded[one.fingerprint] = merged
     return {**alerts, **recorded} if recorded else alerts
@@ -201,7 +202,7 @@ def _merge(known: Alert | None, seen: AlertSeen, began: float, late: float) -> A
     over = known.ended_at is not None
     if known.ended_at is not None and began <= known.ended_at and seen.seen_at <= known.ended_at + late:
         return known  # A delivery from before its end.
-    heard_at = seen.seen_at if over else max(known.heard_at, seen.seen_at)
+    heard_at = max(known.heard_at, seen.seen_at)
     return _retold(known, starts_at, heard_at, None, overruled=known.overruled and not over)
 
 

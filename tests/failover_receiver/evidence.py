@@ -113,6 +113,8 @@ class Evidence:
 
     def _hear(self, seen: AlertSeen, now: float, late: float) -> None:
         began = min(seen.starts_at, now)  # Whatever another clock says.
+        if not seen.firing:
+            began = min(began, seen.ends_at)
         known = seen.fingerprint in self.alerts
         heard = self.alerts.setdefault(seen.fingerprint, Heard(seen.action, seen.worker, began))
         if not seen.firing:
