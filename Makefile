@@ -82,7 +82,7 @@ docs: setup ## docs/metrics.md and the state diagram in ARCHITECTURE.md anew
 
 rewrite: setup ## the failover stories as they now are; read the diff
 	WGFLEET_REWRITE=1 $(PYTHON) -m pytest -q tests/failover_receiver/test_core.py tests/client_sync/test_core.py \
-	    tests/deploy/test_mistakes.py || true
+	    tests/failover_receiver/test_reach.py tests/deploy/test_mistakes.py || true
 
 lock: setup ## the pinned requirement files anew
 	tools/lock.sh
