@@ -13,7 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope
 from failover_receiver.access import DeniedError, Gate, Holder, Role
 from failover_receiver.app import create_app
 from failover_receiver.lines import END, Message, Send, line_of
-from failover_receiver.publication import Publication, Shown
+from failover_receiver.packing import Packing, wanted
+from failover_receiver.publication import JOSE, Publication, Shown
 from failover_receiver.receiver import Receiver
 from failover_receiver.routes.documents import REFUSED
 from failover_receiver.state import UnknownError
@@ -86,6 +87,7 @@ class Exit:
         self._first = first
         self._behind = behind
         self._most = most_streams
+        self._packing = Packing()
         gate.follow(self._end_unknown)
         self._end_unknown()
 
@@ -102,6 +104,10 @@ class Exit:
         if tags is not None and has(tags, shown.tag):
             await send(shown.not_modified)
             await send(END)
+        elif wanted(shown, asked.get(b"accept-encoding", b"")):
+            packed = await self._packing.packed(shown)
+            await send(packed_head(shown, packed))
+            await send({**END, "body": packed})
         else:
             await send(shown.found)
             await send(shown.body)
@@ -144,6 +150,19 @@ class Exit:
 
     def _end_unknown(self) -> None:
         self._publication.streams.end_unknown(self._gate.knows)
+
+
+def packed_head(shown: Shown, packed: bytes) -> Message:
+    """Its tag is a weak one: the same document in other bytes."""
+    headers = [
+        (b"etag", b"W/" + shown.tag),
+        (b"cache-control", b"no-cache"),
+        (b"vary", b"accept-encoding"),
+        (b"content-type", JOSE),
+        (b"content-encoding", b"gzip"),
+        (b"content-length", b"%d" % len(packed)),
+    ]
+    return {"type": "http.response.start", "status": 200, "headers": headers}
 
 
 def has(tags: bytes, etag: bytes) -> bool:

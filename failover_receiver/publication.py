@@ -9,6 +9,9 @@ from failover_receiver.watchers import Watchers
 
 JOSE = b"application/jose"
 
+LARGE = 64 * 1024
+"""Bytes. From here on a document is packed for those who take it so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -60,6 +63,8 @@ def shown(document: Document) -> Shown:
     number = b"%d.%d" % (document.epoch, document.generation)
     event = b"event: %s\nid: %s\ndata: %s\n\n" % (name, number, document.body)
     kept = [(b"etag", etag.encode()), (b"cache-control", b"no-cache")]
+    if len(document.body) >= LARGE:
+        kept.append((b"vary", b"accept-encoding"))
     of_body = [(b"content-type", JOSE), (b"content-length", b"%d" % len(document.body))]
     return Shown(
         document,

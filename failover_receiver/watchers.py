@@ -180,7 +180,7 @@ class Watchers:
         for watcher in tuple(self._turns[self._turn]):
             if not self._knows(watcher.holder):
                 self.end(watcher)
-            elif watcher.late is None:
+            else:
                 self._offered(watcher, HEARTBEAT)
         if self._count:
             self._wait()

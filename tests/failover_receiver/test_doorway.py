@@ -87,11 +87,14 @@ async def get(
     *,
     method: str = "GET",
     if_none_match: str | None = None,
+    accept_encoding: str | None = None,
 ) -> httpx.Response:
     """Somebody asks."""
-    headers = {} if if_none_match is None else {"If-None-Match": if_none_match}
+    said = {"If-None-Match": if_none_match, "Accept-Encoding": accept_encoding}
     async with parts.ask(role) as http:
-        return await http.request(method, path, headers=headers)
+        return await http.request(
+            method, path, headers={name: value for name, value in said.items() if value is not None}
+        )
 
 
 async def test_workers_get_the_client_list(shown: Parts) -> None:
@@ -102,6 +105,25 @@ async def test_workers_get_the_client_list(shown: Parts) -> None:
     assert answer.headers["content-type"] == "application/jose"
     again = await get(shown, "/v1/client-list", if_none_match=answer.headers["etag"])
     assert (again.status_code, again.content) == (304, b"")
+
+
+async def test_a_large_list_is_packed_for_those_who_take_it_so(shown: Parts) -> None:
+    """The same document, and its tag is known again; packed once, and anew when it changes."""
+    for generation in (10, 11):
+        body = b"a large list, generation %d; " % generation * 5_000
+        shown.receiver.client_list.show(Document("wgfleet/client-list", 2, generation, body))
+
+        packed = await get(shown, "/v1/client-list")  # httpx takes gzip, and unpacks.
+        again = await get(shown, "/v1/client-list", if_none_match=packed.headers["etag"])
+        plain = await get(shown, "/v1/client-list", accept_encoding="br, gzip;q=0")
+
+        assert packed.headers["content-encoding"] == "gzip"
+        assert int(packed.headers["content-length"]) < len(body)
+        assert packed.headers["etag"] == f"W/{plain.headers['etag']}"
+        assert packed.headers["vary"] == plain.headers["vary"] == "accept-encoding"
+        assert "content-encoding" not in plain.headers
+        assert packed.content == plain.content == body
+        assert again.status_code == 304
 
 
 async def test_a_client_never_sees_the_client_list(shown: Parts) -> None:
