@@ -74,6 +74,33 @@ async def test_who_follows_has_the_page_at_once_and_after_each_change(shown: Sho
 
 
 @pytest.mark.usefixtures("quick")
+async def test_a_decision_is_drawn_without_waiting_for_the_next_second(
+    shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here that would be never."""
+    monkeypatch.setattr(feed, "LOOKS", 10**9)
+    stream = shown.feed().follow(lambda: True)
+    await next_of(stream, "page")
+
+    shown.state = State(fleet="test", generation=7)
+
+    assert any("<b>1.7</b>" in line for line in await next_of(stream, "page"))
+    await stream.aclose()  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("quick")
+async def test_what_nobody_decided_is_drawn_with_the_next_second(shown: Shown) -> None:
+    """As acks are, and what time alone brings."""
+    stream = shown.feed().follow(lambda: True)
+    await next_of(stream, "page")
+
+    shown.state = State(fleet="another")
+
+    assert any("another" in line for line in await next_of(stream, "page"))
+    await stream.aclose()  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("quick")
 async def test_nothing_is_drawn_while_nobody_looks(shown: Shown) -> None:
     """Nor once they have gone."""
     pages = shown.feed()
