@@ -28,7 +28,7 @@ from tests.failover_receiver.parts import LIMIT, bearer
 from tests.failover_receiver.running import Running
 
 EXAMPLES = 10
-"""For each route, mode and way of letting in. Ten times as many found nothing else."""
+"""For each route, mode and way of letting in: few enough to be asked at each `make test`."""
 
 STREAMS = ["/v1/peer-set/events", "/v1/client-list/events"]
 """They do not end."""
