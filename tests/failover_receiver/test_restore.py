@@ -12,7 +12,7 @@ from failover_receiver.holding import held
 from failover_receiver.restore import Restored, new_store, restore
 from failover_receiver.state import State, Tick, Worker
 from failover_receiver.store import Document, SqliteStore, StoredToken
-from tests.failover_receiver.parts import FLEET, NOON, build
+from tests.failover_receiver.parts import FLEET, NOON, SIGNER, build
 from tests.failover_receiver.story import spec
 from wgfleet.peerset import TYPE
 
@@ -29,7 +29,13 @@ class Files(NamedTuple):
     def write(self, state: State, *tokens: str) -> None:
         """Change the store."""
         store = SqliteStore(self.store)
-        store.save(state, Document(TYPE, state.epoch, state.generation, b"x"), [], at=NOON, who="somebody")
+        store.save(
+            state,
+            Document(TYPE, state.epoch, state.generation, SIGNER.sign(b"{}")),
+            [],
+            at=NOON,
+            who="somebody",
+        )
         for name in tokens:
             store.tokens.add(StoredToken(name, Role.CLIENT, f"digest of {name}", NOON))
         store.close()
