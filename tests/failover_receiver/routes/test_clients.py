@@ -286,13 +286,23 @@ async def test_a_revocation_waits_for_each_worker_that_applies_lists(parts: Part
     assert (between["behind"], after["behind"]) == ({"ams1": first}, {})
 
 
+async def test_a_client_cannot_stand_for_a_worker(parts: Parts) -> None:
+    """Whatever it says of client lists, nobody waits for it."""
+    await parts.serve("ams1")
+    token = await let_in(parts, "ann", Role.CLIENT)
+
+    await ask(parts, "POST", "/v1/acks", {"client_list": {"epoch": 1, "generation": 1}}, token=token)
+
+    assert (await ask(parts, "GET", "/v1/client-list/behind")).json()["workers"] == 0
+
+
 async def test_a_worker_is_empty_when_no_client_uses_it_or_has_yet_to_hear(parts: Parts) -> None:
     """Of those that were heard lately; soon after a start nobody knows who else there is."""
     await parts.serve("ams1", "fra1")
     for name, generation, active in (
         ("ann", 9, "fra1"),
         ("bob", 7, "ams1"),
-        ("cat", 9, "ams1"),
+        ("cat", 8, "ams1"),
         ("dan", 7, None),
     ):
         token = await let_in(parts, name, Role.CLIENT)

@@ -268,6 +268,16 @@ async def test_a_revoked_client_cannot_come_back_by_a_bundle(parts: Parts) -> No
     assert (await ask(parts, "GET", "/v1/enrolments")).json()[0]["state"] == "used"
 
 
+async def test_a_bundle_for_a_new_client_dies_with_the_client_of_its_name(parts: Parts) -> None:
+    """It was added by its key meanwhile, and revoked: the operator wants nobody of that name."""
+    bundle = await make(parts, "ann")
+    await ask(parts, "PUT", "/v1/clients/ann", {"public_key": KEY})
+
+    await ask(parts, "DELETE", "/v1/clients/ann")
+
+    assert (await use(parts, bundle, OTHER)).status_code == 401
+
+
 async def test_bundles_are_listed_and_cancelled(parts: Parts) -> None:
     """Those that are over too, for a day: so an operator sees why one does not work."""
     for name in ("ann", "bob", "cat"):
