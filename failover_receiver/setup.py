@@ -24,8 +24,14 @@ listen_port = 9587
 #tls_key_file = "key.pem"
 # Where alerts are read from, besides the webhook.
 alertmanagers = ["http://127.0.0.1:9093"]
+# Asked for the workers' loads, which are shown and decide nothing; [] for nobody.
+prometheis = ["http://127.0.0.1:9090"]
 # As in `wgfleet render --interval`: seconds between probes.
 probe_interval = 30.0
+# Clients' tunnel addresses are given from these.
+#client_pools = ["10.99.0.0/16", "fd99::/64"]
+# Where machines that enrol reach this receiver.
+#public_urls = ["https://vpn.example.com:9587"]
 """
 
 

@@ -43,6 +43,7 @@ PURE = {
     "failover_receiver.registry.enrolment": (),
     "failover_receiver.registry.pools": (),
     "failover_receiver.registry.published": (),
+    "failover_receiver.simulation": (),
     "failover_receiver.state": (),
     "client_sync.choice": (),
     "client_sync.core": (),
