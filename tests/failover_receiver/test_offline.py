@@ -15,7 +15,14 @@ pytestmark = pytest.mark.anyio
 
 def command(directory: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     """`wgfleet-receiver WORDS`."""
-    program = [sys.executable, "-m", "failover_receiver", *words, "--config", str(directory / "receiver.toml")]
+    program = [
+        sys.executable,
+        "-m",
+        "failover_receiver",
+        *words,
+        "--config",
+        str(directory / "receiver.toml"),
+    ]
     return subprocess.run(program, check=False, capture_output=True, text=True, timeout=LIMIT)
 
 

@@ -1,33 +1,22 @@
 """Tests of failover_receiver/serve.py: the whole receiver as a process, over real sockets."""
 
 import asyncio
-import datetime as dt
-import ipaddress
 import re
 import resource
 import signal
-import ssl
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from failover_receiver.access import Role
 from failover_receiver.listening import OTHER_FILES
-from tests.failover_receiver.parts import BODY, FLEET, LIMIT, bearer, posted, webhook
+from tests.failover_receiver.parts import FLEET, LIMIT, bearer, posted, webhook
 from tests.failover_receiver.running import IMPATIENT, Running
-from tests.failover_receiver.story import spec
+from tests.failover_receiver.streams import add, following
 from wgfleet.files import read_secret
 from wgfleet.peerset import PeerSet
 from wgfleet.signing import SignatureRefusedError, Signer, Verifier
@@ -40,48 +29,6 @@ def running(tmp_path: Path) -> Iterator[Running]:
     """A receiver that serves."""
     with Running(tmp_path / "receiver") as process:
         yield process
-
-
-@dataclass(frozen=True)
-class Stream:
-    """An open stream of server-sent events."""
-
-    response: httpx.Response
-    lines: AsyncIterator[str]
-
-    async def event(self) -> dict[str, str]:
-        """The next event's fields; comments are skipped, as every reader does."""
-        fields: dict[str, str] = {}
-        async with asyncio.timeout(LIMIT):
-            async for line in self.lines:
-                if line == "" and fields:
-                    return fields
-                if line and not line.startswith(":"):
-                    name, _, value = line.partition(": ")
-                    fields[name] = value
-        raise AssertionError("the stream has ended")
-
-    async def rest(self) -> list[str]:
-        """What comes until its end, which must be a clean one."""
-        async with asyncio.timeout(LIMIT):
-            return [line async for line in self.lines]
-
-
-@asynccontextmanager
-async def following(http: httpx.AsyncClient) -> AsyncIterator[Stream]:
-    """Follow the peer set."""
-    async with http.stream("GET", "/v1/peer-set/events") as response:
-        assert response.status_code == 200
-        yield Stream(response, response.aiter_lines())
-
-
-async def add(http: httpx.AsyncClient, name: str, number: int = 1, **said: Any) -> dict[str, Any]:
-    """Add a worker, or say something else of it; the answer."""
-    of = spec(number)
-    body = {**BODY, "public_key": of.public_key, "tunnel_addresses": list(of.tunnel_addresses), **said}
-    answer = await http.put(f"/v1/workers/{name}", json=body)
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
 
 
 # Streams.
@@ -357,63 +304,3 @@ async def test_tokens_that_go_in_clear_are_warned_of(tmp_path: Path, address: st
     warnings = [line for line in running.log if line["level"] == "warning"]
     assert [line["listen_address"] for line in warnings] == ([address] if warned else [])
     assert all(line["event"].startswith("no TLS: tokens go in clear") for line in warnings)
-
-
-def certificate(directory: Path) -> ssl.SSLContext:
-    """Make a key and a certificate for 127.0.0.1; who trusts it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "receiver")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    (directory / "tls.pem").write_bytes(made.public_bytes(Encoding.PEM))
-    (directory / "tls.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return ssl.create_default_context(cafile=directory / "tls.pem")
-
-
-async def test_it_serves_tls_with_the_certificate_of_the_configuration(tmp_path: Path) -> None:
-    """And a client that does not trust it is not served."""
-    trusting = certificate(tmp_path)
-    with Running(
-        tmp_path / "receiver", tls_certificate_file="../tls.pem", tls_key_file="../tls.key"
-    ) as running:
-        async with httpx.AsyncClient(verify=trusting, trust_env=False) as http:
-            answer = await http.get(f"{running.url}/livez")
-        with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
-            async with httpx.AsyncClient(trust_env=False) as http:
-                await http.get(f"{running.url}/livez")
-
-    assert running.url.startswith("https://")
-    assert answer.json() == {"status": "alive"}
-
-
-async def test_streams_and_polls_go_over_tls_as_well(tmp_path: Path) -> None:
-    """Snapshot, push, 304 and a clean end."""
-    trusting = certificate(tmp_path)
-    with Running(
-        tmp_path / "receiver", tls_certificate_file="../tls.pem", tls_key_file="../tls.key"
-    ) as running:
-        headers = bearer(running.secret(Role.OPERATOR))
-        async with httpx.AsyncClient(
-            base_url=running.url, headers=headers, verify=trusting, timeout=LIMIT, trust_env=False
-        ) as http:
-            await add(http, "fra1")
-            async with following(http) as stream:
-                await stream.event()
-                await add(http, "ams1", 2)
-                pushed = await stream.event()
-                plain = await http.get("/v1/peer-set")
-                again = await http.get("/v1/peer-set", headers={"If-None-Match": plain.headers["etag"]})
-                stopping = asyncio.get_running_loop().run_in_executor(None, running.stop)
-                assert await stream.rest() == []
-                assert await stopping == 0
-
-    assert pushed["data"] == plain.text
-    assert again.status_code == 304

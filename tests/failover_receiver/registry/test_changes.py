@@ -1,63 +1,22 @@
 """Tests of failover_receiver/registry/changes.py and clients.py: what may be done to the roll of clients."""
 
-import ipaddress
 import re
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from failover_receiver.registry.changes import Draft
 from failover_receiver.registry.clients import (
     FREED_FOR,
     REVOCATION_LIFETIME,
-    Client,
-    Others,
-    Roll,
     Wish,
     check_network,
     check_own,
 )
 from failover_receiver.registry.pools import Pool
 from failover_receiver.state import RefusedError, UnknownError
+from tests.failover_receiver.registry.drafts import NOON, draft, key, rolled, wish
 from tests.failover_receiver.story import spec
-
-NOON = 1_795_000_000.0
-POOLS = (Pool("10.99.0.0/16"), Pool("fd99::/64"))
-WORKERS = {"fra1": spec(1), "ams1": spec(2)}
-"""They have 10.99.0.1 and 10.99.0.2."""
-OTHERS = Others(WORKERS, {"operator": "operator", "ann": "client"})
-NOBODY = Others({}, {})
-
-
-def key(number: int) -> str:
-    """A client's key; the workers' have lower numbers."""
-    return f"{100 + number:042d}A="
-
-
-def wish(name: str, number: int, *addresses: str, **said: object) -> Wish:
-    """A client with a key of that number; without addresses, the pools give them."""
-    return Wish(name, key(number), addresses or None, **said)  # type: ignore[arg-type]
-
-
-def draft(
-    roll: Roll | None = None,
-    *,
-    others: Others = OTHERS,
-    pools: tuple[Pool, ...] = POOLS,
-    now: float = NOON,
-) -> Draft:
-    """A change of that roll."""
-    return Draft(roll or Roll(), others, pools, now=now, number=(1, 2))
-
-
-def rolled(*wishes: Wish) -> Roll:
-    """A roll with these clients."""
-    changed = draft()
-    for one in wishes:
-        changed.put(one)
-    return changed.roll
 
 
 def refusal(changed: Draft, what: Callable[[Draft], object]) -> str:
@@ -373,69 +332,3 @@ def test_some_networks_are_behind_nobody(network: str, why: str) -> None:
     """The default route least of all: it would take every other client's traffic."""
     with pytest.raises(ValueError, match=re.escape(f"{network} {why}")):
         check_network(network)
-
-
-# Whatever is done.
-
-COMMANDS = st.lists(
-    st.tuples(
-        st.sampled_from(["put", "address", "network", "rekey", "revoke", "again"]),
-        st.integers(0, 5),
-        st.integers(0, 7),
-        st.sampled_from([0.0, 600.0, FREED_FOR]),
-    ),
-    max_size=30,
-)
-
-
-def carry_out(changed: Draft, verb: str, client: int, number: int) -> None:
-    """One command."""
-    name = f"c{client}"
-    if verb == "revoke":
-        changed.revoke(name)
-    elif verb == "address":
-        changed.put(wish(name, client, f"10.99.0.{number}"))
-    elif verb == "network":
-        changed.put(wish(name, client, networks=(f"10.99.0.{number & ~3}/30",)))
-    else:
-        shift = 10 * number if verb == "rekey" else 0
-        changed.put(wish(name, client + shift, new_key=verb == "rekey", again=verb == "again"))
-
-
-@given(COMMANDS)
-def test_names_keys_and_addresses_are_never_shared(commands: list[tuple[str, int, int, float]]) -> None:
-    """After any commands, refused ones among them, in a small pool; and the indexes agree with the clients."""
-    roll, now = Roll(), NOON
-    for verb, client, number, seconds in commands:
-        now += seconds
-        changed = draft(roll, pools=(Pool("10.99.0.0/29"),), now=now)
-        try:
-            carry_out(changed, verb, client, number)
-        except RefusedError:
-            continue
-        roll = changed.roll
-    clients = roll.clients.values()
-    held = [Pool(prefix).network for client in clients for prefix in client.allowed_ips]
-
-    assert roll.by_key == {client.public_key: client.name for client in clients}
-    assert not {"10.99.0.1/32", "10.99.0.2/32"} & set(held)
-    assert overlaps(list(clients)) == []
-    assert not roll.revocations.keys() & roll.by_key.keys()
-    assert not roll.freed.keys() & {address for client in clients for address in client.addresses}
-    assert Roll(clients).space._held == roll.space._held
-
-
-def overlaps(clients: list[Client]) -> list[tuple[str, str]]:
-    """Pairs of clients that claim the same address: each pair is compared."""
-    networks = {
-        client.name: [ipaddress.ip_network(prefix) for prefix in client.allowed_ips] for client in clients
-    }
-    return [
-        (one, other)
-        for one in networks
-        for other in networks
-        if one < other
-        for a in networks[one]
-        for b in networks[other]
-        if a.overlaps(b)
-    ]

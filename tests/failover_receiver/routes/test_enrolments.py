@@ -5,19 +5,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from failover_receiver.access import Role
 from failover_receiver.limits import BURST
 from failover_receiver.registry.enrolment import LIFETIME, REMEMBERED
-from tests.failover_receiver.parts import BODY, FLEET, NOON, SIGNER, Parts, bearer, build, seen
+from tests.failover_receiver.parts import BODY, FLEET, NOON, SIGNER, Parts, build, seen
+from tests.failover_receiver.routes.joining import KEY, ask, itself, make, refusal, use
 from tests.failover_receiver.story import spec
 from wgfleet.bundle import Bundle
 
 pytestmark = pytest.mark.anyio
 URL = "https://vpn.example.com:9587"
-KEY, OTHER = spec(101).public_key, spec(102).public_key
+OTHER = spec(102).public_key
 WORKER = {key: value for key, value in BODY.items() if key != "public_key"}
 REFUSED = "this bundle opens nothing here: it was used, has expired, or is another fleet's; ask for a new one"
 
@@ -28,37 +28,6 @@ def parts(tmp_path: Path) -> Iterator[Parts]:
     wired = build(tmp_path, client_pools=["10.99.0.0/16"], public_urls=[URL])
     yield wired
     wired.close()
-
-
-async def ask(parts: Parts, method: str, path: str, body: object = None) -> httpx.Response:
-    """One request of an operator."""
-    async with parts.ask() as http:
-        return await http.request(method, path, json=body)
-
-
-async def make(parts: Parts, name: str, role: str = "client", **said: Any) -> Bundle:
-    """A bundle."""
-    answer = await ask(parts, "POST", "/v1/enrolments", {"name": name, "role": role, **said})
-    assert answer.status_code == 201, answer.text
-    return Bundle.from_text(answer.json()["bundle"])
-
-
-async def use(parts: Parts, bundle: Bundle, key: str = KEY) -> httpx.Response:
-    """What a machine does with it: it has no token yet."""
-    async with parts.ask(None) as http:
-        return await http.post("/v1/enrol", json={"secret": bundle.secret, "public_key": key})
-
-
-async def itself(parts: Parts, token: str) -> httpx.Response:
-    """What whoever holds that token is told of itself."""
-    async with parts.ask(None) as http:
-        return await http.get("/v1/self", headers=bearer(token))
-
-
-async def refusal(parts: Parts, **said: Any) -> tuple[int, str]:
-    """Why no bundle is made out."""
-    answer = await ask(parts, "POST", "/v1/enrolments", said)
-    return answer.status_code, answer.json()["error"]
 
 
 # Clients.

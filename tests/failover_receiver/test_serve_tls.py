@@ -1,0 +1,82 @@
+"""Tests of failover_receiver/serve.py with a certificate: the same over TLS."""
+
+import asyncio
+import datetime as dt
+import ipaddress
+import ssl
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from failover_receiver.access import Role
+from tests.failover_receiver.parts import LIMIT, bearer
+from tests.failover_receiver.running import Running
+from tests.failover_receiver.streams import add, following
+
+pytestmark = pytest.mark.anyio
+
+
+def certificate(directory: Path) -> ssl.SSLContext:
+    """Make a key and a certificate for 127.0.0.1; who trusts it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "receiver")])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    (directory / "tls.pem").write_bytes(made.public_bytes(Encoding.PEM))
+    (directory / "tls.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return ssl.create_default_context(cafile=directory / "tls.pem")
+
+
+async def test_it_serves_tls_with_the_certificate_of_the_configuration(tmp_path: Path) -> None:
+    """And a client that does not trust it is not served."""
+    trusting = certificate(tmp_path)
+    with Running(
+        tmp_path / "receiver", tls_certificate_file="../tls.pem", tls_key_file="../tls.key"
+    ) as running:
+        async with httpx.AsyncClient(verify=trusting, trust_env=False) as http:
+            answer = await http.get(f"{running.url}/livez")
+        with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+            async with httpx.AsyncClient(trust_env=False) as http:
+                await http.get(f"{running.url}/livez")
+
+    assert running.url.startswith("https://")
+    assert answer.json() == {"status": "alive"}
+
+
+async def test_streams_and_polls_go_over_tls_as_well(tmp_path: Path) -> None:
+    """Snapshot, push, 304 and a clean end."""
+    trusting = certificate(tmp_path)
+    with Running(
+        tmp_path / "receiver", tls_certificate_file="../tls.pem", tls_key_file="../tls.key"
+    ) as running:
+        headers = bearer(running.secret(Role.OPERATOR))
+        async with httpx.AsyncClient(
+            base_url=running.url, headers=headers, verify=trusting, timeout=LIMIT, trust_env=False
+        ) as http:
+            await add(http, "fra1")
+            async with following(http) as stream:
+                await stream.event()
+                await add(http, "ams1", 2)
+                pushed = await stream.event()
+                plain = await http.get("/v1/peer-set")
+                again = await http.get("/v1/peer-set", headers={"If-None-Match": plain.headers["etag"]})
+                stopping = asyncio.get_running_loop().run_in_executor(None, running.stop)
+                assert await stream.rest() == []
+                assert await stopping == 0
+
+    assert pushed["data"] == plain.text
+    assert again.status_code == 304
