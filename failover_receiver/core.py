@@ -12,7 +12,7 @@ had ended, because a Prometheus that dies makes Alertmanager say `resolved` of a
 ARCHITECTURE.md draws what may follow what, as tools/diagram.py has found it by trying.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from failover_receiver.firing import DEGRADED, Told, active, foremost, last_heard, over_since, told_of
@@ -49,9 +49,10 @@ def step(state: State, event: Event, *, now: float, policy: Policy) -> tuple[Sta
 def next_deadline(state: State, policy: Policy, *, now: float) -> float | None:
     """When to send the next Tick, if nothing happens before."""
     deadlines = [state.issued_at + policy.fresh_for / 2]
-    alerts = state.alerts.values()
-    deadlines += [alert.heard_at + policy.alert_lifetime for alert in alerts if alert.ended_at is None]
+    told = told_of(state.alerts.values())
+    deadlines += [a.heard_at + policy.alert_lifetime for a in state.alerts.values() if a.ended_at is None]
     # One that has ended still vouches for monitoring for a while: an Alertmanager that starts empty lists none.
+    alerts = told.get(None, ())
     deadlines += [a.heard_at + policy.watchdog_timeout for a in alerts if a.action is Action.WATCHDOG]
     deadlines += [
         worker.up_since + hold_down(worker, policy)
@@ -59,9 +60,9 @@ def next_deadline(state: State, policy: Policy, *, now: float) -> float | None:
         if worker.up_since is not None
     ]
     deadlines += [
-        last_heard(told) + policy.worker_silence
-        for name, told in told_of(alerts).items()
-        if name is not None and name in state.workers and state.workers[name].monitored
+        last_heard(told.get(name, ())) + policy.worker_silence
+        for name, worker in state.workers.items()
+        if worker.monitored
     ]
     return min((deadline for deadline in deadlines if deadline > now), default=None)
 
@@ -75,10 +76,14 @@ def hold_down(worker: Worker, policy: Policy) -> float:
 
 def frozen_by(state: State, now: float, policy: Policy) -> str | None:
     """Why nothing is moved by alerts at present; None if monitoring can be believed."""
-    watchdogs = [alert for alert in state.alerts.values() if alert.action is Action.WATCHDOG]
+    return _frozen_by(state.alerts.values(), now, policy)
+
+
+def _frozen_by(alerts: Collection[Alert], now: float, policy: Policy) -> str | None:
+    watchdogs = [alert for alert in alerts if alert.action is Action.WATCHDOG]
     if not any(now < alert.heard_at + policy.watchdog_timeout for alert in watchdogs):
         return f"no Watchdog for {policy.watchdog_timeout:g} s"
-    if any(alert.action is Action.HOLD and active(alert, now, policy) for alert in state.alerts.values()):
+    if any(alert.action is Action.HOLD and active(alert, now, policy) for alert in alerts):
         return "the vantage says that it sees nothing"
     return None
 
@@ -93,7 +98,7 @@ def unmonitored(state: State, now: float, policy: Policy) -> frozenset[str]:
 
 
 def _settle(state: State, told: Told, now: float, policy: Policy) -> State:
-    monitoring = Monitoring.LIVE if frozen_by(state, now, policy) is None else Monitoring.BLIND
+    monitoring = Monitoring.LIVE if _frozen_by(told.get(None, ()), now, policy) is None else Monitoring.BLIND
     workers = state.workers
     if monitoring is Monitoring.LIVE:
         judged = {name: _judged(worker, told.get(name, ()), now, policy) for name, worker in workers.items()}
@@ -101,7 +106,7 @@ def _settle(state: State, told: Told, now: float, policy: Policy) -> State:
     alerts = state.alerts
     # What ended long ago can no longer be contradicted by a late delivery.
     past = now - policy.flap_window
-    long_over = {key for key, a in alerts.items() if over_since(a, policy) < past and a.heard_at < past}
+    long_over = {key for key, a in alerts.items() if a.heard_at < past and over_since(a, policy) < past}
     if long_over:
         alerts = {key: alert for key, alert in alerts.items() if key not in long_over}
     return replace(state, workers=workers, alerts=alerts, monitoring=monitoring)

@@ -33,15 +33,25 @@ def over_since(alert: Alert, policy: Policy) -> float:
 
 def foremost(alerts: Iterable[Alert], action: Action, now: float, policy: Policy) -> Alert | None:
     """Of one worker's alerts with this action that are active, the gravest, and of these the freshest."""
-    live = [alert for alert in alerts if alert.action is action and active(alert, now, policy)]
-    if len(live) < 2:  # As nearly always, and this is asked three times for each worker in a step.
-        return live[0] if live else None
-    return max(live, key=lambda alert: (alert.name != DEGRADED, alert.heard_at))
+    best: Alert | None = None
+    # A loop, not `max` with a key: each step asks this three times of each worker, of all that is known.
+    for alert in alerts:
+        if alert.action is action and active(alert, now, policy) and (best is None or _graver(alert, best)):
+            best = alert
+    return best
+
+
+def _graver(one: Alert, other: Alert) -> bool:
+    return (one.name != DEGRADED, one.heard_at) > (other.name != DEGRADED, other.heard_at)
 
 
 def last_heard(alerts: Iterable[Alert]) -> float:
     """When one that says how its worker is was last heard; 0 if never."""
-    return max((alert.heard_at for alert in alerts if alert.action in SAYING), default=0.0)
+    last = 0.0
+    for alert in alerts:
+        if alert.heard_at > last and alert.action in SAYING:
+            last = alert.heard_at
+    return last
 
 
 SAYING = frozenset({Action.FAILOVER, Action.ADMIT})

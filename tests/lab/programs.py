@@ -44,7 +44,9 @@ class MissingProgramError(RuntimeError):
 
 def search_path() -> str:
     """PATH with the folders that a plain `su` leaves out of it, then the unpacked parts."""
-    return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin", str(PARTS), str(PARTS.parent / "sbin")])
+    return os.pathsep.join(
+        [os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin", str(PARTS), str(PARTS.parent / "sbin")]
+    )
 
 
 def program(name: str) -> str:
