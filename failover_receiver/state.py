@@ -98,6 +98,7 @@ class Alert:
     name: str
     action: Action
     worker: str | None
+    """None of those that concern no worker, Watchdog and hold, whatever their labels say."""
     starts_at: float
     heard_at: float
     """When it was last heard firing; 0 if only its end was heard."""

@@ -256,7 +256,7 @@ class Story:
             fingerprint=f"{alert}/{worker}",
             name=name,
             action=action,
-            worker=worker or None,
+            worker=None if worker in {"", "-"} else worker,
             firing=ended_at is None,
             starts_at=starts_at,
             ends_at=self.now if ended_at is None else ended_at,
