@@ -34,9 +34,13 @@ def over_since(alert: Alert, policy: Policy) -> float:
 def foremost(alerts: Iterable[Alert], action: Action, now: float, policy: Policy) -> Alert | None:
     """Of one worker's alerts with this action that are active, the gravest, and of these the freshest."""
     best: Alert | None = None
-    # A loop, not `max` with a key: each step asks this three times of each worker, of all that is known.
+    # Each step asks this three times of each worker, of all that is known: most are ruled out by one look.
     for alert in alerts:
-        if alert.action is action and active(alert, now, policy) and (best is None or _graver(alert, best)):
+        if alert.action is not action:
+            continue
+        if best is not None and alert.name == best.name and alert.heard_at <= best.heard_at:
+            continue
+        if active(alert, now, policy) and (best is None or _graver(alert, best)):
             best = alert
     return best
 
