@@ -35,13 +35,14 @@ def status(health: Mapping[str, Any], console: Console) -> None:
     now = time.time()
     table(
         console,
-        ("worker", "state", "reason", "since", "clients", "monitored"),
+        ("worker", "state", "reason", "since", "load", "clients", "monitored"),
         (
             (
                 name,
                 coloured(worker["state"]),
                 worker["reason"],
                 "" if worker["since"] is None else f"{now - worker['since']:.0f} s",
+                "" if worker["load"] is None else f"{worker['load']:.2f}",
                 str(worker["clients"]),
                 "yes" if worker["monitored"] else "[yellow]no[/]",
             )
