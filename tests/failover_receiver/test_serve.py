@@ -4,6 +4,7 @@ import asyncio
 import re
 import resource
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -176,11 +177,21 @@ async def test_told_to_stop_it_ends_a_crowd_of_streams_without_a_complaint(runni
     assert [line for line in running.log if line["level"] != "info"] == []
 
 
+def known(name: str) -> bool:
+    """Whether this machine has an address for it."""
+    try:
+        return bool(socket.getaddrinfo(name, None))
+    except OSError:
+        return False
+
+
 @pytest.mark.parametrize(
     ("address", "asked"), [("::1", "[::1]"), ("localhost", "localhost"), ("::", "127.0.0.1")]
 )
 async def test_it_listens_on_ipv6_and_on_names(tmp_path: Path, address: str, asked: str) -> None:
     """`::` takes IPv4, too."""
+    if address == "localhost" and not known(address):
+        pytest.skip("this machine does not know the name localhost: it has no /etc/hosts")
     with Running(tmp_path / "receiver", listen_address=address) as running:
         port = urlsplit(running.url).port
         async with httpx.AsyncClient(trust_env=False) as http:

@@ -53,7 +53,7 @@ def facts(fleet: Fleet) -> tuple[Any, Any]:
         ({"token": "wrong", "body": alert("w1")}, 401, "this token is not known here"),
         ({"raw": b'{"version": "4", "alerts": [{'}, 422, "is not JSON"),
         ({"body": alert("nowhere")}, 422, "label worker is 'nowhere', registered are: w1, w2, w3"),
-        ({"body": alert("w1", version="5")}, 422, "body.version: is '5': Input should be '4'"),
+        ({"body": alert("w1", version="5")}, 422, "body.version: is '5': only version '4' is understood"),
         ({"body": alert("w1", action="dance")}, 422, "label action is 'dance', this receiver acts on"),
         ({"body": alert("w1", truncatedAlerts=3)}, 422, "truncatedAlerts is 3"),
     ],
@@ -85,7 +85,7 @@ def test_a_receiver_killed_after_its_answer_has_lost_nothing(fleet: Fleet) -> No
     assert health["generation"] >= answer.json()["generation"]
     history = fleet.api.call("GET", "/v1/events", limit=1000)
     assert any(
-        event["worker"] == worker
+        event["subject"] == worker
         and event["after"] == "down"
         and event["generation"] == answer.json()["generation"]
         for event in history
