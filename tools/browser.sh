@@ -3,9 +3,9 @@
 #
 # Installed rather than unpacked as the daemons are: it starts nothing by itself, and some eighty libraries, which apt
 # finds and a folder of ours would have to, come with it. A font too: it recommends many and needs none, but a
-# page without one has no text.
+# page without one has no text. And libatomic, which the driver between Python and the browser needs.
 set -eu
-if command -v chromium >/dev/null && fc-list 2>/dev/null | grep -q .; then
+if command -v chromium >/dev/null && fc-list 2>/dev/null | grep -q . && ldconfig -p | grep -q libatomic.so.1; then
     echo "chromium is here: $(command -v chromium)"
     exit
 fi
@@ -17,5 +17,5 @@ command -v apt-get >/dev/null || {
 # Package lists first: those of an old image name versions that are gone. Another apt may be at work: wait for it.
 $sudo apt-get -qq -o DPkg::Lock::Timeout=300 update
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 install \
-    --no-install-recommends chromium fontconfig fonts-dejavu-core >/dev/null
+    --no-install-recommends chromium fontconfig fonts-dejavu-core libatomic1 >/dev/null
 echo "chromium is here: $(command -v chromium)"

@@ -203,7 +203,10 @@ def test_a_worker_that_was_just_added_is_told_until_all_know_it(chain: Chain, do
     chain.ask("PUT", "/v1/workers/new1", body)
     try:
         done = wait_until(
-            lambda: _told(doctor, "new1 does not answer through the tunnel"), LIMIT, "new1 to be told"
+            # Each of Prometheus's jobs learns of it by itself.
+            lambda: _told(doctor, "new1 does not answer through the tunnel", "the exporter of new1"),
+            LIMIT,
+            "new1 to be told",
         )
     finally:
         headers = {
@@ -219,9 +222,10 @@ def test_a_worker_that_was_just_added_is_told_until_all_know_it(chain: Chain, do
     wait_until(lambda: well(doctor), LIMIT, "all to have forgotten it")
 
 
-def _told(doctor: Doctor, text: str) -> subprocess.CompletedProcess[str] | None:
+def _told(doctor: Doctor, *texts: str) -> subprocess.CompletedProcess[str] | None:
     done = doctor("--json")
-    return done if any(text in one for one in ill(done)) else None
+    told = ill(done)
+    return done if all(any(text in one for one in told) for text in texts) else None
 
 
 def test_an_exporter_that_is_gone_is_a_warning(chain: Chain, doctor: Doctor) -> None:
