@@ -165,6 +165,7 @@ def test_signing_in_needs_no_mouse(browser: Browser, varied: Fleet) -> None:
     """The field has the focus."""
     page = browser.new_page(base_url=varied.url)
     page.goto("/")
+    expect(page.locator("#token")).to_be_focused()  # The browser gives it some time after it has loaded.
 
     page.keyboard.type(varied.secret(Role.OPERATOR))
     page.keyboard.press("Enter")
