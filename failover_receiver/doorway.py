@@ -1,7 +1,7 @@
 """The two documents' way out, in front of all other routes: bare ASGI, because each is asked for by thousands.
 
-What FastAPI does for a request costs more than these answers do: four times the processor time of a 304, twice the
-memory of an open stream. Whoever is refused is passed on to the application with the reason, and refused by it.
+What FastAPI does for a request costs more than these answers do, and what it keeps of one is kept for each open
+stream. Whoever is refused is passed on to the application with the reason, and refused by it.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

@@ -212,5 +212,5 @@ def _retold(
     said = starts_at, heard_at, ended_at, overruled
     if said == (known.starts_at, known.heard_at, known.ended_at, known.overruled):
         return known
-    # Not by `replace`, which takes four times as long: a reading brings a thousand.
+    # Not by `replace`, which looks at each field by its name: a reading brings a thousand.
     return Alert(known.name, known.action, known.worker, *said)

@@ -1,4 +1,4 @@
-"""What a stream is written to: any ASGI server's `send`, or uvicorn's own connection, which costs a fifth less.
+"""What a stream is written to: any ASGI server's `send`, or uvicorn's own connection, which costs less.
 
 Neither waits: a part is written whole if there is room, and otherwise not at all.
 """

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import httpx
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter
 
 from failover_receiver.metrics import Metrics
-from wgfleet.logs import say
+from failover_receiver.reading import Reader
 
 log = logging.getLogger(__name__)
-TIMEOUT_SECONDS = 2.0
 
 OLDEST_SECONDS = 60.0
 """Two probe intervals by default. What a worker carried longer ago says nothing of now."""
@@ -98,11 +97,11 @@ class LoadReader:
     ) -> None:
         """Take the Prometheis' base URLs, and where to keep what they say."""
         self._prometheis = prometheis
-        self._http = http
         self._known = known
-        self._metrics = metrics
         self._clock = clock
-        self._failing: dict[str, str] = {}
+        self._reader = Reader(
+            "prometheus", "loads", ANSWER, http=http, log=log, counted=metrics.load_readings
+        )
 
     async def run(self, every: float) -> None:
         """Ask forever."""
@@ -119,21 +118,5 @@ class LoadReader:
         self._known.update({worker: known[worker] for worker in fresh(known, now=now)})
 
     async def _ask(self, url: str) -> Mapping[str, Load]:
-        try:
-            # All of it: httpx's own limit begins anew with each byte that comes.
-            async with asyncio.timeout(TIMEOUT_SECONDS):
-                answer = await self._http.get(f"{url}/api/v1/query", params={"query": QUERY}, timeout=None)
-            answer.raise_for_status()
-            told = ANSWER.validate_json(answer.content)
-        except (httpx.HTTPError, ValidationError, TimeoutError) as error:
-            late = f"no whole answer in {TIMEOUT_SECONDS:g} s"
-            reason = late if isinstance(error, TimeoutError) else str(error) or type(error).__name__
-            self._metrics.load_readings.labels(url, "failed").inc()
-            if self._failing.get(url) != reason:  # Once, not every few seconds.
-                say(log, "loads not readable", level=logging.WARNING, prometheus=url, error=reason)
-            self._failing[url] = reason
-            return {}
-        if self._failing.pop(url, None) is not None:
-            say(log, "loads readable again", prometheus=url)
-        self._metrics.load_readings.labels(url, "read").inc()
-        return understood(told, now=self._clock())
+        told = await self._reader.read(url, "/api/v1/query", {"query": QUERY})
+        return {} if told is None else understood(told, now=self._clock())

@@ -6,7 +6,7 @@ import gzip
 from failover_receiver.publication import LARGE, Shown
 
 LEVEL = 6
-"""Takes 30 ms for 2 MB, once for each document; higher ones take longer and save nothing that counts."""
+"""Once for each document; higher ones take longer and save nothing that counts."""
 
 
 class Packing:

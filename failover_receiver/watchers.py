@@ -21,10 +21,10 @@ HEARTBEAT_SECONDS = 10.0
 """A watcher that hears nothing for three of these takes the receiver for gone."""
 
 BEATS = 50
-"""Turns of a heartbeat, each for a fiftieth of the watchers: 200 of 10,000, which is 3 ms of work."""
+"""Turns of a heartbeat, each for a fiftieth of the watchers: 200 of 10,000, so that nothing else waits for all of them."""
 
 SLICE = 250
-"""Watchers between two looks at whatever else is asked: a webhook waits 4 ms at most."""
+"""Watchers between two looks at whatever else is asked: a webhook waits for one slice, not for the crowd."""
 
 FIRST_SLICE = 25
 """uvloop writes when it has a look: the first ones must not wait for a whole slice."""

@@ -1,5 +1,6 @@
 """Reads the fields of a JSON document, and says exactly where it is wrong."""
 
+import json
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
@@ -60,3 +61,16 @@ class Fields:
         got = self._entry.get(field)
         if type(got) is not type(value) or got != value:  # To Python, true is 1.
             raise DocumentError(f"{self.where}: {field} is {got!r}, expected {value!r}")
+
+
+def opened(payload: bytes, what: str, *, kind: str, form: int, fleet: str) -> Fields:
+    """The fields of a document, which must be of this type, format and fleet. Raises DocumentError."""
+    try:
+        parsed = json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise DocumentError(f"the {what} is not JSON: {error}") from None
+    fields = Fields(what, parsed)
+    fields.must_be("type", kind)
+    fields.must_be("format", form)
+    fields.must_be("fleet", fleet)
+    return fields

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from wgfleet.fields import DocumentError, Fields
+from wgfleet.fields import DocumentError, Fields, opened
 from wgfleet.names import check_address, check_endpoint, check_name, check_prefix, check_public_key
 
 TYPE = "wgfleet/peer-set"
@@ -104,14 +104,7 @@ class PeerSet:
             DocumentError: another type, format or fleet, or a field that is missing or wrong.
 
         """
-        try:
-            parsed = json.loads(payload)
-        except (ValueError, RecursionError) as error:
-            raise DocumentError(f"the peer set is not JSON: {error}") from None
-        fields = Fields("peer set", parsed)
-        fields.must_be("type", TYPE)
-        fields.must_be("format", FORMAT)
-        fields.must_be("fleet", fleet)
+        fields = opened(payload, "peer set", kind=TYPE, form=FORMAT, fleet=fleet)
         workers = tuple(_worker(number, entry) for number, entry in enumerate(fields.get("workers", list)))
         _no_twins(workers)
         return cls(

@@ -20,7 +20,7 @@ def span(prefix: str) -> Span:
     """A network or a single address as numbers."""
     address, _, length = prefix.partition("/")
     if not length or length == ("128" if ":" in address else "32"):
-        # Ten thousand clients are mostly these, and a network takes four times as long to read.
+        # Ten thousand clients are mostly these, and a network takes longer to read.
         single = ipaddress.ip_address(address)
         return Span(single.version, int(single), int(single))
     network = ipaddress.ip_network(prefix)

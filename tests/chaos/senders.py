@@ -31,8 +31,7 @@ class Line:
     async def open(self, url: str) -> None:
         """It is there now."""
         await self.http.aclose()
-        # Its certificates would be read anew for each life, and there is no TLS.
-        self.http = httpx.AsyncClient(base_url=url, timeout=LIMIT, trust_env=False, verify=False)  # noqa: S501
+        self.http = httpx.AsyncClient(base_url=url, timeout=LIMIT, trust_env=False, verify=False)  # noqa: S501 - there is no TLS; certificates would be read anew for each life.
         self.up.set()
 
     async def ask(self, token: str, method: str, path: str, body: Any = None) -> httpx.Response | None:
@@ -135,7 +134,7 @@ async def watcher(line: Line, ledger: Ledger, token: str) -> None:
             async with line.http.stream("GET", "/v1/peer-set/events", headers=bearer(token)) as stream:
                 await _follow(stream, ledger)
         except (httpx.TransportError, httpx.StreamError):
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # It is dying or being born: whoever kills it clears `up` in a moment.
 
 
 async def _follow(stream: httpx.Response, ledger: Ledger) -> None:

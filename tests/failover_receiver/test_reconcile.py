@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from failover_receiver import reconcile as module
+from failover_receiver import reading as module
 from failover_receiver.state import AlertsDelivered
 from failover_receiver.store import database as store_module
 from tests.failover_receiver.alertmanager import Recorded, listed, reader, recorded

@@ -19,7 +19,7 @@ def launcher() -> Iterator[Launcher]:
 
 
 def shell(launcher: Launcher, script: str, **how: object) -> Process:
-    return Process(launcher, "shell", ["sh", "-c", script], **how)  # type: ignore[arg-type]
+    return Process(launcher, "shell", ["sh", "-c", script], **how)  # type: ignore[arg-type] # Any option, by its name.
 
 
 def test_it_is_ready_once_its_log_says_so(launcher: Launcher) -> None:

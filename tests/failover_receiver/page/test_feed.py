@@ -65,7 +65,7 @@ async def test_who_follows_has_the_page_at_once_and_after_each_change(shown: Sho
     beat = await next_of(stream, "beat")
     shown.state = State(fleet="test", epoch=3, generation=4)
     second = await next_of(stream, "page")
-    await stream.aclose()  # type: ignore[attr-defined]
+    await stream.aclose()  # type: ignore[attr-defined] # It is a generator, which its type does not say.
 
     assert first[1] == beat[1] == f"id: {NOON:.3f}"
     assert any("<b>1.0</b>" in line for line in first)
@@ -85,7 +85,7 @@ async def test_a_decision_is_drawn_without_waiting_for_the_next_second(
     shown.state = State(fleet="test", generation=7)
 
     assert any("<b>1.7</b>" in line for line in await next_of(stream, "page"))
-    await stream.aclose()  # type: ignore[attr-defined]
+    await stream.aclose()  # type: ignore[attr-defined] # It is a generator, which its type does not say.
 
 
 @pytest.mark.usefixtures("quick")
@@ -97,7 +97,7 @@ async def test_what_nobody_decided_is_drawn_with_the_next_second(shown: Shown) -
     shown.state = State(fleet="another")
 
     assert any("another" in line for line in await next_of(stream, "page"))
-    await stream.aclose()  # type: ignore[attr-defined]
+    await stream.aclose()  # type: ignore[attr-defined] # It is a generator, which its type does not say.
 
 
 @pytest.mark.usefixtures("quick")
@@ -108,10 +108,10 @@ async def test_nothing_is_drawn_while_nobody_looks(shown: Shown) -> None:
     stream = pages.follow(lambda: True)
     await next_of(stream, "page")
 
-    await stream.aclose()  # type: ignore[attr-defined]
+    await stream.aclose()  # type: ignore[attr-defined] # It is a generator, which its type does not say.
     drawn = shown.drawn
     for _ in range(10):
-        await asyncio.sleep(feed.LOOK_SECONDS)
+        await asyncio.sleep(feed.LOOK_SECONDS)  # For what must not come there is no event to wait for.
 
     assert shown.drawn == drawn
     assert pages._task is None
@@ -125,7 +125,7 @@ async def test_it_is_drawn_once_for_all_who_look(shown: Shown) -> None:
 
     messages = [await next_of(stream, "page") for stream in streams]
     for stream in streams:
-        await stream.aclose()  # type: ignore[attr-defined]
+        await stream.aclose()  # type: ignore[attr-defined] # It is a generator, which its type does not say.
 
     assert messages == [messages[0]] * 5
 

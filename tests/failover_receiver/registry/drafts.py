@@ -20,7 +20,7 @@ def key(number: int) -> str:
 
 def wish(name: str, number: int, *addresses: str, **said: object) -> Wish:
     """A client with a key of that number; without addresses, the pools give them."""
-    return Wish(name, key(number), addresses or None, **said)  # type: ignore[arg-type]
+    return Wish(name, key(number), addresses or None, **said)  # type: ignore[arg-type] # Any field, by its name.
 
 
 def draft(

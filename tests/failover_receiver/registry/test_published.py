@@ -59,4 +59,4 @@ def test_a_list_is_behind_if_it_says_anything_else(other: dict[str, object], sam
     """But when it was issued, and under which number: an epoch is raised because workers may hold other lists."""
     said = published(Roll([ANN], REVOCATIONS))
 
-    assert says_the_same(said, replace(said, **other)) is same  # type: ignore[arg-type]
+    assert says_the_same(said, replace(said, **other)) is same  # type: ignore[arg-type] # A table of any field.

@@ -2,11 +2,10 @@
 
 import base64
 import json
-import os
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,10 @@ from tests.client_sync.certificates import Authority
 from tests.failover_receiver.parts import bearer
 from tests.failover_receiver.running import Running
 from tests.lab.keys import new_key_pair
+from tests.wgfleet.cli.operating import Run, operating
 from wgfleet.bundle import Bundle
 from wgfleet.wgconf import key_digest
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
 SERVER, PRESHARED = new_key_pair(), new_key_pair().private
 PEERS = [new_key_pair().public for _ in range(6)]
 WG0 = f"""\
@@ -78,18 +77,7 @@ def receiver(tmp_path: Path) -> Iterator[Running]:
 @pytest.fixture
 def wgfleet(receiver: Running) -> Run:
     """Runs the command as an operator would."""
-    environment = {
-        **os.environ,
-        "WGFLEET_RECEIVER": receiver.url,
-        "WGFLEET_TOKEN_FILE": str(receiver.directory / "operator.token"),
-        "COLUMNS": "200",
-    }
-
-    def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "wgfleet.cli", *map(str, words)]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-    return run
+    return operating(receiver.url, receiver.directory, columns=200)
 
 
 @pytest.fixture

@@ -1,26 +1,24 @@
 """Tests of the operator's command, against a real receiver."""
 
 import json
-import os
 import socket
 import stat
 import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.lab.waiting import wait_until
+from tests.wgfleet.cli.operating import Run, operating
 from wgfleet.signing import Signer
 
 KEY = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
 OTHER = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0="
 ADD = ("--public-key", KEY, "--endpoint", "192.0.2.11:51820", "--tunnel-address", "10.99.0.1")
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
@@ -55,17 +53,7 @@ def _alive(folder: Path) -> bool:
 @pytest.fixture
 def wgfleet(home: Path) -> Run:
     """Runs the command as an operator would."""
-    environment = {
-        **os.environ,
-        "WGFLEET_RECEIVER": (home / "url").read_text(),
-        "WGFLEET_TOKEN_FILE": str(home / "operator.token"),
-    }
-
-    def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "wgfleet.cli", *map(str, words)]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-    return run
+    return operating((home / "url").read_text(), home)
 
 
 def test_a_worker_is_added_drained_and_removed(wgfleet: Run) -> None:

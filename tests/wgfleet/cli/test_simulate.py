@@ -1,11 +1,10 @@
 """Tests of wgfleet/cli/simulate.py, against a real receiver that hears a real webhook."""
 
 import json
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,9 @@ from failover_receiver.access import Role
 from tests.failover_receiver.parts import bearer, posted, webhook
 from tests.failover_receiver.running import Running
 from tests.failover_receiver.story import spec
+from tests.wgfleet.cli.operating import Run, operating
 
 WORKERS = ("ams1", "fra1", "lon1", "par1")
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
@@ -50,18 +48,7 @@ def live(receiver: Running) -> Running:
 @pytest.fixture
 def wgfleet(receiver: Running) -> Run:
     """Runs the command as an operator would."""
-    environment = {
-        **os.environ,
-        "WGFLEET_RECEIVER": receiver.url,
-        "WGFLEET_TOKEN_FILE": str(receiver.directory / "operator.token"),
-        "COLUMNS": "120",
-    }
-
-    def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "wgfleet.cli", "simulate", *map(str, words)]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-    return run
+    return operating(receiver.url, receiver.directory, "simulate", columns=120)
 
 
 def ask(receiver: Running, role: Role, method: str, path: str, body: Any) -> Any:

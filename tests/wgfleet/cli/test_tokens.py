@@ -1,20 +1,17 @@
 """Tests of wgfleet/cli/tokens.py: against a receiver that runs."""
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tests.failover_receiver.running import Running
+from tests.wgfleet.cli.operating import Run, operating
 from wgfleet.cli.tokens import until
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
@@ -27,18 +24,7 @@ def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture
 def wgfleet(receiver: Running) -> Run:
     """Runs the command as an operator would."""
-    environment = {
-        **os.environ,
-        "WGFLEET_RECEIVER": receiver.url,
-        "WGFLEET_TOKEN_FILE": str(receiver.directory / "operator.token"),
-        "COLUMNS": "150",
-    }
-
-    def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "wgfleet.cli", "token", *map(str, words)]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-    return run
+    return operating(receiver.url, receiver.directory, "token")
 
 
 @pytest.mark.parametrize(

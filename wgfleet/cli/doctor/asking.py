@@ -122,8 +122,7 @@ async def ask_all(
             raise ValueError(
                 f"{ca_file}: --ca-file names the certificate of the authority: {error}"
             ) from None
-    # Each question has a limit of its own, for all of its answer.
-    async with httpx.AsyncClient(trust_env=False, verify=verify, timeout=None) as http:  # noqa: S113
+    async with httpx.AsyncClient(trust_env=False, verify=verify, timeout=None) as http:  # noqa: S113 - each question has a limit of its own, for all of its answer.
         at = time.time()
         first, *others = await asyncio.gather(
             _part(http, receiver, RECEIVER, bearer),

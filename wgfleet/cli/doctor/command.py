@@ -51,9 +51,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(arguments: argparse.Namespace) -> int:
     """Ask, judge, print."""
-    # The other commands need not wait for a YAML parser.
-    from wgfleet.cli.doctor.asking import ask_all  # noqa: PLC0415
-    from wgfleet.cli.doctor.whole import judge  # noqa: PLC0415
+    from wgfleet.cli.doctor.asking import ask_all  # noqa: PLC0415 - the other commands need not wait for a YAML parser.
+    from wgfleet.cli.doctor.whole import judge  # noqa: PLC0415 - likewise.
 
     asked = asyncio.run(
         ask_all(
