@@ -134,7 +134,9 @@ def _standing(worker: Worker, alerts: Sequence[Alert], now: float, policy: Polic
     if worker.failed_at is None:
         return replace(worker, admitted=False) if worker.admitted else worker
     if up.heard_at < _out_until(alerts, policy):
-        return worker  # That Up is older than the end of the Down: no evidence of recovery.
+        # That Up is older than the end of the Down: no evidence of recovery, also where it was taken for one before
+        # that end was told. Or it would matter in which order two ends came.
+        return worker if worker.up_since is None else replace(worker, up_since=None)
     recovering = worker if worker.up_since is not None else replace(worker, up_since=now)
     if recovering.up_since is not None and now >= recovering.up_since + hold_down(recovering, policy):
         return replace(recovering, failed_at=None, up_since=None, degraded=False)

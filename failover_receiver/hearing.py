@@ -195,8 +195,9 @@ def _merge(known: Alert | None, seen: AlertSeen, began: float, late: float) -> A
         return Alert(seen.name, seen.action, seen.worker, began, heard_at, ended_at)
     starts_at = max(known.starts_at, began)
     if not seen.firing:
-        if seen.ends_at < known.starts_at:  # The end of an earlier one.
-            return known
+        # The mirror of the test below, so that it does not matter which of the two came first.
+        if seen.ends_at < known.starts_at or seen.ends_at + late < known.heard_at:
+            return known  # The end of an earlier one.
         ended_at = max(known.ended_at or 0.0, seen.ends_at)
         return _retold(known, starts_at, known.heard_at, ended_at, overruled=known.overruled)
     over = known.ended_at is not None

@@ -80,6 +80,12 @@ class Evidence:
         over = [min([down.at + lifetime, *down.ends]) for down in downs]
         return 0.0 < self.heard_up(worker, now) >= max(over, default=0.0)
 
+    def may_take_back(self, worker: str, now: float) -> bool:
+        """The alert that admits this worker was heard for the last time before one that took it out had ended."""
+        downs = [down for down in self._of(worker, Action.FAILOVER) if not down.overruled]
+        over = [max(down.ends or [down.at + self.policy.alert_lifetime]) for down in downs]
+        return 0.0 < self.heard_up(worker, now) < max(over, default=0.0)
+
     def heard_up(self, worker: str, now: float) -> float:
         """When the alert that admits this worker was last heard, if it fires; else 0."""
         ups = [up.at for up in self._of(worker, Action.ADMIT) if not up.ends]
@@ -118,7 +124,8 @@ class Evidence:
         known = seen.fingerprint in self.alerts
         heard = self.alerts.setdefault(seen.fingerprint, Heard(seen.action, seen.worker, began))
         if not seen.firing:
-            if seen.ends_at >= heard.starts_at or not known:  # Else it is the end of an earlier one.
+            earlier = seen.ends_at < heard.starts_at or seen.ends_at + late < heard.at
+            if not (known and earlier):
                 heard.ends.append(seen.ends_at)
         elif not heard.ends or began > max(heard.ends) or seen.seen_at > max(heard.ends) + late:
             heard.overruled = heard.overruled and not heard.ends

@@ -187,7 +187,10 @@ class Watched(Story):
             self.must(Invariant.MOVED, stays, "nothing moves while blind or held")
         failing, failed = is_out(was), is_out(is_now)
         if failed and not failing:
-            self.must(Invariant.MOVED, self.evidence.may_fail(name, self.now), f"no alert takes {name} out")
+            # Of one that was not in again yet, the recovery may prove to have been none.
+            fails, same = self.evidence.may_fail(name, self.now), was.failures == is_now.failures
+            none = was.failed_at is not None and same and self.evidence.may_take_back(name, self.now)
+            self.must(Invariant.MOVED, fails or none, f"no alert takes {name} out")
             window = self.now - self.policy.flap_window
             counted = (*(at for at in was.failures if window <= at <= self.now), self.now)
             again = was.up_since is not None and is_now.failures == was.failures
@@ -209,6 +212,9 @@ class Watched(Story):
         for name, worker in after.workers.items():
             fails = self.evidence.may_fail(name, self.now)
             self.must(Invariant.MOVED, is_out(worker) or not fails, f"{name} should be out")
+            recovering = worker.failed_at is not None and worker.up_since is not None
+            none = recovering and self.evidence.may_take_back(name, self.now)
+            self.must(Invariant.MOVED, not none, f"{name} was not heard up since it was down")
 
     def _hold_down(self, worker: Worker) -> float:
         seconds = self.policy.hold_down

@@ -176,8 +176,22 @@ FAULTS = (
         "the end of an earlier one ends the present one",
         SAME,
         "hearing",
+        "if seen.ends_at < known.starts_at or seen.ends_at + late < known.heard_at:",
+        "if seen.ends_at + late < known.heard_at:",
+    ),
+    Fault(
+        "an end from long before it was last heard ends it",
+        SAME,
+        "hearing",
+        "if seen.ends_at < known.starts_at or seen.ends_at + late < known.heard_at:",
         "if seen.ends_at < known.starts_at:",
-        "if seen.ends_at < 0:",
+    ),
+    Fault(
+        "a recovery that proves to be none stands",
+        SAME,
+        "core",
+        "return worker if worker.up_since is None else replace(worker, up_since=None)",
+        "return worker",
     ),
     # 5. Refusals.
     Fault(
