@@ -10,9 +10,13 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.browser.fleet import Fleet
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium. Without it a laptop skips the test, and continuous integration fails."""
+    """Chromium. Without it a laptop skips the test, and continuous integration fails.
+
+    One for each module and no longer: playwright's event loop counts as running in this thread until it is stopped, and
+    no later test could run one of its own.
+    """
     program = shutil.which("chromium")
     if program is None:
         missing = "there is no chromium here: tools/browser.sh brings it"
