@@ -5,6 +5,7 @@ import asyncio
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from client_sync.config import ConfigurationError, load
 from wgfleet import __version__, logs
@@ -12,7 +13,8 @@ from wgfleet.dump import DumpError
 from wgfleet.wg import WgError
 
 try:
-    from client_sync.daemon import STATUS, run
+    from client_sync.daemon import run
+    from client_sync.report import STATUS
 except ModuleNotFoundError as missing:
     # The command is installed with every daemon, its packages only on clients.
     sys.exit(
@@ -33,10 +35,14 @@ the configuration, with all that is required:
 
 and what may be added, with its default:
 
-  policy = "spread"                 # or "priority": the operator's order
+  policy = "spread"                 # or "priority": the operator's order; "latency": the quickest tunnel
   state_directory = "/var/lib/wgfleet/sync"
   ca_file = "ca.pem"                # none: the system's authorities
+  local_failover = true             # leave a worker that own probes find silent, without being told to
+  active_probe_interval = 1.0       # seconds; how soon a dead worker is found while no traffic flows
   standby_probe_interval = 5.0      # seconds
+  failback_after = 30.0             # seconds that a worker which was left must be well before it is returned to,
+  failback_spread = 300.0           # and up to so many more, each client its own
   manage_routes = true              # add routes for the workers' allowed IPs, and blackholes beneath them
 """
 
@@ -100,14 +106,23 @@ def _status(arguments: argparse.Namespace) -> int:
         return 0
     known = status["generation"] is not None
     number = f"{status['epoch']}.{status['generation']}, monitoring {status['monitoring']}"
-    print(f"active     {status['active'] or '(none)'}")
+    why = f" ({status['reason']})" if status["reason"] else ""
+    print(f"active     {status['active'] or '(none)'}{why}")
     print(f"receiver   {status['receiver'] or '(not connected)'}")
     print(f"peer set   {number if known else '(none yet)'}")
     for name, worker in status["workers"].items():
-        misses = worker["misses"]
-        probe = "not probed" if misses is None else "answers" if misses == 0 else f"silent, {misses} missed"
-        print(f"  {name:20} {worker['state']:10} {worker['reason']:16} {probe}")
+        print(f"  {name:20} {worker['state']:10} {worker['reason']:16} {_probes(worker)}")
     return 0
+
+
+def _probes(worker: dict[str, Any]) -> str:
+    """What its tunnel answered, the last outcomes at the end: a dot for each answer."""
+    misses, rtt = worker["misses"], worker["rtt_ms"]
+    if misses is None:
+        return "not probed"
+    took = "" if rtt is None else f" in {rtt:.1f} ms"
+    said = f"answers{took}" if misses == 0 else f"silent, {misses} missed"
+    return f"{said:22} {worker['history']}"
 
 
 if __name__ == "__main__":

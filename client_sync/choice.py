@@ -1,5 +1,6 @@
 """Which worker a client would rather use: one ordering, and no ladder of ifs."""
 
+import functools
 import hashlib
 import math
 from enum import StrEnum
@@ -25,12 +26,45 @@ class Policy(StrEnum):
     """Weighted rendezvous hashing: a failure moves only the failed worker's clients, and evenly."""
     PRIORITY = "priority"
     """The operator's order."""
+    LATENCY = "latency"
+    """The shortest way through the tunnel and back."""
 
 
-def preference(policy: Policy, client: str, worker: PublishedWorker) -> tuple[float, float]:
-    """Order workers by this, the smallest first."""
+Preference = tuple[float, float]
+
+
+def preference(
+    policy: Policy, client: str, worker: PublishedWorker, round_trip: float | None = None
+) -> Preference:
+    """Order workers by this, the smallest first; `round_trip` in seconds, None while it is not known."""
     spread = -rendezvous_score(client, worker.name, worker.weight)
-    return (float(worker.priority), spread) if policy is Policy.PRIORITY else (0.0, spread)
+    match policy:
+        case Policy.SPREAD:
+            return 0.0, spread
+        case Policy.PRIORITY:
+            return float(worker.priority), spread
+        case Policy.LATENCY:
+            return math.inf if round_trip is None else round_trip, spread
+
+
+def rather(policy: Policy, present: Preference, other: Preference, margin: float) -> bool:
+    """Whether the policy itself would leave a present worker that is well for another, and not stay out of inertia.
+
+    By spread never, or a change of weight would move clients; by priority for one that the operator put before it; by
+    latency for one that is quicker by the margin, in seconds, and by a fifth, so that noise moves nobody.
+    """
+    match policy:
+        case Policy.SPREAD:
+            return False
+        case Policy.PRIORITY:
+            return other[0] < present[0]
+        case Policy.LATENCY:
+            return other[0] < min(present[0] - margin, 0.8 * present[0])
+
+
+def failback_jitter(client: str, worker: str) -> float:
+    """From 0 to 1, even over clients: when each of them goes back."""
+    return _uniform(f"failback\0{client}\0{worker}")
 
 
 def rendezvous_score(client: str, worker: str, weight: int) -> float:
@@ -39,6 +73,10 @@ def rendezvous_score(client: str, worker: str, weight: int) -> float:
     -weight / ln(h) with h uniform in (0, 1): each worker wins in proportion to its weight, and removing one
     leaves all other scores as they are. Source: Schindelhauer and Schomaker, "Weighted distributed hash tables".
     """
-    digest = hashlib.sha256(f"{client}\0{worker}".encode()).digest()
-    uniform = (int.from_bytes(digest[:8], "big") + 0.5) / HASH_SPACE
-    return -weight / math.log(uniform)
+    return -weight / math.log(_uniform(f"{client}\0{worker}"))
+
+
+@functools.lru_cache(maxsize=4096)
+def _uniform(text: str) -> float:
+    digest = hashlib.sha256(text.encode()).digest()
+    return (int.from_bytes(digest[:8], "big") + 0.5) / HASH_SPACE

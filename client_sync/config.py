@@ -35,8 +35,16 @@ class Config:
     policy: Policy = Policy.SPREAD
     ca_file: Path | None = None
     """Trust receivers' certificates by this authority only; None: by the system's."""
+    local_failover: bool = True
+    """Leave a worker that own probes find silent, without being told to."""
+    active_probe_interval: float = 1.0
+    """Seconds between probes of the worker that carries the traffic, while nothing speaks against it."""
     standby_probe_interval: float = 5.0
     """Seconds between probes of each standby."""
+    failback_after: float = 30.0
+    """Seconds that the worker which was left must have been well before the client returns to it,"""
+    failback_spread: float = 300.0
+    """and up to so many more: each client its own."""
     manage_routes: bool = True
     """Add routes for the routed prefixes, and unreachable ones beneath them."""
 
@@ -129,7 +137,11 @@ _READERS: Mapping[str, Callable[[Any], object]] = {
     "state_directory": _text,
     "policy": _policy,
     "ca_file": _text,
+    "local_failover": _flag,
+    "active_probe_interval": _seconds,
     "standby_probe_interval": _seconds,
+    "failback_after": _seconds,
+    "failback_spread": _seconds,
     "manage_routes": _flag,
 }
 _REQUIRED = ("fleet", "name", "interface", "receivers", "token_file", "trusted_keys")

@@ -1,142 +1,45 @@
 """Which worker carries the traffic. Everything that decides it lives in this file.
 
-    a document arrives ──▶ who would be best? ──the present one──▶ nothing moves
-                                │ another
-                                ▼
-                        probe it through its tunnel ──no answer──▶ make its session anew; the next best
-                                │ answer
-                                ▼
-                        one `wg set` gives it the routed prefixes
+    a document arrives     ┐
+    the present one is     ├─▶ who would be best? ──the present one──▶ nothing moves
+    silent, or not the     │        │ another
+    one that is wished for ┘        ▼
+                            probe it through its tunnel ──no answer──▶ the next best; its session is made anew
+                                    │ answer
+                                    ▼
+                            one change gives it the routed prefixes
 
+The present worker is asked once a second. When an answer is overdue, or traffic goes out and none comes in, it is asked
+in quick succession, and so are the standbys: if it stays silent (liveness.py), one that has answered meanwhile takes over.
 A client never leaves a path that works for one that does not answer its own probe, and never takes its last path
 away. Standbys are probed all the time, so that one whose session is stale is mended before it is needed.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from collections.abc import Iterator
+from dataclasses import replace
 
-from client_sync.choice import STATE_RANK, Policy, preference
+from client_sync.choice import STATE_RANK, preference
+from client_sync.liveness import Liveness, answer, ask, judge
+from client_sync.state import (
+    Answered,
+    Configure,
+    Counted,
+    Effect,
+    Event,
+    Held,
+    Probe,
+    Reason,
+    Received,
+    Recreate,
+    Settings,
+    State,
+    Tick,
+    liveness_of,
+    with_liveness,
+    workers,
+)
+from client_sync.wishing import granted, granted_at, wishing
 from wgfleet.peerset import PeerSet, PublishedWorker, WorkerState
-
-
-class Reason(StrEnum):
-    """Why the active worker changed: the same word in the log, the status and the ack."""
-
-    FIRST = "first"
-    """There was none."""
-    PUBLISHED = "published"
-    """The peer set prefers another, and that one answers."""
-    SILENT = "silent"
-    """The own probe found the present one silent."""
-    BANNED = "banned"
-    """The present one must not be used any more."""
-    NOTHING_ANSWERS = "nothing_answers"
-    """No worker answers: the one most likely to come back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the choice depends on. Seconds where nothing else is said."""
-
-    client: str
-    policy: Policy = Policy.SPREAD
-    standby_interval: float = 5.0
-    """Between probes of a standby."""
-    doubt_interval: float = 1.0
-    """Between probes of a standby while the present worker is in doubt."""
-    urgent_interval: float = 0.2
-    """Between probes of the present worker in doubt, and of the one that should take over."""
-    silent_after: int = 3
-    """The present worker is silent after this many misses in a row; a standby after one."""
-    answer_lifetime: float = 1.0
-    """A move needs an answer no older than this."""
-    recreate_interval: float = 2.0
-    """Between attempts to make a silent standby's session anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class Liveness:
-    """What own probes say of one worker."""
-
-    asked_at: float | None = None
-    waiting: bool = False
-    answered_at: float | None = None
-    misses: int = 0
-    """In a row."""
-    recreated_at: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What the daemon knows."""
-
-    peer_set: PeerSet | None = None
-    active: str | None = None
-    """The worker that holds the routed prefixes."""
-    kept: PublishedWorker | None = None
-    """The active worker, if the peer set has it no more: it goes when another has answered."""
-    liveness: Mapping[str, Liveness] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A document that is signed, newer, and ours."""
-
-    peer_set: PeerSet
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """The device was read: this worker holds the routed prefixes."""
-
-    worker: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Probed:
-    """A probe came back, or did not."""
-
-    worker: str
-    asked_at: float
-    """As the probe said it."""
-    answered: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """A deadline has come."""
-
-
-Event = Received | Held | Probed | Tick
-
-
-@dataclass(frozen=True, slots=True)
-class Configure:
-    """Give the device the peers it should have, with this worker active."""
-
-    active: str | None
-    reason: Reason | None
-    """Why the active worker changed; None if it did not."""
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """Send one echo through this worker's tunnel, and report."""
-
-    worker: str
-    asked_at: float
-    """Tells the report on this probe from one on a worker of the same name that was replaced meanwhile."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recreate:
-    """Make this standby's session anew: its peer is removed and added again, at its next endpoint."""
-
-    worker: str
-
-
-Effect = Configure | Probe | Recreate
 
 
 def step(state: State, event: Event, *, now: float, settings: Settings) -> tuple[State, tuple[Effect, ...]]:
@@ -148,10 +51,13 @@ def step(state: State, event: Event, *, now: float, settings: Settings) -> tuple
             effects.append(Configure(state.active, None))
         case Held(worker):
             state = _held(state, worker)
-        case Probed():
-            state = _probed(state, event, now)
+        case Answered():
+            state = _answered(state, event, now)
+        case Counted():
+            state = _counted(state, event, now)
         case Tick():
             pass
+    state = wishing(_judged(state, now), now, settings)  # An answer that came too late is better than a miss.
     state, moves = _move(state, now, settings)
     state, probes = _probes(state, now, settings)
     # A move gives the device all that a document changed, too. Before it, the document alone would take away the
@@ -162,17 +68,18 @@ def step(state: State, event: Event, *, now: float, settings: Settings) -> tuple
 def next_deadline(state: State, *, now: float, settings: Settings) -> float | None:
     """When to send the next Tick, if nothing happens before; now, if it should have been sent already."""
     due = [
-        liveness.asked_at + interval
-        for name, interval in _schedule(state, settings)
-        if not (liveness := _of(state, name)).waiting and liveness.asked_at is not None
+        asked_at + interval
+        for name, interval in _schedule(state, now, settings)
+        if (asked_at := liveness_of(state, name).asked_at) is not None
     ]
+    for one in state.liveness.values():
+        due += [at + one.patience for at in one.open]
+        overdue_at = one.overdue_at()
+        due += [overdue_at] if overdue_at is not None and overdue_at > now else []
+    if state.wish is not None:
+        grants = granted_at(state.wish, settings)
+        due += [grants] if grants > now else []
     return max(now, min(due)) if due else None
-
-
-def workers(state: State) -> dict[str, PublishedWorker]:
-    """All workers that the device should have, by name; banned ones too, so that they can be barred."""
-    listed = {} if state.peer_set is None else {worker.name: worker for worker in state.peer_set.workers}
-    return listed if state.kept is None else {**listed, state.kept.name: state.kept}
 
 
 def _receive(state: State, peer_set: PeerSet) -> State:
@@ -204,23 +111,39 @@ def _path(worker: PublishedWorker) -> tuple[object, ...]:
     return worker.public_key, worker.endpoints, worker.tunnel_addresses
 
 
-def _probed(state: State, probed: Probed, now: float) -> State:
-    known = _of(state, probed.worker)
-    if known.asked_at != probed.asked_at:
-        return state  # Of a worker that is gone, or of its former key or endpoint.
-    if probed.answered:
-        fresh = replace(known, waiting=False, answered_at=now, misses=0)
-    else:
-        fresh = replace(known, waiting=False, misses=known.misses + 1)
-    return _with(state, probed.worker, fresh)
+def _judged(state: State, now: float) -> State:
+    judged = {name: judge(one, now) for name, one in state.liveness.items()}
+    if all(judged[name] is one for name, one in state.liveness.items()):
+        return state
+    return replace(state, liveness=judged)
 
 
-def _of(state: State, name: str) -> Liveness:
-    return state.liveness.get(name, Liveness())
+def _answered(state: State, answered: Answered, now: float) -> State:
+    known = liveness_of(state, answered.worker)
+    fresh = answer(known, answered.asked_at, now)
+    if fresh is known:
+        return state  # Of a worker that is gone, or of its former key or endpoint; or much too late.
+    if (
+        answered.worker == state.active
+        and state.doubted_at is not None
+        and answered.asked_at >= state.doubted_at
+    ):
+        state = replace(state, doubted_at=None, groundless=state.groundless + 1)
+    return with_liveness(state, answered.worker, fresh)
 
 
-def _with(state: State, name: str, liveness: Liveness) -> State:
-    return replace(state, liveness={**state.liveness, name: liveness})
+def _counted(state: State, counted: Counted, now: float) -> State:
+    """Flat rx while tx grows is a suspicion, never a verdict: uploads of one way look just so."""
+    if counted.received:
+        return replace(state, doubted_at=None, groundless=0)
+    if not counted.sent or state.active is None or state.doubted_at is not None:
+        return state
+    asked_at = liveness_of(state, state.active).asked_at
+    # The more often a doubt was groundless, the less of it: not more than one probe in a second in the end.
+    pause = min(0.1 * 2.0 ** min(state.groundless, 16), 1.0)
+    if asked_at is not None and now < asked_at + pause:
+        return state
+    return replace(state, doubted_at=now)
 
 
 # Moving.
@@ -229,50 +152,83 @@ def _with(state: State, name: str, liveness: Liveness) -> State:
 def _move(state: State, now: float, settings: Settings) -> tuple[State, list[Effect]]:
     effects: list[Effect] = []
     if _is_banned(state):
-        state = replace(state, active=None)
+        state = replace(state, active=None, reason=Reason.BANNED)
         effects.append(Configure(None, Reason.BANNED))
-    best = _best(state, settings)
-    if best is None or best == state.active:
-        return state, effects
-    answered_at = _of(state, best).answered_at
-    answers = answered_at is not None and now - answered_at <= settings.answer_lifetime
-    # With no path at all there is none to lose: a silent one is better than nothing, once nothing else is left.
-    if not (answers or (state.active is None and _is_silent(state, best, settings))):
-        return state, effects
-    reason = _reason(state, settings, answers=answers)
-    state = replace(state, active=best, kept=None)
-    return state, [*effects, Configure(best, reason)]
+    for name in _better(state, now, settings):
+        # With no path at all there is none to lose: a silent one is better than nothing, once nothing else is left.
+        answers = _answers(state, name, now, settings)
+        if answers or (state.active is None and _is_silent(state, name, settings)):
+            reason = _reason(state, name, now, settings, answers=answers)
+            return _moved(state, name, reason), [*effects, Configure(name, reason)]
+        if not _is_silent(state, state.active, settings):
+            break  # There is time to wait for the best.
+    return state, effects
+
+
+def _moved(state: State, name: str, reason: Reason) -> State:
+    left = state.active if reason in (Reason.SILENT, Reason.PUBLISHED) else None
+    home = None if reason is Reason.FAILBACK or name == state.home else state.home or left
+    return replace(
+        state, active=name, reason=reason, kept=None, doubted_at=None, groundless=0, home=home, wish=None
+    )
 
 
 def _is_banned(state: State) -> bool:
     return state.active is not None and workers(state)[state.active].state is WorkerState.BANNED
 
 
-def _reason(state: State, settings: Settings, *, answers: bool) -> Reason:
+def _answers(state: State, name: str, now: float, settings: Settings) -> bool:
+    """It has just answered, and to a probe that was sent after the last proof that the present worker is alive."""
+    known = liveness_of(state, name)
+    if (
+        known.answered_at is None
+        or known.answered_ask is None
+        or now - known.answered_at > settings.answer_lifetime
+    ):
+        return False
+    if not _is_silent(state, state.active, settings):
+        return True
+    # Or our own line was down for a moment: then the answer that comes first decides nothing.
+    alive_at = liveness_of(state, state.active or "").answered_at
+    return alive_at is None or known.answered_ask > alive_at
+
+
+def _reason(state: State, name: str, now: float, settings: Settings, *, answers: bool) -> Reason:
     if not answers:
         return Reason.NOTHING_ANSWERS
     if state.active is None:
         return Reason.FIRST
-    return Reason.SILENT if _is_silent(state, state.active, settings) else Reason.PUBLISHED
+    if _is_silent(state, state.active, settings):
+        return Reason.SILENT
+    return Reason.FAILBACK if name == granted(state, now, settings) else Reason.PUBLISHED
 
 
-def _best(state: State, settings: Settings) -> str | None:
-    candidates = [worker for worker in workers(state).values() if worker.state is not WorkerState.BANNED]
+def _better(state: State, now: float, settings: Settings) -> list[str]:
+    """Whom to move to, the best first; nobody, if the present one is the best."""
+    present = granted(state, now, settings) or state.active
 
     def order(worker: PublishedWorker) -> tuple[object, ...]:
         return (
             _is_silent(state, worker.name, settings),
             STATE_RANK[worker.state],
-            worker.name != state.active,  # The present one wins ties: a change of weight moves nobody.
+            worker.name != present,  # It wins ties: a change of weight moves nobody.
             worker.state is WorkerState.SUSPECT,
-            *preference(settings.policy, settings.client, worker),
+            *preference(settings.policy, settings.client, worker, liveness_of(state, worker.name).round_trip),
         )
 
-    return min(candidates, key=order).name if candidates else None
+    usable = [worker for worker in workers(state).values() if worker.state is not WorkerState.BANNED]
+    ordered = [worker.name for worker in sorted(usable, key=order)]
+    return ordered[: ordered.index(state.active)] if state.active in ordered else ordered
 
 
-def _is_silent(state: State, name: str, settings: Settings) -> bool:
-    return _of(state, name).misses >= (settings.silent_after if name == state.active else 1)
+def _is_silent(state: State, name: str | None, settings: Settings) -> bool:
+    if name is None:
+        return False
+    known = liveness_of(state, name)
+    if name != state.active:
+        return known.misses >= 1
+    doubted = workers(state)[name].state in (WorkerState.SUSPECT, WorkerState.DOWN)
+    return (settings.local_failover or doubted) and known.misses >= known.silent_after(settings.silent_after)
 
 
 # Probing.
@@ -280,39 +236,60 @@ def _is_silent(state: State, name: str, settings: Settings) -> bool:
 
 def _probes(state: State, now: float, settings: Settings) -> tuple[State, list[Effect]]:
     effects: list[Effect] = []
-    for name, interval in _schedule(state, settings):
-        liveness = _of(state, name)
-        if liveness.waiting or (liveness.asked_at is not None and now < liveness.asked_at + interval):
+    for name, interval in _schedule(state, now, settings):
+        known = liveness_of(state, name)
+        if known.asked_at is not None and now < known.asked_at + interval:
             continue
-        if _is_stale(liveness, now, settings) and name != state.active:
+        if name != state.active and _is_stale(known, now, settings):
             effects.append(Recreate(name))
-            liveness = replace(liveness, recreated_at=now)
+            known = replace(known, recreated_at=now, in_vain=known.in_vain + 1)
         effects.append(Probe(name, now))
-        state = _with(state, name, replace(liveness, asked_at=now, waiting=True))
+        state = with_liveness(state, name, ask(known, now))
     return state, effects
 
 
-def _is_stale(liveness: Liveness, now: float, settings: Settings) -> bool:
+def _is_stale(known: Liveness, now: float, settings: Settings) -> bool:
     """A silent standby: perhaps it restarted, and knows nothing of the session we still use."""
-    since = liveness.recreated_at
-    return liveness.misses > 0 and (since is None or now - since >= settings.recreate_interval)
+    if known.misses < settings.recreate_after:
+        return False
+    pause = min(
+        settings.recreate_interval * 2.0 ** min(max(known.in_vain - 1, 0), 16), settings.recreate_most
+    )
+    return known.recreated_at is None or now - known.recreated_at >= pause
 
 
-def _schedule(state: State, settings: Settings) -> Iterator[tuple[str, float]]:
+def _schedule(state: State, now: float, settings: Settings) -> Iterator[tuple[str, float]]:
     """Which workers are probed at present, and how often."""
     there = workers(state)
-    best = _best(state, settings)
     active = there.get(state.active or "")
-    doubtful = active is None or active.state is WorkerState.DOWN or _of(state, active.name).misses > 0
+    doubtful = active is None or _is_doubtful(state, active.name, now)
+    hurried = doubtful or (active is not None and active.state is WorkerState.DOWN)
+    best = _better(state, now, settings)[:1]
     for name, worker in there.items():
         if worker.state is WorkerState.BANNED:
             continue
         if name == state.active:
-            # Left to itself while nothing speaks against it; once it has missed, until that is settled.
-            if worker.state is WorkerState.SUSPECT or doubtful:
-                yield name, settings.urgent_interval
-        elif name == best:
-            # It should take over: its answer is what the move waits for.
-            yield name, settings.urgent_interval
+            yield name, _active_interval(state, name, settings, doubtful=doubtful)
         else:
-            yield name, settings.doubt_interval if doubtful else settings.standby_interval
+            hurry = hurried or name in best  # The best, until it is moved to.
+            yield name, _standby_interval(liveness_of(state, name), settings, hurried=hurry)
+
+
+def _active_interval(state: State, name: str, settings: Settings, *, doubtful: bool) -> float:
+    if doubtful and not _is_silent(state, name, settings):
+        return settings.burst_interval
+    return settings.active_interval
+
+
+def _standby_interval(known: Liveness, settings: Settings, *, hurried: bool) -> float:
+    if known.misses > settings.recreate_after:
+        return settings.doubt_interval if hurried else settings.standby_interval
+    # One that has missed is asked again at once, until that is settled.
+    return settings.urgent_interval if hurried or known.misses else settings.standby_interval
+
+
+def _is_doubtful(state: State, active: str, now: float) -> bool:
+    known = liveness_of(state, active)
+    overdue_at = known.overdue_at()
+    overdue = overdue_at is not None and now >= overdue_at
+    return state.doubted_at is not None or known.misses > 0 or overdue

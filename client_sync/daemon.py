@@ -12,7 +12,6 @@ from pathlib import Path
 
 import httpx
 
-from client_sync import core
 from client_sync.addresses import AddressBook, lookup
 from client_sync.cache import Documents, ManagedPeers
 from client_sync.config import Config
@@ -21,6 +20,9 @@ from client_sync.driver import Driver
 from client_sync.echo import Echo
 from client_sync.feed import Feed
 from client_sync.interface import Interface, Wireguard
+from client_sync.report import STATUS, describe, seen
+from client_sync.state import Settings
+from client_sync.traffic import Counters
 from wgfleet.files import read_secret, write_whole
 from wgfleet.logs import say
 from wgfleet.signing import Verifier
@@ -28,7 +30,8 @@ from wgfleet.signing import Verifier
 log = logging.getLogger(__name__)
 ACK_SECONDS = 60.0
 """Between acks when nothing changes."""
-STATUS = "status.json"
+STATUS_SECONDS = 10.0
+"""Between two writings of what `wgfleet-sync status` shows, when nothing changes."""
 
 
 async def run(config: Config) -> None:
@@ -48,12 +51,21 @@ async def run(config: Config) -> None:
         wireguard=Wireguard(),
     )
     interface.read()  # An interface that is not there is said now.
-    echo, news = Echo(config.interface), asyncio.Event()
+    echo, counters, news = Echo(config.interface), Counters(config.interface), asyncio.Event()
     driver = Driver(
-        settings=core.Settings(config.name, config.policy, standby_interval=config.standby_probe_interval),
+        settings=Settings(
+            config.name,
+            config.policy,
+            local_failover=config.local_failover,
+            active_interval=config.active_probe_interval,
+            standby_interval=config.standby_probe_interval,
+            failback_after=config.failback_after,
+            failback_spread=config.failback_spread,
+        ),
         interface=interface,
         documents=documents,
         prober=echo,
+        packets=counters,
         clock=time.monotonic,
         changed=lambda _state: news.set(),
     )
@@ -75,6 +87,7 @@ async def run(config: Config) -> None:
             await asyncio.gather(*tasks, return_exceptions=True)
             driver.close()
             echo.close()
+            counters.close()
             say(log, "stopped", interface=config.interface)
 
 
@@ -86,21 +99,25 @@ async def _follow(feed: Feed, driver: Driver) -> None:
 async def _report(
     config: Config, feed: Feed, driver: Driver, http: httpx.AsyncClient, news: asyncio.Event
 ) -> None:
-    """Tell the receiver, and whoever asks on this machine, what is applied."""
+    """Tell the receiver, and whoever asks on this machine, what is applied and seen."""
+    acked_at = -ACK_SECONDS
     while True:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(ACK_SECONDS):
+            async with asyncio.timeout(STATUS_SECONDS):
                 await news.wait()
+        told = news.is_set()
         news.clear()
-        state = driver.state
+        state, now = driver.state, time.monotonic()
         try:
-            write_whole(config.state_directory / STATUS, json.dumps(describe(state, feed.receiver)).encode())
+            status = json.dumps(describe(state, feed.receiver, now=now)).encode()
+            write_whole(config.state_directory / STATUS, status, lasting=False)
         except OSError as error:  # A full disk, say: no reason to stop moving traffic.
             say(log, "status not written", level=logging.ERROR, error=error)
-        if feed.receiver is None or state.peer_set is None:
+        if feed.receiver is None or state.peer_set is None or not (told or now - acked_at >= ACK_SECONDS):
             continue
+        acked_at = now
         epoch, generation = state.peer_set.number
-        ack = {"epoch": epoch, "generation": generation, "active": state.active}
+        ack = {"epoch": epoch, "generation": generation, "active": state.active, "sees": seen(state)}
         try:
             answer = await http.post(
                 f"{feed.receiver}/v1/acks", json=ack, headers=feed.headers(), timeout=10.0
@@ -108,27 +125,6 @@ async def _report(
             answer.raise_for_status()
         except (httpx.HTTPError, ValueError) as error:
             say(log, "ack not taken", level=logging.WARNING, error=str(error) or type(error).__name__)
-
-
-def describe(state: core.State, receiver: str | None) -> dict[str, object]:
-    """What `wgfleet-sync status` shows."""
-    peer_set = state.peer_set
-    return {
-        "receiver": receiver,
-        "epoch": peer_set.epoch if peer_set else None,
-        "generation": peer_set.generation if peer_set else None,
-        "monitoring": peer_set.monitoring if peer_set else None,
-        "fresh_until": peer_set.fresh_until if peer_set else None,
-        "active": state.active,
-        "workers": {
-            name: {
-                "state": worker.state,
-                "reason": worker.reason,
-                "misses": state.liveness[name].misses if name in state.liveness else None,
-            }
-            for name, worker in core.workers(state).items()
-        },
-    }
 
 
 @contextlib.asynccontextmanager

@@ -6,32 +6,32 @@ from collections.abc import Callable
 from typing import Protocol
 
 from client_sync.cache import Documents, RefusedDocumentError
-from client_sync.core import (
+from client_sync.core import next_deadline, step
+from client_sync.interface import Interface
+from client_sync.routes import RouteError
+from client_sync.state import (
+    Answered,
     Configure,
     Effect,
     Event,
     Held,
     Probe,
-    Probed,
     Received,
     Recreate,
     Settings,
     State,
     Tick,
-    next_deadline,
-    step,
     workers,
 )
-from client_sync.interface import Interface
-from client_sync.routes import RouteError
+from client_sync.traffic import Packets, Traffic
 from wgfleet.dump import DumpError
 from wgfleet.logs import say
 from wgfleet.peerset import PeerSet
 from wgfleet.wg import WgError
 
 log = logging.getLogger(__name__)
-PROBE_SECONDS = 0.5
-"""An echo not answered within this is missed."""
+BUSY_SECONDS, IDLE_SECONDS = 0.1, 0.3
+"""Between two looks at the interface's counters, while something is sent and while nothing is."""
 RETRY_SECONDS = 1.0
 """After the device refused a change, look at it again after this."""
 
@@ -39,7 +39,7 @@ RETRY_SECONDS = 1.0
 class Prober(Protocol):
     """What the driver needs of `Echo`."""
 
-    async def answers(self, address: str, within: float) -> bool: ...
+    def ask(self, address: str, heard: Callable[[], None]) -> bool: ...
 
 
 class Driver:
@@ -52,10 +52,14 @@ class Driver:
         interface: Interface,
         documents: Documents,
         prober: Prober,
+        packets: Callable[[], Packets | None],
         clock: Callable[[], float],
         changed: Callable[[State], None],
     ) -> None:
-        """Begin knowing nothing. `changed` is told of every new state worth showing."""
+        """Begin knowing nothing.
+
+        `packets` reads the interface's counters; `changed` is told of every new state worth telling.
+        """
         self.state = State()
         self._settings = settings
         self._interface = interface
@@ -65,11 +69,14 @@ class Driver:
         self._changed = changed
         self._timer: asyncio.TimerHandle | None = None
         self._retry: asyncio.TimerHandle | None = None
+        self._counting: asyncio.TimerHandle | None = None
+        self._traffic = Traffic(packets)
         self._looked = False
-        self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, kept: PeerSet | None) -> None:
         """Take up what the device holds and what the last run kept: no network is needed for it."""
+        if self._counting is None:
+            self._count()
         if kept is not None:
             self.state = State(peer_set=kept)
             self._look()
@@ -106,17 +113,15 @@ class Driver:
             except (WgError, DumpError, RouteError, OSError) as error:
                 say(log, "not applied", level=logging.ERROR, error=error)
                 self._look_later()
-        if effects:
+        if _told(self.state) != _told(before):
             self._changed(self.state)
         self._arm()
 
     def close(self) -> None:
         """Stop. The interface stays as it is: traffic goes on without us."""
-        for timer in (self._timer, self._retry):
+        for timer in (self._timer, self._retry, self._counting):
             if timer is not None:
                 timer.cancel()
-        for task in self._tasks:
-            task.cancel()
 
     def _carry_out(self, effect: Effect, before: State) -> None:
         match effect:
@@ -130,17 +135,26 @@ class Driver:
                 say(log, "standby silent, session made anew", worker=name)
                 self._interface.recreate(workers(self.state)[name])
             case Probe(name, asked_at):
-                task = asyncio.get_running_loop().create_task(self._probe(name, asked_at))
-                self._tasks.add(task)  # The loop itself holds only a weak reference.
-                task.add_done_callback(self._tasks.discard)
+                self._probe(name, asked_at)
 
-    async def _probe(self, name: str, asked_at: float) -> None:
-        worker = workers(self.state).get(name)
-        if worker is None:
-            return
-        addresses = worker.tunnel_addresses  # Without one, it is as silent as a dead one.
-        answered = bool(addresses) and await self._prober.answers(addresses[0], PROBE_SECONDS)
-        self.take(Probed(name, asked_at, answered))
+    def _probe(self, name: str, asked_at: float) -> None:
+        def heard() -> None:
+            self._traffic.answered()
+            self.take(Answered(name, asked_at))
+
+        addresses = workers(self.state)[name].tunnel_addresses  # Without one, it is as silent as a dead one.
+        if addresses and self._prober.ask(addresses[0], heard):
+            self._traffic.probed()
+
+    def _count(self) -> None:
+        counted = self._traffic.look()
+        # Most looks say nothing new, and ten in a second are to cost nothing.
+        doubted = self.state.doubted_at is not None or self.state.groundless > 0
+        if counted is not None and (counted.received if doubted else counted.sent and not counted.received):
+            self.take(counted)
+        busy = counted is not None and counted.sent
+        ring = asyncio.get_running_loop().call_later
+        self._counting = ring(BUSY_SECONDS if busy else IDLE_SECONDS, self._count)
 
     def _look(self) -> None:
         """See who carries the traffic, so that nothing moves without a reason; then bring the device up to date."""
@@ -170,3 +184,9 @@ class Driver:
         if deadline is not None:
             ring = asyncio.get_running_loop().call_later
             self._timer = ring(deadline - now, lambda: self.take(Tick()))
+
+
+def _told(state: State) -> tuple[object, ...]:
+    """What the receiver, and people, are told at once when it changes."""
+    number = None if state.peer_set is None else state.peer_set.number
+    return number, state.active, {name for name, one in state.liveness.items() if one.is_silent}

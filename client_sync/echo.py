@@ -5,6 +5,7 @@ import errno
 import os
 import socket
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
 ECHO_REQUEST, ECHO_REPLY = 8, 0
@@ -13,6 +14,8 @@ ECHO_REQUEST_V6, ECHO_REPLY_V6 = 128, 129
 """ICMPv6 types (RFC 4443)."""
 HEADER = struct.Struct("!BBHHH")
 SEQUENCES = 65536
+MOST_WAITING = 1024
+"""Echoes whose answers are still taken; the oldest ones are given up."""
 NOT_READABLE = (errno.EAGAIN, errno.EWOULDBLOCK)
 
 
@@ -29,7 +32,7 @@ _V6 = _Family(socket.AF_INET6, socket.IPPROTO_ICMPV6, ECHO_REQUEST_V6, ECHO_REPL
 
 
 class Echo:
-    """Sends echoes out of one interface and matches the replies. Needs CAP_NET_RAW."""
+    """Sends echoes out of one interface and tells of the replies. Needs CAP_NET_RAW."""
 
     def __init__(self, interface: str) -> None:
         """Name the interface; sockets are opened with the first echo of each family."""
@@ -38,31 +41,31 @@ class Echo:
         self._identifier = int.from_bytes(os.urandom(2), "big")
         self._sequence = 0
         self._sockets: dict[int, socket.socket] = {}
-        self._waiting: dict[tuple[str, int], asyncio.Future[None]] = {}
+        self._waiting: dict[tuple[str, int], Callable[[], None]] = {}
 
-    async def answers(self, address: str, within: float) -> bool:
-        """Whether the address answers one echo within so many seconds."""
+    def ask(self, address: str, heard: Callable[[], None]) -> bool:
+        """Send one echo to the address; `heard` is called once if it is answered, however late.
+
+        False: it could not be sent. No route, no interface: that is as good as no answer.
+        """
         family = _V6 if ":" in address else _V4
         self._sequence = (self._sequence + 1) % SEQUENCES
-        key = (address, self._sequence)
-        reply = self._waiting[key] = asyncio.get_running_loop().create_future()
+        packet = _packet(family, self._identifier, self._sequence)
         try:
-            packet = _packet(family, self._identifier, self._sequence)
             self._socket(family).sendto(packet, (address, 0))
-            async with asyncio.timeout(within):
-                await reply
         except OSError as error:
-            # TimeoutError is one too: no route, no interface, no answer are all no answer.
             if error.errno == errno.ENODEV and family.family in self._sockets:
                 # It is bound to an interface that is gone, even if there is a new one of that name.
                 self._drop(family.family)
             return False
-        finally:
-            del self._waiting[key]
+        if len(self._waiting) >= MOST_WAITING:
+            del self._waiting[next(iter(self._waiting))]
+        self._waiting[address, self._sequence] = heard
         return True
 
     def close(self) -> None:
-        """Close the sockets."""
+        """Close the sockets; nothing is heard any more."""
+        self._waiting.clear()
         for family in tuple(self._sockets):
             self._drop(family)
 
@@ -96,9 +99,11 @@ class Echo:
                     )  # The interface went away; a new socket is opened for the next echo.
                 return
             sequence = _reply_sequence(packet, family, self._identifier)
-            waiting = None if sequence is None else self._waiting.get((sender[0].partition("%")[0], sequence))
-            if waiting is not None and not waiting.done():
-                waiting.set_result(None)
+            if sequence is None:
+                continue
+            heard = self._waiting.pop((sender[0].partition("%")[0], sequence), None)
+            if heard is not None:
+                heard()
 
 
 def _packet(family: _Family, identifier: int, sequence: int) -> bytes:

@@ -5,19 +5,25 @@ import tempfile
 from pathlib import Path
 
 
-def write_whole(path: Path, content: bytes, *, mode: int = 0o600) -> None:
-    """Write a file so that after a crash there is the old one or the new one, never half of either."""
+def write_whole(path: Path, content: bytes, *, mode: int = 0o600, lasting: bool = True) -> None:
+    """Write a file so that after a crash there is the old one or the new one, never half of either.
+
+    Not `lasting`: readers never find half of it, but a power cut may take it; the disk is not waited for.
+    """
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(file.fileno(), mode)
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if lasting:
+                os.fsync(file.fileno())
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+    if not lasting:
+        return
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(directory)  # Or the new name itself may be lost in a power cut.

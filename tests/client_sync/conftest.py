@@ -8,7 +8,7 @@ import pytest
 
 from client_sync import driver
 from client_sync.addresses import AddressBook
-from client_sync.core import Settings
+from client_sync.state import Settings
 from tests.client_sync.device import FakeDevice
 from tests.client_sync.scene import CLIENT, Play, Played, Scene
 
@@ -23,10 +23,11 @@ def played(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Played:
         *,
         fake: FakeDevice | None = None,
         directory: Path | None = None,
+        active_interval: float = 1.0,
         standby_interval: float = 5.0,
     ) -> None:
         async def run() -> None:
-            settings = Settings(CLIENT, standby_interval=standby_interval)
+            settings = Settings(CLIENT, active_interval=active_interval, standby_interval=standby_interval)
             scene = Scene(directory or tmp_path, fake or FakeDevice(), settings)
             try:
                 await play(scene)

@@ -10,9 +10,9 @@ from typing import Protocol
 import pytest
 
 from client_sync.cache import Documents, ManagedPeers
-from client_sync.core import Settings, State
 from client_sync.driver import Driver
 from client_sync.interface import Interface
+from client_sync.state import Settings, State
 from tests.client_sync.device import FakeDevice
 from tests.client_sync.samples import ALL, FLEET, peer_set, public_key, signed, worker
 from tests.wgfleet.model import owners
@@ -33,24 +33,22 @@ class Workers:
     """The workers as probes find them, by tunnel address."""
 
     silent: set[str] = field(default_factory=set)
-    hanging: set[str] = field(default_factory=set)
-    """These let one wait for ever."""
-    asked: list[tuple[str, float]] = field(default_factory=list)
-    under_way: int = 0
+    asked: list[str] = field(default_factory=list)
     more: asyncio.Event = field(default_factory=asyncio.Event)
+    counted: tuple[int, int] = (0, 0)
+    """The packets that came in and went out."""
 
-    async def answers(self, address: str, within: float) -> bool:
-        """As `Echo.answers`."""
-        self.asked.append((address, within))
+    def ask(self, address: str, heard: Callable[[], None]) -> bool:
+        """As `Echo.ask`."""
+        self.asked.append(address)
         self.more.set()
-        self.under_way += 1
-        try:
-            await asyncio.sleep(0)
-            if address in self.hanging:
-                await asyncio.Event().wait()
-        finally:
-            self.under_way -= 1
-        return address not in self.silent
+        if address not in self.silent:
+            asyncio.get_running_loop().call_soon(heard)
+        return True
+
+    def packets(self) -> tuple[int, int]:
+        """As `Counters`."""
+        return self.counted
 
 
 @dataclass
@@ -87,6 +85,7 @@ class Scene:
             ),
             documents=self.documents,
             prober=self.workers,
+            packets=self.workers.packets,
             clock=self.clock,
             changed=self.shown.append,
         )
@@ -130,6 +129,7 @@ class Played(Protocol):
         *,
         fake: FakeDevice | None = None,
         directory: Path | None = None,
+        active_interval: float = 1.0,
         standby_interval: float = 5.0,
     ) -> None: ...
 

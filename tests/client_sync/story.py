@@ -3,40 +3,54 @@
 A story is blocks of commands, each followed by `----` and what happened:
 
     settings KEY=VALUE ...       client, policy, and the numbers of the settings (before anything else)
-    tell probes                  say each probe and its end too (else only what changes the device is told)
+    tell probes [W ...]          say each probe, and each answer, too; of these workers only (else only what changes
+                                 the device is told)
     document W=STATE[/KEY=VALUE ...] ...   a newer document comes; KEY is weight, priority, key, endpoint or tunnel
     answers W ... | silent W ...           what these workers do from now on
     restarted W ...              these answer again only after their session was made anew
+    slow W SECONDS               from now on its answers take so long
+    loses W N                    from now on it answers each Nth probe only; 1: all of them
+    traffic flows | flat         packets go out, and some come in, or none do; the counters are looked at once
+    sleeps SECONDS               the daemon is stopped for so long, and answers wait for it
     held W | held nobody         the device was read: who carries the traffic
     wait SECONDS                 time passes: probes come back, deadlines ring
 
 The client, laptop-9, prefers w1, then w2, w3 and w4, all else being equal. Every worker answers until the story says
-something else. An answer takes 0.02 s; a probe is missed after 0.5 s.
+something else. An answer takes 0.02 s.
 """
 
 import heapq
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from client_sync.choice import Policy
-from client_sync.core import (
+from client_sync.core import next_deadline, step
+from client_sync.state import (
+    Answered,
     Configure,
+    Counted,
     Effect,
     Event,
     Held,
     Probe,
-    Probed,
     Received,
     Recreate,
     Settings,
     State,
     Tick,
-    next_deadline,
-    step,
 )
 from tests.client_sync.samples import peer_set, public_key, worker
 from wgfleet.peerset import PublishedWorker, WorkerState
 
-ROUND_TRIP, MISSED_AFTER = 0.02, 0.5
+ROUND_TRIP = 0.02
+READ: Mapping[str, Callable[[str], object]] = {
+    "client": str,
+    "policy": Policy,
+    "local_failover": "yes".__eq__,
+    "silent_after": int,
+    "recreate_after": int,
+}
+"""How a setting's word is read; the others are seconds."""
 START = 1000.0
 """Stories begin at t=0 of their own; a clock that is not zero keeps never and zero apart."""
 
@@ -73,24 +87,36 @@ class Story:
     generation: int = 0
     silent: set[str] = field(default_factory=set)
     restarted: set[str] = field(default_factory=set)
-    under_way: list[tuple[float, int, Probed]] = field(default_factory=list)
-    """Probes that will have come back, or be missed, at a time."""
+    slow: dict[str, float] = field(default_factory=dict)
+    loses: dict[str, int] = field(default_factory=dict)
+    under_way: list[tuple[float, int, Answered]] = field(default_factory=list)
+    """Probes that will have come back at a time."""
     asked: int = 0
     tells_probes: bool = False
+    told: set[str] | None = None
+    """The workers whose probes are told; None: all."""
     said: list[str] = field(default_factory=list)
 
     def run(self, command: str) -> None:
         """Carry out one line."""
-        match command.split():
+        words = command.split()
+        if not (self._tells(words) or self._workers_do(words) or self._happens(words)):
+            raise ValueError(f"no such command: {command!r}")
+
+    def _tells(self, words: list[str]) -> bool:
+        match words:
             case ["settings", *pairs]:
                 for key, value in (pair.split("=") for pair in pairs):
-                    kind = {"client": str, "policy": Policy, "silent_after": int}.get(key, float)
-                    self.settings = replace(self.settings, **{key: kind(value)})
-            case ["tell", "probes"]:
+                    self.settings = replace(self.settings, **{key: READ.get(key, float)(value)})
+            case ["tell", "probes", *names]:
+                self.told = set(names) or None
                 self.tells_probes = True
-            case ["document", *workers]:
-                self.generation += 1
-                self.take(Received(peer_set(*map(published, workers), generation=self.generation)))
+            case _:
+                return False
+        return True
+
+    def _workers_do(self, words: list[str]) -> bool:
+        match words:
             case ["answers", *names]:
                 self.silent -= set(names)
                 self.restarted -= set(names)
@@ -99,12 +125,30 @@ class Story:
             case ["restarted", *names]:
                 self.silent -= set(names)
                 self.restarted |= set(names)
+            case ["slow", name, seconds]:
+                self.slow[name] = float(seconds)
+            case ["loses", name, number]:
+                self.loses[name] = int(number)
+            case _:
+                return False
+        return True
+
+    def _happens(self, words: list[str]) -> bool:
+        match words:
+            case ["document", *workers]:
+                self.generation += 1
+                self.take(Received(peer_set(*map(published, workers), generation=self.generation)))
             case ["held", name]:
                 self.take(Held(None if name == "nobody" else name))
+            case ["traffic", "flows" | "flat" as how]:
+                self.take(Counted(sent=True, received=how == "flows"))
+            case ["sleeps", seconds]:
+                self.now = round(self.now + float(seconds), 6)
             case ["wait", seconds]:
                 self.wait(float(seconds))
             case _:
-                raise ValueError(f"no such command: {command!r}")
+                return False
+        return True
 
     def take(self, event: Event) -> None:
         """Let the core decide, and note what it decided."""
@@ -119,10 +163,9 @@ class Story:
         while (at := self._next()) is not None and at <= end:
             self.now = max(self.now, at)
             if self.under_way and self.under_way[0][0] <= at:
-                _, _, probed = heapq.heappop(self.under_way)
-                if self.tells_probes:
-                    self._say(f"{probed.worker} {'answers' if probed.answered else 'is silent'}")
-                self.take(probed)
+                _, _, answered = heapq.heappop(self.under_way)
+                self._tell(answered.worker, "{} answers")
+                self.take(answered)
             else:
                 self.take(Tick())
         self.now = end
@@ -142,12 +185,16 @@ class Story:
                 self._say(f"recreate {name}")
                 self.restarted.discard(name)
             case Probe(name, asked_at):
-                if self.tells_probes:
-                    self._say(f"probe {name}")
-                answers = name not in self.silent | self.restarted
-                back_at = round(self.now + (ROUND_TRIP if answers else MISSED_AFTER), 6)
+                self._tell(name, "probe {}")
                 self.asked += 1
-                heapq.heappush(self.under_way, (back_at, self.asked, Probed(name, asked_at, answers)))
+                lost = self.asked % self.loses.get(name, 1) != 0
+                if name not in self.silent | self.restarted and not lost:
+                    back_at = round(self.now + self.slow.get(name, ROUND_TRIP), 6)
+                    heapq.heappush(self.under_way, (back_at, self.asked, Answered(name, asked_at)))
+
+    def _tell(self, name: str, what: str) -> None:
+        if self.tells_probes and (self.told is None or name in self.told):
+            self._say(what.format(name))
 
     def _say(self, what: str) -> None:
         self.said.append(f"{round(self.now - START, 3):g}s {what}")

@@ -19,8 +19,8 @@ token_file = "token"
 trusted_keys = ["{KEY}"]
 """
 KNOWN = (
-    "ca_file, fleet, interface, manage_routes, name, policy, receivers, standby_probe_interval, "
-    "state_directory, token_file, trusted_keys"
+    "active_probe_interval, ca_file, failback_after, failback_spread, fleet, interface, local_failover, manage_routes, "
+    "name, policy, receivers, standby_probe_interval, state_directory, token_file, trusted_keys"
 )
 
 Written = Callable[[str], Path]
@@ -117,7 +117,7 @@ def test_all_faults_are_said_at_once(written: Written) -> None:
             "name: is 7: a text was expected",
             f"receiver: there is no such key; known are {KNOWN}",
             "trusted_keys: a list of texts was expected, with at least one",
-            "policy: is 'fast': one of spread, priority was expected",
+            "policy: is 'fast': one of spread, priority, latency was expected",
             "manage_routes: is 'no': true or false was expected",
         ]
     )
@@ -133,8 +133,8 @@ def test_all_faults_are_said_at_once(written: Written) -> None:
             "receivers: is 'https://a': a list of texts was expected, with at least one",
         ),
         ("receivers = [7]", "receivers: is [7]: a list of texts was expected, with at least one"),
-        ('policy = ["spread"]', "policy: is ['spread']: one of spread, priority was expected"),
-        ("policy = 1", "policy: is 1: one of spread, priority was expected"),
+        ('policy = ["spread"]', "policy: is ['spread']: one of spread, priority, latency was expected"),
+        ("policy = 1", "policy: is 1: one of spread, priority, latency was expected"),
         (
             "standby_probe_interval = 0",
             "standby_probe_interval: is 0: seconds were expected, from 0.1 to 3600",

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from client_sync.core import Probed, Received, Tick, next_deadline, step
+from client_sync.core import next_deadline, step
+from client_sync.state import Answered, Received, Tick
 from tests.client_sync.samples import FLEET, peer_set, worker
 from tests.client_sync.story import Story
 from tests.timelines import must_hold, timelines
@@ -54,11 +55,12 @@ def test_a_state_that_is_unknown_is_better_than_none() -> None:
 
 
 def test_the_next_deadline_is_the_earliest() -> None:
-    """Of two standbys that were asked at different times, the one asked first is due first."""
-    story = played(
-        "document w1=serving w2=serving", "wait 2", "document w1=serving w2=serving w3=serving", "wait 1"
-    )
+    """The active worker is due each second; of two standbys that were asked at different times, the one asked first."""
+    story = played("document w1=serving w2=serving", "wait 2", "document w1=serving w2=serving w3=serving")
+    story.run("wait 2.9")
 
+    assert next_deadline(story.state, now=story.now, settings=story.settings) == 1005.0
+    story.run("settings active_interval=60")
     assert next_deadline(story.state, now=story.now, settings=story.settings) == 1005.0
 
 
@@ -69,11 +71,12 @@ def test_a_deadline_that_passed_unseen_is_due_now() -> None:
     assert next_deadline(story.state, now=1007.0, settings=story.settings) == 1007.0
 
 
-def test_there_is_no_deadline_while_every_probe_is_under_way() -> None:
-    """What is waited for comes by itself."""
-    story = played("document w1=serving w2=serving")
+def test_a_probe_under_way_is_given_up_in_time() -> None:
+    """Of a first probe, whose round trip nobody knows, it is said after a quarter of a second that it is overdue."""
+    story = played("settings urgent_interval=9", "document w1=serving w2=serving")
 
-    assert next_deadline(story.state, now=story.now, settings=story.settings) is None
+    assert next_deadline(story.state, now=story.now, settings=story.settings) == 1000.25
+    assert next_deadline(story.state, now=1000.3, settings=story.settings) == 1000.5
 
 
 def test_a_tick_before_its_time_does_nothing() -> None:
@@ -86,6 +89,6 @@ def test_a_tick_before_its_time_does_nothing() -> None:
 def test_a_report_on_a_worker_that_was_never_asked_is_ignored() -> None:
     """It may be gone since, or be another one by now."""
     story = played("document w1=serving w2=serving", "wait 1")
-    report = Probed("w3", story.now, answered=True)
+    report = Answered("w3", story.now)
 
     assert step(story.state, report, now=story.now, settings=story.settings) == (story.state, ())

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import httpx
@@ -13,72 +13,21 @@ import pytest
 from client_sync.addresses import AddressBook
 from client_sync.cache import Documents, ManagedPeers
 from client_sync.config import Config
-from client_sync.core import Liveness, Settings, State
-from client_sync.daemon import _http, _report, _resolver, describe
+from client_sync.daemon import _http, _report, _resolver
 from client_sync.driver import Driver
 from client_sync.feed import Feed
 from client_sync.interface import Interface
+from client_sync.report import describe
+from client_sync.state import Settings, State
 from tests.client_sync.certificates import Authority
 from tests.client_sync.device import FakeDevice
 from tests.client_sync.receiver import Acks, FakeReceiver, Request, answer
 from tests.client_sync.samples import FLEET, peer_set, worker
-from wgfleet.peerset import WorkerState
 from wgfleet.signing import Signer, Verifier
 
 SIGNER = Signer.generate()
 SECONDS = 20.0
 """Whatever a test waits for has come long before, or never comes."""
-
-
-# What is told.
-
-
-def test_before_anything_is_known_the_status_says_so() -> None:
-    """Every key is there, so that programs need not ask."""
-    assert describe(State(), None) == {
-        "receiver": None,
-        "epoch": None,
-        "generation": None,
-        "monitoring": None,
-        "fresh_until": None,
-        "active": None,
-        "workers": {},
-    }
-
-
-def test_the_status_says_what_is_applied_and_what_was_probed() -> None:
-    """Each worker with what the receiver says of it and what the own probes say."""
-    state = State(
-        peer_set(worker(1), worker(2, WorkerState.DOWN, reason="worker_down"), worker(3), generation=7),
-        active="w1",
-        liveness={"w1": Liveness(answered_at=5.0), "w2": Liveness(misses=4)},
-    )
-
-    assert describe(state, "https://monitoring.example.com") == {
-        "receiver": "https://monitoring.example.com",
-        "epoch": 1,
-        "generation": 7,
-        "monitoring": "live",
-        "fresh_until": 4600.0,
-        "active": "w1",
-        "workers": {
-            "w1": {"state": "serving", "reason": "up", "misses": 0},
-            "w2": {"state": "down", "reason": "worker_down", "misses": 4},
-            "w3": {"state": "serving", "reason": "up", "misses": None},
-        },
-    }
-
-
-def test_a_removed_worker_that_still_carries_the_traffic_is_told() -> None:
-    """It is in no document any more, but it is what is used."""
-    kept = worker(9, WorkerState.DRAINING, reason="removed")
-    status = describe(State(peer_set(worker(1)), active="w9", kept=kept), None)
-
-    assert status["active"] == "w9"
-    assert status["workers"] == {
-        "w1": {"state": "serving", "reason": "up", "misses": None},
-        "w9": {"state": "draining", "reason": "removed", "misses": None},
-    }
 
 
 # Acks.
@@ -102,8 +51,8 @@ def configuration(directory: Path, **other: object) -> Config:
 class Silent:
     """Workers that never answer."""
 
-    async def answers(self, address: str, within: float) -> bool:
-        del address, within
+    def ask(self, address: str, heard: Callable[[], None]) -> bool:
+        del address, heard
         return False
 
 
@@ -117,6 +66,7 @@ def driver_of(directory: Path, state: State) -> Driver:
         interface=interface,
         documents=Documents(directory, Verifier([SIGNER.public_text]), FLEET),
         prober=Silent(),
+        packets=lambda: None,
         clock=time.monotonic,
         changed=lambda _state: None,
     )
@@ -171,9 +121,9 @@ def test_news_are_acknowledged_and_shown(tmp_path: Path) -> None:
             ack = await acks.taken.get()
             assert ack.line == "POST /v1/acks HTTP/1.1"
             assert ack.headers["authorization"] == "Bearer secret"
-            assert json.loads(ack.body) == {"epoch": 1, "generation": 7, "active": "w1"}
+            assert json.loads(ack.body) == {"epoch": 1, "generation": 7, "active": "w1", "sees": {}}
             status = json.loads((tmp_path / "status.json").read_text())
-            assert status == describe(STATE, receiver.url)
+            assert status == describe(STATE, receiver.url, now=0.0)
 
     asyncio.run(story())
 

@@ -1,12 +1,10 @@
 """Tests of client_sync/driver.py: documents, starts, probes and the end."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
 
-from client_sync.core import State
-from client_sync.driver import PROBE_SECONDS
+from client_sync.state import State
 from tests.client_sync.device import FakeDevice
 from tests.client_sync.samples import ALL, peer_set, public_key, signed, worker
 from tests.client_sync.scene import TWO, Played, Scene, said
@@ -25,7 +23,7 @@ def test_the_first_document_leads_to_a_path(played: Played, caplog: pytest.LogCa
         scene.receive(TWO)
         await scene.until_carried_by(1)
         assert scene.fake.keys == {public_key(1), public_key(2)}
-        assert scene.workers.asked[:2] == [("10.99.0.1", PROBE_SECONDS), ("10.99.0.2", PROBE_SECONDS)]
+        assert scene.workers.asked[:2] == ["10.99.0.1", "10.99.0.2"]
 
     played(story)
     assert said(caplog, "moved") == [{"worker": "w1", "reason": "first", "epoch": 1, "generation": 1}]
@@ -241,9 +239,9 @@ def test_standbys_are_asked_again_and_again(played: Played) -> None:
     async def story(scene: Scene) -> None:
         scene.receive(TWO)
         await scene.until(lambda: len(scene.workers.asked) >= 5)
-        assert {address for address, _ in scene.workers.asked[2:]} == {"10.99.0.2"}
+        assert set(scene.workers.asked[2:]) == {"10.99.0.2"}
 
-    played(story, standby_interval=0.02)
+    played(story, active_interval=3600.0, standby_interval=0.02)
 
 
 def test_a_deadline_that_passes_while_the_device_is_slow_is_not_lost(played: Played) -> None:
@@ -251,9 +249,7 @@ def test_a_deadline_that_passes_while_the_device_is_slow_is_not_lost(played: Pla
 
     async def story(scene: Scene) -> None:
         scene.receive(TWO)
-        await scene.until(
-            lambda: [one.waiting for one in scene.driver.state.liveness.values()] == [False, False]
-        )
+        await scene.until(lambda: [one.open for one in scene.driver.state.liveness.values()] == [(), ()])
         scene.fake.on_set = lambda: setattr(scene.clock, "ahead", 60.0)
         scene.workers.asked.clear()
         scene.receive(peer_set(worker(1), worker(2, keepalive=5), generation=2))
@@ -277,7 +273,7 @@ def test_there_is_one_timer_at_a_time(played: Played) -> None:
     played(story)
 
 
-def test_every_state_that_did_something_is_shown(played: Played) -> None:
+def test_every_state_that_is_worth_telling_is_shown(played: Played) -> None:
     """The last one shown is the one that holds."""
 
     async def story(scene: Scene) -> None:
@@ -294,30 +290,67 @@ def test_every_state_that_did_something_is_shown(played: Played) -> None:
 
 @pytest.mark.usefixtures("soon")
 def test_closing_cancels_all_that_would_still_come(played: Played) -> None:
-    """Probes under way, the timer, and the next look; the device stays as it is."""
+    """The timer, the next look at the device and at its counters; the device stays as it is."""
 
     async def story(scene: Scene) -> None:
-        scene.workers.hanging.add("10.99.0.2")
-        scene.receive(peer_set(worker(1), worker(2), worker(3)))
+        scene.driver.start(TWO)
         await scene.until(lambda: scene.driver._timer is not None)
-        assert scene.workers.under_way == 1
         scene.fake.broken = "no buffer space"
         scene.receive(peer_set(worker(1), worker(2), worker(3), worker(4), generation=2))
         device = scene.fake.device
-        timer, retry = scene.driver._timer, scene.driver._retry
-        assert timer is not None
-        assert not timer.cancelled()
-        assert retry is not None
+        armed = [scene.driver._timer, scene.driver._retry, scene.driver._counting]
+        assert [timer is not None and not timer.cancelled() for timer in armed] == [True] * 3
 
         scene.driver.close()
-        await asyncio.sleep(0)
 
-        assert timer.cancelled()
-        assert retry.cancelled()
-        assert scene.workers.under_way == 0
+        assert [timer is not None and timer.cancelled() for timer in armed] == [True] * 3
         assert scene.fake.device == device
 
     played(story)
+
+
+def test_traffic_that_is_not_answered_is_a_doubt(played: Played) -> None:
+    """Packets go out and none come in: the active worker is asked at once, not with its next turn."""
+
+    async def story(scene: Scene) -> None:
+        scene.driver.start(TWO)
+        await scene.until_carried_by(1)
+        await scene.until(lambda: scene.driver.state.liveness["w1"].open == ())
+        scene.workers.counted = (0, 200)
+        scene.workers.asked.clear()
+        await scene.until(lambda: "10.99.0.1" in scene.workers.asked)
+        assert scene.driver.state.doubted_at is not None
+
+    played(story, active_interval=3600.0, standby_interval=3600.0)
+
+
+def test_a_worker_that_dies_is_left_without_any_receiver(
+    played: Played, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The own probe finds it."""
+
+    async def story(scene: Scene) -> None:
+        scene.driver.start(TWO)
+        await scene.until_carried_by(1)
+        scene.workers.silent.add("10.99.0.1")
+        await scene.until_carried_by(2)
+
+    played(story, active_interval=0.1)
+    assert said(caplog, "moved")[-1]["reason"] == "silent"
+
+
+def test_probes_and_their_answers_are_no_news(played: Played) -> None:
+    """Nobody is told of each: the receiver would be asked ten thousand times a second."""
+
+    async def story(scene: Scene) -> None:
+        scene.driver.start(TWO)
+        await scene.until_carried_by(1)
+        shown = len(scene.shown)
+        scene.workers.asked.clear()
+        await scene.until(lambda: len(scene.workers.asked) > 5)
+        assert len(scene.shown) == shown
+
+    played(story, active_interval=0.02, standby_interval=0.02)
 
 
 def test_closing_before_anything_came_is_no_error(played: Played) -> None:

@@ -13,8 +13,9 @@ import pytest
 
 from client_sync.__main__ import EXAMPLE, main
 from client_sync.config import Config, load
-from client_sync.core import Liveness, State
-from client_sync.daemon import describe
+from client_sync.liveness import Liveness
+from client_sync.report import describe
+from client_sync.state import Reason, State
 from tests.client_sync.samples import peer_set, worker
 from wgfleet.peerset import WorkerState
 from wgfleet.signing import Signer
@@ -186,14 +187,18 @@ SHOWN = State(
         generation=7,
     ),
     active="w1",
-    liveness={"w1": Liveness(answered_at=5.0), "w2": Liveness(misses=4)},
+    reason=Reason.SILENT,
+    liveness={
+        "w1": Liveness(answered_at=5.0, round_trip=0.01234, history=(False, True, True)),
+        "w2": Liveness(misses=4, history=(False,) * 4),
+    },
 )
 
 
 def show(configured: Path, state: State, receiver: str | None) -> None:
     """As the daemon writes it."""
     (configured.parent / "state").mkdir()
-    (configured.parent / "state" / "status.json").write_text(json.dumps(describe(state, receiver)))
+    (configured.parent / "state" / "status.json").write_text(json.dumps(describe(state, receiver, now=6.0)))
 
 
 def test_the_status_is_shown_for_people(command: Command, configured: Path) -> None:
@@ -203,11 +208,11 @@ def test_the_status_is_shown_for_people(command: Command, configured: Path) -> N
     assert command("status", "--config", configured) == Done(
         0,
         """\
-active     w1
+active     w1 (silent)
 receiver   https://a.example.com
 peer set   1.7, monitoring live
-  w1                   serving    up               answers
-  w2                   down       worker_down      silent, 4 missed
+  w1                   serving    up               answers in 12.3 ms     x..
+  w2                   down       worker_down      silent, 4 missed       xxxx
   w3                   banned     banned           not probed
 """,
         "",
@@ -230,7 +235,7 @@ def test_the_status_is_shown_for_programs(command: Command, configured: Path) ->
     done = command("status", "--json", "--config", configured)
 
     assert (done.code, done.err, done.out.count("\n")) == (0, "", 1)
-    assert json.loads(done.out) == describe(SHOWN, None)
+    assert json.loads(done.out) == describe(SHOWN, None, now=6.0)
 
 
 @pytest.mark.parametrize("arguments", [[], ["walk"], ["run", "--fast"], ["run", "--log-format", "xml"]])
@@ -264,5 +269,12 @@ def test_the_help_shows_a_configuration_that_is_right(command: Command, tmp_path
     assert tomllib.loads(shown).keys() == defaults.keys()
     assert config.policy is defaults["policy"]
     assert config.state_directory == defaults["state_directory"]
-    assert config.standby_probe_interval == defaults["standby_probe_interval"]
+    for name in (
+        "local_failover",
+        "active_probe_interval",
+        "standby_probe_interval",
+        "failback_after",
+        "failback_spread",
+    ):
+        assert getattr(config, name) == defaults[name]
     assert config.manage_routes is defaults["manage_routes"]

@@ -54,6 +54,7 @@ class Demo:
         failover = self.worker_dies(traffics)
         self.worker_returns(failover.worker)
         self.prometheus_dies(traffics)
+        self.control_plane_dies(traffics)
         self.summarise(failover)
         return all(held for _, held in self.expectations)
 
@@ -118,6 +119,30 @@ class Demo:
             self.fleet.prometheus.start()
             self.fleet.network.worker(worker).restart()
             self.fleet.wait_until_serving()
+
+    def control_plane_dies(self, traffics: dict[str, Traffic]) -> None:
+        """Stage five: what clients do with nobody left to tell them."""
+        with self.stage("until here clients waited for the alert; from now on their own probes suffice"):
+            self.fleet.let_clients_judge()
+        with self.stage("receiver, Prometheus, Alertmanager and blackbox exporter are killed"):
+            self.fleet.end_the_control_plane()
+            self.fleet.wait_until_warm()
+        worker = self.fleet.active("c1") or ""
+        users = self.fleet.users(worker)
+        with self.stage(f"{worker}'s WireGuard is killed, and nobody is there to notice"):
+            killed = time.time()
+            self.fleet.network.worker(worker).kill()
+            for client in users:
+                self.fleet.journal(self.fleet.sync[client]).wait_for(
+                    "moved", since=killed, timeout=STAGE_SECONDS, before=worker, reason="silent"
+                )
+                traffics[client].wait_until_flowing(STAGE_SECONDS)
+        back = [(traffics[client].outage(killed).first_reply or time.time()) - killed for client in users]
+        self.figures |= {"alone_killed_to_traffic_seconds": max(back), "alone_clients_moved": len(users)}
+        for client, seconds in zip(users, back, strict=True):
+            self.say(f"{client} found it by itself, and its traffic is back after {seconds:.3f} s")
+            moves = self.fleet.moves(client, since=killed)
+            self.expect(f"without any control plane {client} left {worker}, once", len(moves) == 1)
         leaked = self.fleet.network.underlay.leaked()
         self.expect("no packet left a tunnel in clear", leaked == 0)
 

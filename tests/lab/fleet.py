@@ -58,6 +58,8 @@ class Profile:
     """Of `wgfleet render`. 1: no worker is ever overloaded. All are one machine, so its load says nothing of any."""
     egress: bool = False
     """Each exporter probes the service from its worker's tunnel address, as it would for a client."""
+    local_failover: bool = False
+    """Clients leave a worker that their own probes find silent. Else they wait for the alert, so that its way is seen."""
     ports: bool = False
     """Give Prometheus, Alertmanager and the receiver their usual ports on this machine's loopback."""
 
@@ -182,7 +184,43 @@ class Fleet:
         """What a daemon logged."""
         return Journal(process.log)
 
+    def sees(self, client: str) -> dict[str, Any]:
+        """What this client's daemon wrote last of its own view."""
+        status: dict[str, Any] = json.loads((self._home_of(client) / "state" / "status.json").read_text())
+        return status
+
+    # Doing.
+
+    def wait_until_warm(self, timeout: float = 60.0) -> None:
+        """Until every client's own probes say that every worker answers."""
+
+        def warm(client: str) -> bool:
+            seen = self.sees(client)
+            return seen["active"] is not None and all(one["misses"] == 0 for one in seen["workers"].values())
+
+        for client in self.sync:
+            wait_until(lambda client=client: warm(client), timeout, f"{client} to hear every worker")  # type: ignore[misc] # mypy cannot infer a lambda's default.
+
+    def let_clients_judge(self) -> None:
+        """From now on their own probes suffice: each daemon is started again with that setting."""
+        for client, daemon in self.sync.items():
+            configuration = self._home_of(client) / "sync.toml"
+            said = configuration.read_bytes()
+            write_whole(configuration, said.replace(b"local_failover = false", b"local_failover = true"))
+            daemon.terminate()
+            daemon.start()
+
+    def end_the_control_plane(self) -> None:
+        """Kill the receiver, and every Prometheus, Alertmanager and blackbox exporter."""
+        self.receiver.kill()
+        for station in self.stations:
+            for daemon in (station.prometheus, station.alertmanager, station.blackbox):
+                daemon.kill()
+
     # Building.
+
+    def _home_of(self, client: str) -> Path:
+        return self.network.directory / f"{client}.sync"
 
     def _start_receiver(self) -> None:
         host = self.network.monitoring
@@ -255,7 +293,7 @@ class Fleet:
         self.api.call("PUT", f"/v1/workers/{worker.name}", body=body)
 
     def _add_client(self, client: Client) -> None:
-        home = self.network.directory / f"{client.name}.sync"
+        home = self._home_of(client.name)
         home.mkdir(mode=0o700)
         token = self.api.call("POST", "/v1/tokens", body={"name": client.name, "role": "client"})["token"]
         write_whole(home / "token", token.encode())
@@ -267,6 +305,7 @@ class Fleet:
             "token_file": "token",
             "trusted_keys": [self.api.call("GET", "/v1/signing-key")["public_key"]],
             "state_directory": "state",
+            "local_failover": self.profile.local_failover,
         }
         write_whole(home / "sync.toml", _toml(settings))
         command = _daemon("client_sync", home / "sync.toml")

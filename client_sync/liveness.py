@@ -1,0 +1,143 @@
+"""What own probes say of one worker. Pure: the time is an argument.
+
+A probe that is not answered in time is missed; how long that is, the path's own round trips say (RFC 6298), so that a
+slow path is no dead one. Misses count in a row, back to the last answer: one that comes late takes them all back. How
+many make a worker silent depends on how many it loses while it is alive: on a clean path a few are enough, on one that
+loses every fifth packet more, so that chance alone hardly ever does it.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+REMEMBERED = 5.0
+"""Seconds after which the answer to a probe says nothing any more."""
+HISTORY = 20
+"""Outcomes that are kept for people to look at."""
+FIRST_PATIENCE = 0.5
+"""Seconds, while no round trip is known."""
+LEAST_PATIENCE, MOST_PATIENCE = 0.3, 3.0
+"""Seconds. The least one lets a path be slow for once: a worker or a link that is busy."""
+LEAST_OVERDUE = 0.1
+"""Seconds after which an answer is missed enough to ask again, though not yet given up."""
+ASLEEP = 0.25
+"""Seconds. A miss that is noticed so much too late was ours: we slept, or got no processor."""
+BY_CHANCE = 1e-6
+"""A path that is alive should be taken for silent no more often than this, each time that it is doubted."""
+MOST_MISSES = 16
+LOSS_WEIGHT = 0.05
+"""Of each probe in the estimate of the loss: some twenty make it."""
+LOSS_MARGIN, LEAST_LOSS = 1.5, 0.01
+"""The estimate may be too low by so much; and no path is without any loss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Liveness:
+    """What is known of one worker's path. Times are seconds of the driver's clock."""
+
+    asked_at: float | None = None
+    """When it was last asked."""
+    awaited: tuple[float, ...] = ()
+    """When the unanswered probes were sent whose answers would still say something, oldest first."""
+    open: tuple[float, ...] = ()
+    """Those of them that are not given up."""
+    answered_at: float | None = None
+    """When the last answer came."""
+    answered_ask: float | None = None
+    """When the newest of the probes that were answered had been sent."""
+    misses: int = 0
+    """In a row, since the last answer."""
+    round_trip: float | None = None
+    """Smoothed, in seconds."""
+    deviation: float = 0.0
+    """Mean, of the round trips, in seconds."""
+    loss: float = 0.0
+    """Smoothed part of the probes that are lost while the worker is alive."""
+    recreated_at: float | None = None
+    in_vain: int = 0
+    """Sessions that were made anew since the last answer."""
+    history: tuple[bool, ...] = ()
+    """The last outcomes, oldest first: whether it was answered."""
+
+    @property
+    def patience(self) -> float:
+        """Seconds after which a probe is given up."""
+        if self.round_trip is None:
+            return FIRST_PATIENCE
+        return min(max(self.round_trip + 4 * self.deviation, LEAST_PATIENCE), MOST_PATIENCE)
+
+    @property
+    def is_silent(self) -> bool:
+        """For people: more than one miss, which may be chance."""
+        return self.misses > 1
+
+    @property
+    def unanswered(self) -> tuple[float, ...]:
+        """Open probes that were sent after the newest one that was answered."""
+        return tuple(at for at in self.open if self.answered_ask is None or at > self.answered_ask)
+
+    def overdue_at(self) -> float | None:
+        """When the oldest open probe has taken longer than it should have; None if none is open."""
+        usual = FIRST_PATIENCE / 2 if self.round_trip is None else self.round_trip + 4 * self.deviation
+        unanswered = self.unanswered
+        return unanswered[0] + min(max(usual, LEAST_OVERDUE), self.patience) if unanswered else None
+
+    def silent_after(self, at_least: int) -> int:
+        """Misses in a row after which it is silent, and not just unlucky."""
+        lost = min(LOSS_MARGIN * self.loss + LEAST_LOSS, 0.9)
+        return min(max(at_least, math.ceil(math.log(BY_CHANCE) / math.log(lost))), MOST_MISSES)
+
+
+def ask(known: Liveness, now: float) -> Liveness:
+    """A probe is sent."""
+    awaited = tuple(at for at in known.awaited if now - at <= REMEMBERED)
+    return replace(known, asked_at=now, awaited=(*awaited, now), open=(*known.open, now))
+
+
+def answer(known: Liveness, asked_at: float, now: float) -> Liveness:
+    """A probe's answer has come, in time or late; one that is not known is of another path, and changes nothing."""
+    if asked_at not in known.awaited:
+        return known
+    took = now - asked_at
+    if known.round_trip is None:
+        round_trip, deviation = took, took / 2
+    else:
+        deviation = 0.75 * known.deviation + 0.25 * abs(known.round_trip - took)
+        round_trip = 0.875 * known.round_trip + 0.125 * took
+    late = asked_at not in known.open
+    lost = known.misses - late
+    loss = known.loss
+    for hit in (*[1.0] * max(lost, 0), 0.0):
+        loss += LOSS_WEIGHT * (hit - loss)
+    return replace(
+        known,
+        awaited=tuple(at for at in known.awaited if at != asked_at),
+        open=tuple(at for at in known.open if at != asked_at),
+        answered_at=now,
+        answered_ask=asked_at if known.answered_ask is None else max(asked_at, known.answered_ask),
+        misses=0,
+        round_trip=round_trip,
+        deviation=deviation,
+        loss=loss,
+        in_vain=0,
+        history=(*known.history, True)[-HISTORY:],
+    )
+
+
+def judge(known: Liveness, now: float) -> Liveness:
+    """Give up what was not answered in time."""
+    given_up = [at for at in known.open if now >= at + known.patience]
+    if not given_up:
+        return known
+    counted = [at for at in given_up if now < at + known.patience + ASLEEP]
+    since = known.answered_ask
+    in_a_row = [at for at in counted if since is None or at > since]
+    loss = known.loss
+    for _ in range(len(counted) - len(in_a_row)):  # One after it was answered: this one was lost.
+        loss += LOSS_WEIGHT * (1.0 - loss)
+    return replace(
+        known,
+        open=tuple(at for at in known.open if at not in given_up),
+        misses=known.misses + len(in_a_row),
+        loss=loss,
+        history=(*known.history, *[False] * len(counted))[-HISTORY:],
+    )
