@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from client_sync.choice import STATE_RANK, preference
-from client_sync.liveness import Liveness, answer, ask, judge
+from client_sync.liveness import Liveness, answer, ask, judge, misses_beyond_chance
 from client_sync.state import (
     Answered,
     Configure,
@@ -40,6 +40,9 @@ from client_sync.state import (
 )
 from client_sync.wishing import granted, granted_at, wishing
 from wgfleet.peerset import PeerSet, PublishedWorker, WorkerState
+
+STALE_BY_CHANCE = 0.01
+"""A standby's session is made anew for nothing no more often than this: it costs a handshake."""
 
 
 def step(state: State, event: Event, *, now: float, settings: Settings) -> tuple[State, tuple[Effect, ...]]:
@@ -157,10 +160,10 @@ def _move(state: State, now: float, settings: Settings) -> tuple[State, list[Eff
     for name in _better(state, now, settings):
         # With no path at all there is none to lose: a silent one is better than nothing, once nothing else is left.
         answers = _answers(state, name, now, settings)
-        if answers or (state.active is None and _is_silent(state, name, settings)):
+        if answers or (state.active is None and _is_silent(state, name, now, settings)):
             reason = _reason(state, name, now, settings, answers=answers)
             return _moved(state, name, reason), [*effects, Configure(name, reason)]
-        if not _is_silent(state, state.active, settings):
+        if not _is_silent(state, state.active, now, settings):
             break  # There is time to wait for the best.
     return state, effects
 
@@ -180,17 +183,17 @@ def _is_banned(state: State) -> bool:
 def _answers(state: State, name: str, now: float, settings: Settings) -> bool:
     """It has just answered, and to a probe that was sent after the last proof that the present worker is alive."""
     known = liveness_of(state, name)
-    if (
-        known.answered_at is None
-        or known.answered_ask is None
-        or now - known.answered_at > settings.answer_lifetime
-    ):
+    if known.answered_ask is None or not _has_just_answered(known, now, settings):
         return False
-    if not _is_silent(state, state.active, settings):
+    if not _is_silent(state, state.active, now, settings):
         return True
     # Or our own line was down for a moment: then the answer that comes first decides nothing.
     alive_at = liveness_of(state, state.active or "").answered_at
     return alive_at is None or known.answered_ask > alive_at
+
+
+def _has_just_answered(known: Liveness, now: float, settings: Settings) -> bool:
+    return known.answered_at is not None and now - known.answered_at <= settings.answer_lifetime
 
 
 def _reason(state: State, name: str, now: float, settings: Settings, *, answers: bool) -> Reason:
@@ -198,7 +201,7 @@ def _reason(state: State, name: str, now: float, settings: Settings, *, answers:
         return Reason.NOTHING_ANSWERS
     if state.active is None:
         return Reason.FIRST
-    if _is_silent(state, state.active, settings):
+    if _is_silent(state, state.active, now, settings):
         return Reason.SILENT
     return Reason.FAILBACK if name == granted(state, now, settings) else Reason.PUBLISHED
 
@@ -209,7 +212,7 @@ def _better(state: State, now: float, settings: Settings) -> list[str]:
 
     def order(worker: PublishedWorker) -> tuple[object, ...]:
         return (
-            _is_silent(state, worker.name, settings),
+            _is_silent(state, worker.name, now, settings),
             STATE_RANK[worker.state],
             worker.name != present,  # It wins ties: a change of weight moves nobody.
             worker.state is WorkerState.SUSPECT,
@@ -221,12 +224,12 @@ def _better(state: State, now: float, settings: Settings) -> list[str]:
     return ordered[: ordered.index(state.active)] if state.active in ordered else ordered
 
 
-def _is_silent(state: State, name: str | None, settings: Settings) -> bool:
+def _is_silent(state: State, name: str | None, now: float, settings: Settings) -> bool:
     if name is None:
         return False
     known = liveness_of(state, name)
-    if name != state.active:
-        return known.misses >= 1
+    if name != state.active:  # On a path that loses packets a miss says little, and an answer everything.
+        return known.misses >= 1 and not _has_just_answered(known, now, settings)
     doubted = workers(state)[name].state in (WorkerState.SUSPECT, WorkerState.DOWN)
     return (settings.local_failover or doubted) and known.misses >= known.silent_after(settings.silent_after)
 
@@ -240,7 +243,7 @@ def _probes(state: State, now: float, settings: Settings) -> tuple[State, list[E
         known = liveness_of(state, name)
         if known.asked_at is not None and now < known.asked_at + interval:
             continue
-        if name != state.active and _is_stale(known, now, settings):
+        if name != state.active and _is_stale(state, known, now, settings):
             effects.append(Recreate(name))
             known = replace(known, recreated_at=now, in_vain=known.in_vain + 1)
         effects.append(Probe(name, now))
@@ -248,14 +251,23 @@ def _probes(state: State, now: float, settings: Settings) -> tuple[State, list[E
     return state, effects
 
 
-def _is_stale(known: Liveness, now: float, settings: Settings) -> bool:
+def _is_stale(state: State, known: Liveness, now: float, settings: Settings) -> bool:
     """A silent standby: perhaps it restarted, and knows nothing of the session we still use."""
-    if known.misses < settings.recreate_after:
+    if known.misses < _settled_after(state, known, settings):
         return False
     pause = min(
         settings.recreate_interval * 2.0 ** min(max(known.in_vain - 1, 0), 16), settings.recreate_most
     )
     return known.recreated_at is None or now - known.recreated_at >= pause
+
+
+def _settled_after(state: State, known: Liveness, settings: Settings) -> int:
+    """Misses after which a standby is taken for silent. A session that was good is not thrown away for a line that loses packets.
+
+    The active worker is asked most, so its loss is the best word on the client's own line.
+    """
+    line = liveness_of(state, state.active or "").loss
+    return misses_beyond_chance(max(known.loss, line), STALE_BY_CHANCE, settings.recreate_after)
 
 
 def _schedule(state: State, now: float, settings: Settings) -> Iterator[tuple[str, float]]:
@@ -269,20 +281,22 @@ def _schedule(state: State, now: float, settings: Settings) -> Iterator[tuple[st
         if worker.state is WorkerState.BANNED:
             continue
         if name == state.active:
-            yield name, _active_interval(state, name, settings, doubtful=doubtful)
+            yield name, _active_interval(state, name, now, settings, doubtful=doubtful)
         else:
             hurry = hurried or name in best  # The best, until it is moved to.
-            yield name, _standby_interval(liveness_of(state, name), settings, hurried=hurry)
+            known = liveness_of(state, name)
+            settled = known.misses > _settled_after(state, known, settings)
+            yield name, _standby_interval(known, settings, hurried=hurry, settled=settled)
 
 
-def _active_interval(state: State, name: str, settings: Settings, *, doubtful: bool) -> float:
-    if doubtful and not _is_silent(state, name, settings):
+def _active_interval(state: State, name: str, now: float, settings: Settings, *, doubtful: bool) -> float:
+    if doubtful and not _is_silent(state, name, now, settings):
         return settings.burst_interval
     return settings.active_interval
 
 
-def _standby_interval(known: Liveness, settings: Settings, *, hurried: bool) -> float:
-    if known.misses > settings.recreate_after:
+def _standby_interval(known: Liveness, settings: Settings, *, hurried: bool, settled: bool) -> float:
+    if settled:
         return settings.doubt_interval if hurried else settings.standby_interval
     # One that has missed is asked again at once, until that is settled.
     return settings.urgent_interval if hurried or known.misses else settings.standby_interval

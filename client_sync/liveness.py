@@ -23,7 +23,8 @@ ASLEEP = 0.25
 """Seconds. A miss that is noticed so much too late was ours: we slept, or got no processor."""
 BY_CHANCE = 1e-6
 """A path that is alive should be taken for silent no more often than this, each time that it is doubted."""
-MOST_MISSES = 16
+FEWEST_MISSES, MOST_MISSES = 5, 16
+"""In a row, that make a worker silent; with the time between them, the fewest cover a lost burst of packets."""
 LOSS_WEIGHT = 0.05
 """Of each probe in the estimate of the loss: some twenty make it."""
 LOSS_MARGIN, LEAST_LOSS = 1.5, 0.01
@@ -83,8 +84,13 @@ class Liveness:
 
     def silent_after(self, at_least: int) -> int:
         """Misses in a row after which it is silent, and not just unlucky."""
-        lost = min(LOSS_MARGIN * self.loss + LEAST_LOSS, 0.9)
-        return min(max(at_least, math.ceil(math.log(BY_CHANCE) / math.log(lost))), MOST_MISSES)
+        return misses_beyond_chance(self.loss, BY_CHANCE, at_least)
+
+
+def misses_beyond_chance(loss: float, chance: float, at_least: int) -> int:
+    """So many misses in a row are less likely than that chance on a path with this loss."""
+    lost = min(LOSS_MARGIN * loss + LEAST_LOSS, 0.9)
+    return min(max(at_least, math.ceil(math.log(chance) / math.log(lost))), MOST_MISSES)
 
 
 def ask(known: Liveness, now: float) -> Liveness:
@@ -104,9 +110,11 @@ def answer(known: Liveness, asked_at: float, now: float) -> Liveness:
         deviation = 0.75 * known.deviation + 0.25 * abs(known.round_trip - took)
         round_trip = 0.875 * known.round_trip + 0.125 * took
     late = asked_at not in known.open
-    lost = known.misses - late
+    # One that was silent, or whose session was made anew, was away. That says nothing of what its path loses.
+    away = known.in_vain > 0 or known.misses >= known.silent_after(FEWEST_MISSES)
+    lost = 0 if away else max(known.misses - late, 0)
     loss = known.loss
-    for hit in (*[1.0] * max(lost, 0), 0.0):
+    for hit in (*[1.0] * lost, 0.0):
         loss += LOSS_WEIGHT * (hit - loss)
     return replace(
         known,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from client_sync.choice import Policy
-from client_sync.liveness import Liveness
+from client_sync.liveness import FEWEST_MISSES, Liveness
 from wgfleet.peerset import PeerSet, PublishedWorker
 
 
@@ -47,7 +47,7 @@ class Settings:
     """Between probes of the others meanwhile, and of one that should take over."""
     doubt_interval: float = 1.0
     """Between probes of a standby that has not answered them, while the present worker is in doubt or to be left."""
-    silent_after: int = 5
+    silent_after: int = FEWEST_MISSES
     """The present worker is silent after this many misses in a row, or more where its path is known to lose some."""
     recreate_after: int = 2
     """A standby's session is made anew after this many."""

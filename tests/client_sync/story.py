@@ -22,6 +22,7 @@ something else. An answer takes 0.02 s.
 import heapq
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from client_sync.choice import Policy
 from client_sync.core import next_deadline, step
@@ -43,7 +44,7 @@ from tests.client_sync.samples import peer_set, public_key, worker
 from wgfleet.peerset import PublishedWorker, WorkerState
 
 ROUND_TRIP = 0.02
-READ: Mapping[str, Callable[[str], object]] = {
+READ: Mapping[str, Callable[[str], Any]] = {
     "client": str,
     "policy": Policy,
     "local_failover": "yes".__eq__,

@@ -118,6 +118,14 @@ class Worker(Host):
         own = (f"{self.tunnel_address}/32",)
         return WantedPeer(self.public_key, self.endpoint, allowed_ips or own, keepalive)
 
+    def unplug(self) -> None:
+        """Pull its cable."""
+        self.ip("link set eth0 down")
+
+    def plug_in(self) -> None:
+        """Undo `unplug`: the kernel has forgotten the default route."""
+        self.ip("link set eth0 up", f"route replace default via {addresses.UNDERLAY_GATEWAY}")
+
     def kill(self) -> None:
         """End its WireGuard at once. The machine itself, and whatever else runs on it, stays up."""
         self.wg0.kill()
