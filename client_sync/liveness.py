@@ -23,12 +23,12 @@ ASLEEP = 0.25
 """Seconds. A miss that is noticed so much too late was ours: we slept, or got no processor."""
 BY_CHANCE = 1e-6
 """A path that is alive should be taken for silent no more often than this, each time that it is doubted."""
-FEWEST_MISSES, MOST_MISSES = 5, 16
+FEWEST_MISSES, MOST_MISSES = 5, 32
 """In a row, that make a worker silent; with the time between them, the fewest cover a lost burst of packets."""
 LOSS_WEIGHT = 0.05
 """Of each probe in the estimate of the loss: some twenty make it."""
-LOSS_MARGIN, LEAST_LOSS = 1.5, 0.01
-"""The estimate may be too low by so much; and no path is without any loss."""
+LEAST_LOSS = 0.01
+"""No path is without any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,8 @@ class Liveness:
 
 def misses_beyond_chance(loss: float, chance: float, at_least: int) -> int:
     """So many misses in a row are less likely than that chance on a path with this loss."""
-    lost = min(LOSS_MARGIN * loss + LEAST_LOSS, 0.9)
+    # The estimate may be too low, by as much as that of so few probes usually is.
+    lost = min(loss + math.sqrt(LOSS_WEIGHT * loss * (1.0 - loss)) + LEAST_LOSS, 0.9)
     return min(max(at_least, math.ceil(math.log(chance) / math.log(lost))), MOST_MISSES)
 
 

@@ -11,9 +11,11 @@ All of it goes when the `with` ends.
 
 import json
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -192,14 +194,16 @@ class Fleet:
     # Doing.
 
     def wait_until_warm(self, timeout: float = 60.0) -> None:
-        """Until every client's own probes say that every worker answers."""
-
-        def warm(client: str) -> bool:
-            seen = self.sees(client)
-            return seen["active"] is not None and all(one["misses"] == 0 for one in seen["workers"].values())
-
+        """Until every client has heard every worker, by its own probes, since now."""
+        since = time.time()
         for client in self.sync:
-            wait_until(lambda client=client: warm(client), timeout, f"{client} to hear every worker")  # type: ignore[misc] # mypy cannot infer a lambda's default.
+            wait_until(partial(self._has_heard_all, client, since), timeout, f"{client} to hear every worker")
+
+    def _has_heard_all(self, client: str, since: float) -> bool:
+        written = (self._home_of(client) / "state" / "status.json").stat().st_mtime
+        seen = self.sees(client)
+        heard = [one["answered_seconds_ago"] for one in seen["workers"].values()]
+        return seen["active"] is not None and all(ago is not None and written - ago > since for ago in heard)
 
     def let_clients_judge(self) -> None:
         """From now on their own probes suffice: each daemon is started again with that setting."""
