@@ -3,17 +3,23 @@
 Every call names its interface: `wg show all` lists userspace interfaces of other network namespaces too.
 """
 
+import itertools
 import os
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from wgfleet.device import Device
-from wgfleet.diff import PeerChange, arguments
+from wgfleet.diff import PeerChange, arguments, configuration, fits_file
 from wgfleet.dump import Table, parse_dump, parse_table
 
 TIMEOUT_SECONDS = 10.0
 """A `wg` that has not answered by then is not going to: the userspace daemon behind it hangs."""
+
+FEW = 200
+"""So many changes fit an argument list, with the most networks that a client may have."""
+AT_ONCE = 2500
+"""Peers in one `wg addconf`: a quarter of a second, so that whoever else asks the interface waits no longer."""
 
 
 KEY_LIKE = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}")
@@ -49,12 +55,28 @@ def read_table(interface: str, before: Table | None = None, *, within: float | N
 
 
 def set_peers(interface: str, changes: Sequence[PeerChange]) -> None:
-    """Carry out the changes, in their order, as one `wg set`. No changes, no call."""
-    if changes:
-        _run("set", interface, *arguments(changes))
+    """Carry out the changes, in their order, as one `wg set`. No changes, no call.
+
+    Many are more than an argument list holds: they go by several calls, what is added or changed by `wg addconf`, which
+    reads it, leaves all else as it is, and unlike `wg syncconf` does not need the private key.
+    """
+    if len(changes) <= FEW:
+        if changes:
+            _run("set", interface, *arguments(changes))
+        return
+    for in_file, alike in itertools.groupby(changes, fits_file):
+        for some in _pieces([*alike], AT_ONCE if in_file else FEW):
+            if in_file:
+                _run("addconf", interface, "/dev/stdin", given=configuration(some).encode())
+            else:
+                _run("set", interface, *arguments(some))
 
 
-def _run(*arguments: str, within: float | None = None) -> bytes:
+def _pieces(changes: Sequence[PeerChange], most: int) -> Iterator[Sequence[PeerChange]]:
+    return (changes[start : start + most] for start in range(0, len(changes), most))
+
+
+def _run(*arguments: str, within: float | None = None, given: bytes = b"") -> bytes:
     timeout = TIMEOUT_SECONDS if within is None else min(within, TIMEOUT_SECONDS)
     # A name that does not resolve would otherwise be retried for a minute or more, with the daemon waiting.
     environment = {**os.environ, "WG_ENDPOINT_RESOLUTION_RETRIES": "0"}
@@ -62,7 +84,7 @@ def _run(*arguments: str, within: float | None = None) -> bytes:
         done = subprocess.run(
             ["wg", *arguments],
             env=environment,
-            stdin=subprocess.DEVNULL,
+            input=given,
             capture_output=True,
             timeout=timeout,
             check=False,
