@@ -85,7 +85,9 @@ async def _messages(
     """Server-sent events (HTML standard, section 9.2), as much of them as the receiver uses: name and data."""
     buffer = bytearray()
     async for chunk in chunks:
-        looked_at = max(0, len(buffer) - 1)  # A large document comes in many pieces: each byte is looked at once.
+        looked_at = max(
+            0, len(buffer) - 1
+        )  # A large document comes in many pieces: each byte is looked at once.
         buffer += chunk
         while (end := buffer.find(b"\n\n", looked_at)) >= 0:
             block, looked_at = bytes(buffer[:end]), 0

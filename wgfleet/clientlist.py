@@ -152,9 +152,7 @@ def _unchanged(known: Mapping[str, ListedClient], entry: object) -> ListedClient
     client = known.get(name) if isinstance(name, str) else None
     if client is None or not isinstance(entry, dict):
         return None
-    same = (
-        entry.get("public_key") == client.public_key and entry.get("allowed_ips") == [*client.allowed_ips]
-    )
+    same = entry.get("public_key") == client.public_key and entry.get("allowed_ips") == [*client.allowed_ips]
     return client if same else None
 
 

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from wgfleet.device import Device
 from wgfleet.diff import PeerChange, arguments, configuration, fits_file
@@ -72,6 +73,16 @@ def set_peers(interface: str, changes: Sequence[PeerChange]) -> None:
                 _run("set", interface, *arguments(some))
 
 
+def new_private_key() -> str:
+    """A key that nobody has yet, as `wg genkey` makes it. Raises WgError."""
+    return _run("genkey").decode().strip()
+
+
+def set_private_key(interface: str, file: Path) -> None:
+    """Give the interface the private key in that file, which never stands on a command line. Raises WgError."""
+    _run("set", interface, "private-key", str(file))
+
+
 def _pieces(changes: Sequence[PeerChange], most: int) -> Iterator[Sequence[PeerChange]]:
     return (changes[start : start + most] for start in range(0, len(changes), most))
 
@@ -95,7 +106,7 @@ def _run(*arguments: str, within: float | None = None, given: bytes = b"") -> by
         raise WgError(f"`wg` cannot be run: {error.strerror}") from None
     except subprocess.TimeoutExpired:
         raise WgError(
-            f"`wg {arguments[0]} {arguments[1]}` gave no answer in {timeout:.3g} s: "
+            f"`wg {' '.join(arguments[:2])}` gave no answer in {timeout:.3g} s: "
             "is the userspace WireGuard behind the interface stopped?"
         ) from None
     if done.returncode != 0:
@@ -104,9 +115,9 @@ def _run(*arguments: str, within: float | None = None, given: bytes = b"") -> by
 
 
 def _explain(arguments: tuple[str, ...], stderr: str) -> str:
-    verb, interface = arguments[0], arguments[1]
+    interface = "".join(arguments[1:2])
     words = KEY_LIKE.sub(lambda key: key[0] if key[0] in arguments else "(a key)", stderr)
-    said = f"`wg {verb} {interface}` failed: {words}"
+    said = f"`wg {' '.join(arguments[:2])}` failed: {words}"
     if "No such device" in stderr:
         return f"{said}; is the interface up? `ip link show {interface}`"
     if (
