@@ -60,7 +60,9 @@ class Worker:
         self.applied: Number | None = None
         self.refused: Refused | None = None
         self.error: str | None = None
-        """Why the interface is not as it should be; None if it is."""
+        """Why the peers are not as they should be; None if they are."""
+        self.error_around: str | None = None
+        """Likewise of routes and masquerading."""
         self._lists = lists
         self._around = around
         self._changed = changed
@@ -79,6 +81,8 @@ class Worker:
         """Take a document that arrived. One that must not be used is reported, and changes nothing."""
         async with self._turn:
             before, first = self.held, not self._heard
+            # While the document is being read, which takes as long.
+            keys = asyncio.get_running_loop().run_in_executor(None, self._keys)
             try:
                 taken = await asyncio.to_thread(self._lists.take, document, check=self._check)
             except RemovalRefusedError as error:
@@ -97,8 +101,10 @@ class Worker:
                 say(log, "received", epoch=epoch, generation=generation, clients=len(taken.clients))
             if first or self.error is not None or before is None:
                 await self._whole()
+            elif taken is not None and (there := await keys) is not None:
+                await self._carried_out(lambda: self.tunnel.follow(before, taken, there), taken)
             elif taken is not None:
-                await self._carried_out(lambda: self.tunnel.follow(before, taken), taken)
+                await self._whole()
             else:
                 self._changed()  # It is the one we have; whoever follows us anew does not know that.
             if taken is not None:
@@ -109,6 +115,13 @@ class Worker:
         async with self._turn:
             if self.held is not None:
                 await self._whole()
+
+    def _keys(self) -> frozenset[str] | None:
+        """None: the interface cannot be read; whoever changes it will say why."""
+        try:
+            return self.tunnel.keys()
+        except WgError:
+            return None
 
     def _check(self, new: ClientList) -> None:
         """Called in a thread, while it is our turn."""
@@ -122,32 +135,37 @@ class Worker:
             await self._carried_out(lambda: self.tunnel.bring_up_to_date(held, removing=removing), held)
 
     async def _carried_out(self, work: Callable[[], None], clients: ClientList) -> None:
-        before = (self.applied, self.error)
+        before = (self.error, self.error_around)
         try:
             await asyncio.to_thread(work)
         except (WgError, DumpError, OSError) as error:
-            self._failed(error)
+            self.error = _said(error, self.error)
         else:
-            # Told before what is around it is made: a client that was revoked is gone.
-            self.applied, self.error = clients.number, None
-            if self.applied != before[0]:
+            self.error = None
+            if self.applied != clients.number:
+                self.applied = clients.number
                 epoch, generation = clients.number
                 say(log, "applied", epoch=epoch, generation=generation, clients=len(clients.clients))
-                self._changed()
+                self._changed()  # Before what is around it is made: a client that was revoked is gone.
             try:
                 await asyncio.to_thread(self._around, clients)
             except (RouteError, OSError) as error:
-                self._failed(error)
-        if (self.applied, self.error) != before:
+                self.error_around = _said(error, self.error_around)
+            else:
+                self.error_around = None
+        if (self.error, self.error_around) != before:
             self._changed()
-
-    def _failed(self, error: Exception) -> None:
-        if str(error) != self.error:
-            say(log, "not applied", level=logging.ERROR, error=error)
-        self.error = str(error)
 
     async def _keep(self) -> None:
         try:
             await asyncio.to_thread(self._lists.keep)
         except OSError as error:
             say(log, "document not kept", level=logging.ERROR, error=error)
+
+
+def _said(error: Exception, before: str | None) -> str:
+    """Say it once, however often it is tried."""
+    text = str(error) or type(error).__name__
+    if text != before:
+        say(log, "not applied", level=logging.ERROR, error=text)
+    return text

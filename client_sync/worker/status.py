@@ -22,7 +22,7 @@ def describe(worker: Worker, receiver: str | None) -> dict[str, Any]:
         "refused": None
         if refused is None
         else {"epoch": refused.number[0], "generation": refused.number[1], "reason": refused.reason},
-        "error": worker.error,
+        "error": worker.error or worker.error_around,
     }
 
 

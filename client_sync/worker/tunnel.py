@@ -15,7 +15,7 @@ from wgfleet.clientlist import ClientList, Refusal
 from wgfleet.diff import Kind, PeerChange
 from wgfleet.dump import NONE, Table
 from wgfleet.logs import say
-from wgfleet.wg import read_table, set_peers
+from wgfleet.wg import read_keys, read_table, set_peers
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ class Wireguard:
     """The door to the device, so that tests can stand another behind it."""
 
     read: Callable[[str, Table | None], Table] = read_table
+    read_keys: Callable[[str], frozenset[str]] = read_keys
     set_peers: Callable[[str, Sequence[PeerChange]], None] = set_peers
 
 
@@ -98,13 +99,25 @@ class Tunnel:
         foreign = plan.foreign_prefixes(after, listed, self._managed.keys)
         self._take(_Seen(table, after, foreign, as_read=not made.changes))
 
-    def follow(self, before: ClientList, after: ClientList) -> None:
-        """Change what differs between two lists, of which the first is applied. Raises WgError, DumpError, OSError."""
+    def keys(self) -> frozenset[str]:
+        """The public keys of the peers that there are now. May be asked from any thread. Raises WgError."""
+        return self._wireguard.read_keys(self.name)
+
+    def follow(self, before: ClientList, after: ClientList, keys: frozenset[str]) -> None:
+        """Change what differs between two lists, of which the first is applied. Raises WgError, DumpError, OSError.
+
+        `keys` are those of the peers that there are at this moment.
+        """
         seen, self._seen = self._seen, None
         if seen is None:
             self.bring_up_to_date(after, removing=True)
             return
-        made = plan.step(seen.present, seen.table.public_key, before, after, self._managed.keys, seen.foreign)
+        made = plan.step(
+            seen.present, seen.table.public_key, before, after, ours=self._managed.keys, foreign=seen.foreign
+        )
+        if made.added & keys:  # Others have added one since we looked: it is not ours.
+            self.bring_up_to_date(after, removing=True)
+            return
         self._carry_out(made)
         self.standing.withheld += made.withheld
         self.standing.cut |= set(made.cut)
