@@ -159,6 +159,6 @@ class ManagedPeers:
 
     def replace(self, keys: frozenset[str]) -> None:
         """These are ours from now on."""
-        if keys != self._keys:
-            write_whole(self._file, json.dumps(sorted(keys)).encode())
+        if keys is not self._keys and keys != self._keys:
+            write_whole(self._file, json.dumps([*keys]).encode())
             self._keys = keys

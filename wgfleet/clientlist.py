@@ -148,11 +148,11 @@ def removal_allowed(held: ClientList, new: ClientList) -> Refusal | None:
 
 
 def _unchanged(known: Mapping[str, ListedClient], entry: object) -> ListedClient | None:
-    name = entry.get("name") if isinstance(entry, dict) else None
-    client = known.get(name) if isinstance(name, str) else None
-    if client is None or not isinstance(entry, dict):
+    try:
+        client = known[entry["name"]]  # type: ignore[index] # What is no object raises TypeError.
+        same = entry["public_key"] == client.public_key and entry["allowed_ips"] == [*client.allowed_ips]  # type: ignore[index] # Likewise.
+    except (KeyError, TypeError):
         return None
-    same = entry.get("public_key") == client.public_key and entry.get("allowed_ips") == [*client.allowed_ips]
     return client if same else None
 
 

@@ -9,6 +9,7 @@ import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from wgfleet.device import Device
 from wgfleet.diff import PeerChange, arguments, configuration, fits_file
@@ -96,12 +97,26 @@ def _run(*arguments: str, within: float | None = None, given: bytes = b"") -> by
     timeout = TIMEOUT_SECONDS if within is None else min(within, TIMEOUT_SECONDS)
     # A name that does not resolve would otherwise be retried for a minute or more, with the daemon waiting.
     environment = {**os.environ, "WG_ENDPOINT_RESOLUTION_RETRIES": "0"}
+    # What it prints goes into memory of its own: a pipe would have us take a large dump in a hundred pieces.
+    with open(os.memfd_create("wg"), "w+b") as printed:  # noqa: PTH123 - a descriptor has no path.
+        done = _done(["wg", *arguments], environment, printed, timeout, given)
+        printed.seek(0)
+        output = printed.read()
+    if done.returncode != 0:
+        raise WgError(_explain(arguments, done.stderr.decode(errors="replace").strip()))
+    return output
+
+
+def _done(
+    command: list[str], environment: dict[str, str], printed: BinaryIO, timeout: float, given: bytes
+) -> "subprocess.CompletedProcess[bytes]":
     try:
-        done = subprocess.run(
-            ["wg", *arguments],
+        return subprocess.run(
+            command,
             env=environment,
             input=given,
-            capture_output=True,
+            stdout=printed,
+            stderr=subprocess.PIPE,
             timeout=timeout,
             check=False,
         )
@@ -111,12 +126,9 @@ def _run(*arguments: str, within: float | None = None, given: bytes = b"") -> by
         raise WgError(f"`wg` cannot be run: {error.strerror}") from None
     except subprocess.TimeoutExpired:
         raise WgError(
-            f"`wg {' '.join(arguments[:2])}` gave no answer in {timeout:.3g} s: "
+            f"`{' '.join(command[:3])}` gave no answer in {timeout:.3g} s: "
             "is the userspace WireGuard behind the interface stopped?"
         ) from None
-    if done.returncode != 0:
-        raise WgError(_explain(arguments, done.stderr.decode(errors="replace").strip()))
-    return done.stdout
 
 
 def _explain(arguments: tuple[str, ...], stderr: str) -> str:

@@ -81,8 +81,7 @@ class Worker:
         """Take a document that arrived. One that must not be used is reported, and changes nothing."""
         async with self._turn:
             before, first = self.held, not self._heard
-            # While the document is being read, which takes as long.
-            keys = asyncio.get_running_loop().run_in_executor(None, self._keys)
+            there = self.tunnel.ask()  # While the document is being read, which takes as long.
             try:
                 taken = await asyncio.to_thread(self._lists.take, document, check=self._check)
             except RemovalRefusedError as error:
@@ -101,10 +100,8 @@ class Worker:
                 say(log, "received", epoch=epoch, generation=generation, clients=len(taken.clients))
             if first or self.error is not None or before is None:
                 await self._whole()
-            elif taken is not None and (there := await keys) is not None:
-                await self._carried_out(lambda: self.tunnel.follow(before, taken, there), taken)
             elif taken is not None:
-                await self._whole()
+                await self._carried_out(lambda: self.tunnel.follow(before, taken, there), taken)
             else:
                 self._changed()  # It is the one we have; whoever follows us anew does not know that.
             if taken is not None:
@@ -115,13 +112,6 @@ class Worker:
         async with self._turn:
             if self.held is not None:
                 await self._whole()
-
-    def _keys(self) -> frozenset[str] | None:
-        """None: the interface cannot be read; whoever changes it will say why."""
-        try:
-            return self.tunnel.keys()
-        except WgError:
-            return None
 
     def _check(self, new: ClientList) -> None:
         """Called in a thread, while it is our turn."""

@@ -6,6 +6,7 @@ between, a list changes what differs from the one before, and nothing else is lo
 
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from client_sync.cache import ManagedPeers
@@ -65,6 +66,7 @@ class Tunnel:
         self._managed = managed
         self._wireguard = wireguard
         self._seen: _Seen | None = None
+        self._asking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="wg")
 
     def look(self) -> Table:
         """The interface as it is now. Raises WgError, DumpError."""
@@ -99,14 +101,14 @@ class Tunnel:
         foreign = plan.foreign_prefixes(after, listed, self._managed.keys)
         self._take(_Seen(table, after, foreign, as_read=not made.changes))
 
-    def keys(self) -> frozenset[str]:
-        """The public keys of the peers that there are now. May be asked from any thread. Raises WgError."""
-        return self._wireguard.read_keys(self.name)
+    def ask(self) -> "Future[frozenset[str]]":
+        """Begin to read which peers there are now, beside whatever else is done meanwhile."""
+        return self._asking.submit(self._wireguard.read_keys, self.name)
 
-    def follow(self, before: ClientList, after: ClientList, keys: frozenset[str]) -> None:
+    def follow(self, before: ClientList, after: ClientList, there: "Future[frozenset[str]]") -> None:
         """Change what differs between two lists, of which the first is applied. Raises WgError, DumpError, OSError.
 
-        `keys` are those of the peers that there are at this moment.
+        `there` are the keys of the peers that there are, as was asked when the list came.
         """
         seen, self._seen = self._seen, None
         if seen is None:
@@ -115,7 +117,7 @@ class Tunnel:
         made = plan.step(
             seen.present, seen.table.public_key, before, after, ours=self._managed.keys, foreign=seen.foreign
         )
-        if made.added & keys:  # Others have added one since we looked: it is not ours.
+        if made.added & there.result():  # Others have added one since we looked: it is not ours.
             self.bring_up_to_date(after, removing=True)
             return
         self._carry_out(made)

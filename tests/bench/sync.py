@@ -10,7 +10,7 @@ import argparse
 import json
 import statistics
 import sys
-from collections.abc import Callable
+
 
 from rich.console import Console
 from rich.table import Table as Printed
@@ -71,13 +71,11 @@ def print_table(rounds: list[Round], clients: int) -> None:
     table = Printed(box=None, header_style="bold")
     for column in (f"{clients} clients", "median ms", "least", "most"):
         table.add_column(column, justify="left" if column.endswith("clients") else "right", no_wrap=True)
-    rows: dict[str, Callable[[Round], float]] = {
-        "from nothing, wgfleet-sync": lambda one: one.from_nothing,
-        "from nothing, wg addconf": lambda one: one.addconf,
-        "one more client": lambda one: one.one_client,
-    }
-    for name, figure in rows.items():
-        some = [figure(one) for one in rounds]
+    for name, some in (
+        ("from nothing, wgfleet-sync", [one.from_nothing for one in rounds]),
+        ("from nothing, wg addconf", [one.addconf for one in rounds]),
+        ("one more client", [one.one_client for one in rounds]),
+    ):
         table.add_row(name, f"{statistics.median(some):.1f}", f"{min(some):.1f}", f"{max(some):.1f}")
     Console().print(table)
 
