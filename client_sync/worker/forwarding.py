@@ -3,8 +3,8 @@
 import ipaddress
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-PROTOCOL = 187
-"""Stands with each route that is ours, as `ip route show proto 187` lists them. The kernel and routing daemons use others."""
+PROTOCOL = 158
+"""Stands with each route that is ours, as `ip route show proto 158` lists them. No other program is known to use it."""
 TABLE = "inet wgfleet"
 """The nftables table that is ours, as a whole."""
 

@@ -96,6 +96,8 @@ def step(
     left = [key for key in had if key not in listed]
     # A client's peer that others added is nobody's client any more.
     stay = {prefix: key for key in left if key not in ours for prefix in present.get(key, ())}
+    # And one that was nobody's may be a client's now.
+    others = {prefix: key for prefix, key in foreign.items() if key not in listed}
     newly_revoked = [key for key in after.revoked if key in present and key not in listed]
     return _plan(
         present,
@@ -107,7 +109,7 @@ def step(
         list(dict.fromkeys((*left, *newly_revoked))),
         ours=ours,
         revoked=frozenset(after.revoked),
-        foreign={**foreign, **stay},
+        foreign={**others, **stay},
     )
 
 

@@ -11,7 +11,6 @@ import json
 import statistics
 import sys
 
-
 from rich.console import Console
 from rich.table import Table as Printed
 
