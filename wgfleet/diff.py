@@ -146,8 +146,9 @@ def configuration(changes: Sequence[PeerChange]) -> str:
     """The file for `wg addconf` that carries out changes which fit one."""
     lines: list[str] = []
     for change in changes:
-        allowed_ips = ", ".join(change.allowed_ips or ())
-        lines += ["[Peer]", f"PublicKey = {change.public_key}", f"AllowedIPs = {allowed_ips}"]
+        lines += ["[Peer]", f"PublicKey = {change.public_key}"]
+        if change.allowed_ips:  # wg(8) does not take an empty list, and none at all means the same.
+            lines.append(f"AllowedIPs = {', '.join(change.allowed_ips)}")
         if change.endpoint is not None:
             lines.append(f"Endpoint = {change.endpoint}")
         if change.persistent_keepalive is not None:
