@@ -104,8 +104,6 @@ class Worker:
                 await self._carried_out(lambda: self.tunnel.follow(before, taken, there), taken)
             else:
                 self._changed()  # It is the one we have; whoever follows us anew does not know that.
-            if taken is not None:
-                await self._keep()
 
     async def look(self) -> None:
         """See that the interface still is as it should be."""
@@ -133,6 +131,8 @@ class Worker:
         else:
             self.error = None
             if self.applied != clients.number:
+                # Before it is told: after a crash, a client of whom we said that it is gone must not come back.
+                await self._keep()
                 self.applied = clients.number
                 epoch, generation = clients.number
                 say(log, "applied", epoch=epoch, generation=generation, clients=len(clients.clients))
@@ -147,6 +147,8 @@ class Worker:
             self._changed()
 
     async def _keep(self) -> None:
+        if not self._heard:
+            return  # It comes from there.
         try:
             await asyncio.to_thread(self._lists.keep)
         except OSError as error:

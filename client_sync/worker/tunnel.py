@@ -140,7 +140,10 @@ class Tunnel:
         # Before they are added: if we die between, we may remove what we added, and nothing that we did not.
         self._managed.replace(self._managed.keys | made.added)
         self._wireguard.set_peers(self.name, made.changes)
-        self._managed.replace(self._managed.keys - made.removed)
+        try:
+            self._managed.replace(self._managed.keys - made.removed)
+        except OSError as error:  # Who is gone is gone; that it was ours is no harm.
+            say(log, "not noted", level=logging.ERROR, error=error)
         for key in made.cut:
             say(log, "revoked peer of others cut off", level=logging.WARNING, interface=self.name, peer=key,
                 reason="take it out of the interface's configuration, or it is there again after a restart")  # fmt: skip

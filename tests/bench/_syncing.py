@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -78,18 +78,21 @@ async def _ours(interface: str, listed: ClientList, more: ClientList) -> tuple[f
     first, second = (signer.sign(one.to_bytes()) for one in (listed, replace(more, generation=2)))
     with tempfile.TemporaryDirectory(prefix="wgfleet-sync.") as name:
         lists = ClientLists(Path(name), Verifier([signer.public_text]), FLEET)
-        tunnel = Tunnel(interface, ManagedPeers(Path(name)), Wireguard())
-        applied: list[float] = []
-        worker = Worker(
-            lists, tunnel, around=lambda _clients: None, changed=lambda: applied.append(time.perf_counter())
-        )
+        there: list[float] = []
+
+        def changed(device: str, changes: Sequence[PeerChange]) -> None:
+            set_peers(device, changes)
+            there.append(time.perf_counter())
+
+        tunnel = Tunnel(interface, ManagedPeers(Path(name)), Wireguard(set_peers=changed))
+        worker = Worker(lists, tunnel, around=lambda _clients: None, changed=lambda: None)
         await worker.start()
         times = []
         for document, wanted in ((first, listed), (second, more)):
-            applied.clear()
+            there.clear()
             began = time.perf_counter()
             await worker.document(document)
-            times.append(1000 * (applied[0] - began))
+            times.append(1000 * (there[0] - began))
             _must_have(interface, wanted)
             if worker.error is not None:
                 raise NotTheSameError(worker.error)

@@ -63,6 +63,11 @@ def added(site: Site, *names: str) -> dict[str, str]:
         site.wgfleet("client", "add", name, "--public-key", key)
     for key in keys.values():
         site.wait_for_peer(key)
+    # It tells of a list once it is kept.
+    there = len(site.peers()) - 1
+    wait_until(
+        lambda: site.status(site.worker)["peers"]["ours"] == there, LIMIT, "the worker to have kept it"
+    )
     return keys
 
 

@@ -36,6 +36,7 @@ class Scene:
     fake: FakeInterface = field(default_factory=FakeInterface)
     news: int = 0
     broken_around: str = ""
+    told: Callable[[], object] = object
 
     def __post_init__(self) -> None:
         """Start the first run."""
@@ -55,6 +56,7 @@ class Scene:
     def changed(self) -> None:
         """There is something to tell."""
         self.news += 1
+        self.told()
 
     async def document(self, clients: ClientList) -> None:
         """The receiver sends it."""
@@ -100,6 +102,22 @@ def test_a_list_is_applied_told_and_kept(played: Play, tmp_path: Path) -> None:
     assert scene.fake.keys == {public_key(number) for number in (1, 2, 3)}
     assert scene.news > 0
     assert (tmp_path / "client-list.jws").read_bytes() == signed(SIGNER, many(3))
+
+
+def test_a_list_is_kept_before_it_is_told(played: Play, tmp_path: Path) -> None:
+    """A worker that said that a client is gone and then loses its power must not bring it back."""
+
+    async def story(scene: Scene) -> None:
+        await scene.document(many(2))
+        kept: list[bool] = []
+        wanted = client_list(client(1), generation=2, revoked=[2])
+        file = tmp_path / "client-list.jws"
+        scene.told = lambda: kept.append(file.read_bytes() == signed(SIGNER, wanted))
+        await scene.document(wanted)
+        assert kept
+        assert all(kept)
+
+    played(story)
 
 
 def test_the_next_run_applies_it_without_the_receiver(played: Play) -> None:
