@@ -1,4 +1,4 @@
-"""`wgfleet-sync`: keeps a client's WireGuard interface pointed at a worker that serves."""
+"""`wgfleet-sync`: keeps a client's interface pointed at a worker that serves, and a worker's peers as its clients are."""
 
 import argparse
 import asyncio
@@ -7,14 +7,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from client_sync.config import ConfigurationError, load
+from client_sync.config import ConfigurationError, Role, load
 from wgfleet import __version__, logs
 from wgfleet.dump import DumpError
 from wgfleet.wg import WgError
 
 try:
+    from client_sync import enrolling
     from client_sync.daemon import run
     from client_sync.report import STATUS
+    from client_sync.worker import status as worker_status
+    from client_sync.worker.daemon import run as run_worker
 except ModuleNotFoundError as missing:
     # The command is installed with every daemon, its packages only on clients.
     sys.exit(
@@ -45,6 +48,13 @@ and what may be added, with its default:
   failback_spread = 300.0           # and up to so many more, each client its own
   manage_routes = true              # add routes for the workers' allowed IPs, and blackholes beneath them
 """
+WORKER_EXAMPLE = """\
+on a worker, the same but for what concerns probes, policy and failback, and:
+
+  role = "worker"                   # follow the client list; the token's role is worker, too
+  forwarding = false                # true: let the kernel forward packets
+  masquerade = []                   # ["eth0"]: what clients send out there gets this machine's address
+"""
 
 
 def main() -> int:
@@ -60,8 +70,9 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="wgfleet-sync",
-        description="Holds all workers of the fleet as WireGuard peers and moves the traffic, live, to one that "
-        "serves. The interface is never taken down, and peers that others added are left alone.",
+        description="On a client: holds all workers of the fleet as WireGuard peers and moves the traffic, live, to one "
+        "that serves. On a worker: keeps its peers as the fleet's clients are. The interface is never taken down, and "
+        "peers that others added are left alone.",
     )
     parser.add_argument("--version", action="version", version=f"wgfleet-sync {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -73,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
             name,
             help=does,
             description=does,
-            epilog=EXAMPLE,
+            epilog=f"{EXAMPLE}\n{WORKER_EXAMPLE}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.add_argument(
@@ -86,12 +97,14 @@ def _parser() -> argparse.ArgumentParser:
             )
         else:
             command.add_argument("--json", action="store_true", help="for programs")
+    enrolling.add_to(commands)
     return parser
 
 
 def _run(arguments: argparse.Namespace) -> int:
     logs.configure(arguments.log_format)
-    asyncio.run(run(load(arguments.config)))
+    config = load(arguments.config)
+    asyncio.run(run_worker(config) if config.role is Role.WORKER else run(config))
     return 0
 
 
@@ -103,6 +116,9 @@ def _status(arguments: argparse.Namespace) -> int:
         raise ConfigurationError(f"{file} is not there: has `wgfleet-sync run` been started?") from None
     if arguments.json:
         print(json.dumps(status))
+        return 0
+    if status.get("role") == Role.WORKER:
+        print(worker_status.shown(status))
         return 0
     known = status["generation"] is not None
     number = f"{status['epoch']}.{status['generation']}, monitoring {status['monitoring']}"

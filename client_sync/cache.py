@@ -2,9 +2,12 @@
 
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 from client_sync.trust import TrustedKeys
+from wgfleet.clientlist import ClientList
 from wgfleet.fields import DocumentError
 from wgfleet.files import write_whole
 from wgfleet.logs import say
@@ -18,24 +21,47 @@ class RefusedDocumentError(ValueError):
     """A document that must not be used; the text says why."""
 
 
-class Documents:
-    """Takes documents in: checks signature, fleet and number, and keeps the newest good one.
+class Numbered(Protocol):
+    """A document of either type."""
+
+    @property
+    def number(self) -> tuple[int, int]:
+        """What documents are ordered by."""
+
+
+D = TypeVar("D", bound=Numbered)
+
+
+class Kept(Generic[D]):
+    """Takes documents of one type in: checks signature, fleet and number, and keeps the newest good one.
 
     What is on disk can always be verified by the keys on disk: the document brings the endorsements that lead to its key,
     so it is written first, and then the keys that it led to.
     """
 
-    def __init__(self, directory: Path, verifier: Verifier, fleet: str) -> None:
-        """Keep it in this folder; the verifier has the pinned keys, where all trust begins."""
-        self._file = directory / "peer-set.jws"
-        self._keys = TrustedKeys(directory / "peer-set.keys", verifier, fleet)
+    def __init__(
+        self,
+        directory: Path,
+        verifier: Verifier,
+        fleet: str,
+        *,
+        name: str,
+        read: Callable[[bytes, D | None], D],
+    ) -> None:
+        """Keep it in this folder under its type's name; the verifier has the pinned keys, where all trust begins.
+
+        `read` makes a document of a payload, knowing the newest one that there was.
+        """
+        self._file = directory / f"{name}.jws"
+        self._keys = TrustedKeys(directory / f"{name}.keys", verifier, fleet)
         self._fleet = fleet
-        self._newest: PeerSet | None = None
+        self._make = read
+        self._newest: D | None = None
         self._bytes = b""
         self._trust = self._kept_trust = self._keys.verifier
         """Whom the newest document, and the one on disk, lead to."""
 
-    def last_good(self) -> PeerSet | None:
+    def last_good(self) -> D | None:
         """The document kept from an earlier run; None if there is none that can be trusted."""
         try:
             kept = self._file.read_bytes()
@@ -48,8 +74,10 @@ class Documents:
             say(log, "kept document refused", level=logging.ERROR, file=self._file, error=error)
         return self._newest
 
-    def take(self, document: bytes) -> PeerSet | None:
+    def take(self, document: bytes, *, check: Callable[[D], None] | None = None) -> D | None:
         """A document that arrived; None if we have it already. Call `keep` once it is applied.
+
+        `check` raises RefusedDocumentError for what its reader must not apply: that one is as if it had never come.
 
         Raises:
             RefusedDocumentError: forged, another fleet's, broken, or older than what we have.
@@ -57,14 +85,14 @@ class Documents:
         """
         if document == self._bytes:
             return None
-        peer_set, trust = self._read(document)
-        if self._newest is not None and peer_set.number <= self._newest.number:
-            got, have = (
-                f"{epoch}.{generation}" for epoch, generation in (peer_set.number, self._newest.number)
-            )
+        taken, trust = self._read(document)
+        if self._newest is not None and taken.number <= self._newest.number:
+            got, have = (f"{epoch}.{generation}" for epoch, generation in (taken.number, self._newest.number))
             raise RefusedDocumentError(f"it is number {got}, we have {have}: an old or forged document")
-        self._newest, self._bytes, self._trust = peer_set, document, trust
-        return peer_set
+        if check is not None:
+            check(taken)
+        self._newest, self._bytes, self._trust = taken, document, trust
+        return taken
 
     def keep(self) -> None:
         """Put the newest document on disk, and whom it leads to."""
@@ -74,12 +102,40 @@ class Documents:
         self._kept_trust = self._trust
         self._keys.keep(self._kept_trust)
 
-    def _read(self, document: bytes) -> tuple[PeerSet, Verifier]:
+    def _read(self, document: bytes) -> tuple[D, Verifier]:
         try:
             payload, trust = self._trust.verify(document, fleet=self._fleet)
-            return PeerSet.from_bytes(payload, fleet=self._fleet), trust
+            return self._make(payload, self._newest), trust
         except (SignatureRefusedError, DocumentError) as error:
             raise RefusedDocumentError(str(error)) from error
+
+
+class Documents(Kept[PeerSet]):
+    """The peer sets that a client follows."""
+
+    def __init__(self, directory: Path, verifier: Verifier, fleet: str) -> None:
+        """Keep the newest in this folder."""
+        super().__init__(
+            directory,
+            verifier,
+            fleet,
+            name="peer-set",
+            read=lambda payload, _: PeerSet.from_bytes(payload, fleet=fleet),
+        )
+
+
+class ClientLists(Kept[ClientList]):
+    """The client lists that a worker follows."""
+
+    def __init__(self, directory: Path, verifier: Verifier, fleet: str) -> None:
+        """Keep the newest in this folder."""
+        super().__init__(
+            directory,
+            verifier,
+            fleet,
+            name="client-list",
+            read=lambda payload, before: ClientList.from_bytes(payload, fleet=fleet, before=before),
+        )
 
 
 class ManagedPeers:
@@ -103,6 +159,6 @@ class ManagedPeers:
 
     def replace(self, keys: frozenset[str]) -> None:
         """These are ours from now on."""
-        if keys != self._keys:
-            write_whole(self._file, json.dumps(sorted(keys)).encode())
+        if keys is not self._keys and keys != self._keys:
+            write_whole(self._file, json.dumps([*keys]).encode())
             self._keys = keys

@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,13 +19,22 @@ class ConfigurationError(ValueError):
     """The file cannot be used; the text names every faulty key, its value and what would be right."""
 
 
+class Role(StrEnum):
+    """What the machine is in the fleet."""
+
+    CLIENT = "client"
+    """It connects through workers: the daemon follows the peer set."""
+    WORKER = "worker"
+    """Clients connect through it: the daemon follows the client list."""
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """What `sync.toml` says."""
 
     fleet: str
     name: str
-    """This client's own name: workers are spread over clients by it."""
+    """This machine's own name. Workers are spread over clients by theirs."""
     interface: str
     receivers: tuple[str, ...]
     """Base URLs, tried in turn."""
@@ -46,7 +56,12 @@ class Config:
     failback_spread: float = 300.0
     """and up to so many more: each client its own."""
     manage_routes: bool = True
-    """Add routes for the routed prefixes, and unreachable ones beneath them."""
+    """A client: add routes for the routed prefixes, and unreachable ones beneath them. A worker: routes for clients' networks."""
+    role: Role = Role.CLIENT
+    forwarding: bool = False
+    """Let the kernel forward packets."""
+    masquerade: tuple[str, ...] = ()
+    """Network devices; what clients send out there leaves with the worker's own address."""
 
 
 def load(path: Path) -> Config:
@@ -115,6 +130,16 @@ def _policy(value: object) -> Policy:
     return Policy(value)
 
 
+def _role(value: object) -> Role:
+    if not isinstance(value, str) or value not in set(Role):
+        raise ValueError(f"one of {', '.join(Role)} was expected")
+    return Role(value)
+
+
+def _interfaces(value: object) -> tuple[str, ...]:
+    return tuple(map(check_interface, _texts(value))) if value != [] else ()
+
+
 def _seconds(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.1 <= value <= 3600:
         raise ValueError("seconds were expected, from 0.1 to 3600")
@@ -143,8 +168,26 @@ _READERS: Mapping[str, Callable[[Any], object]] = {
     "failback_after": _seconds,
     "failback_spread": _seconds,
     "manage_routes": _flag,
+    "role": _role,
+    "forwarding": _flag,
+    "masquerade": _interfaces,
 }
 _REQUIRED = ("fleet", "name", "interface", "receivers", "token_file", "trusted_keys")
+_OF_ROLE = {
+    **dict.fromkeys(
+        (
+            "policy",
+            "local_failover",
+            "active_probe_interval",
+            "standby_probe_interval",
+            "failback_after",
+            "failback_spread",
+        ),
+        Role.CLIENT,
+    ),
+    **dict.fromkeys(("forwarding", "masquerade"), Role.WORKER),
+}
+"""The keys that mean something in one role only."""
 _PATHS = ("token_file", "state_directory", "ca_file")
 _UNQUOTED = ("trusted_keys",)
 """What is no public key may be a secret in the wrong place, and errors go to the log."""
@@ -153,10 +196,14 @@ _UNQUOTED = ("trusted_keys",)
 def _read(said: Mapping[str, object], folder: Path) -> tuple[Config | None, list[str]]:
     faults = [f"{key}: is missing" for key in _REQUIRED if key not in said]
     values: dict[str, Any] = {}
+    role = said.get("role", Role.CLIENT)
     for key, value in said.items():
         reader = _READERS.get(key)
         if reader is None:
             faults.append(f"{key}: there is no such key; known are {', '.join(sorted(_READERS))}")
+            continue
+        if isinstance(role, str) and role in set(Role) and _OF_ROLE.get(key, role) != role:
+            faults.append(f"{key}: is for the role {_OF_ROLE[key]}, and this is a {role}: take it away")
             continue
         try:
             read = reader(value)

@@ -11,12 +11,13 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import httpcore
 import httpx
 
-from client_sync.addresses import AddressBook, Lookup
+from client_sync.addresses import AddressBook, Lookup, lookup
 
 CONNECT_SECONDS = 3.0
 """For each address; more than a lost SYN's first repetition."""
@@ -161,3 +162,10 @@ class MarkedTransport(httpx.AsyncHTTPTransport):
         """Replace the connection pool that httpx made: it offers no way to give it a backend."""
         super().__init__(verify=ssl_context, trust_env=False)
         self._pool = httpcore.AsyncConnectionPool(ssl_context=ssl_context, network_backend=backend)
+
+
+def marked_client(ca_file: Path | None, mark: Mark, addresses: AddressBook) -> httpx.AsyncClient:
+    """An HTTP client over such connections, which trusts this authority only, or else the system's."""
+    context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+    backend = MarkedBackend(mark, addresses, lookup)
+    return httpx.AsyncClient(transport=MarkedTransport(backend, context), trust_env=False)

@@ -5,17 +5,15 @@ import contextlib
 import json
 import logging
 import signal
-import ssl
 import time
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import httpx
 
 from client_sync.addresses import AddressBook, lookup
 from client_sync.cache import Documents, ManagedPeers
 from client_sync.config import Config
-from client_sync.control import MarkedBackend, MarkedTransport
+from client_sync.control import marked_client
 from client_sync.driver import Driver
 from client_sync.echo import Echo
 from client_sync.feed import Feed
@@ -131,14 +129,8 @@ async def _report(
 async def _http(
     config: Config, interface: Interface, addresses: AddressBook
 ) -> AsyncIterator[httpx.AsyncClient]:
-    context = ssl.create_default_context(cafile=_text(config.ca_file))
-    backend = MarkedBackend(lambda: interface.mark, addresses, lookup)
-    async with httpx.AsyncClient(transport=MarkedTransport(backend, context), trust_env=False) as http:
+    async with marked_client(config.ca_file, lambda: interface.mark, addresses) as http:
         yield http
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)
 
 
 def _resolver(addresses: AddressBook) -> Callable[[str, int], str | None]:

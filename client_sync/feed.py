@@ -22,11 +22,21 @@ MOST_BYTES = 4 * 1024 * 1024
 class Feed:
     """The event stream of the first receiver that answers."""
 
-    def __init__(self, http: httpx.AsyncClient, receivers: Sequence[str], token: Callable[[], str]) -> None:
-        """Take the receivers' base URLs; the token is read anew for each connection."""
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        receivers: Sequence[str],
+        token: Callable[[], str],
+        *,
+        document: str = "peer-set",
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
+        """Take the receivers' base URLs; the token is read anew for each connection. Which document, and its size."""
         self._http = http
         self._receivers = receivers
         self._token = token
+        self._document = document
+        self._most_bytes = most_bytes
         self.receiver: str | None = None
         """The one that is followed at present."""
 
@@ -53,14 +63,14 @@ class Feed:
 
     async def _stream(self, url: str) -> AsyncIterator[bytes]:
         timeout = httpx.Timeout(10.0, read=READ_SECONDS)
-        path = f"{url}/v1/peer-set/events"
+        path = f"{url}/v1/{self._document}/events"
         async with self._http.stream("GET", path, headers=self.headers(), timeout=timeout) as answer:
             if answer.status_code != httpx.codes.OK:
                 raise ValueError(await _refusal(answer))
             self.receiver = url
             say(log, "following", receiver=url)
-            async for name, document in _messages(answer.aiter_bytes()):
-                if name == b"peer-set":
+            async for name, document in _messages(answer.aiter_bytes(), self._most_bytes):
+                if name == self._document.encode():
                     yield document
 
 
@@ -69,17 +79,23 @@ async def _refusal(answer: httpx.Response) -> str:
     return f"it answered {answer.status_code}: {body[:500].decode(errors='replace')}"
 
 
-async def _messages(chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[bytes, bytes]]:
+async def _messages(
+    chunks: AsyncIterator[bytes], most_bytes: int = MOST_BYTES
+) -> AsyncIterator[tuple[bytes, bytes]]:
     """Server-sent events (HTML standard, section 9.2), as much of them as the receiver uses: name and data."""
-    buffer = b""
+    buffer = bytearray()
     async for chunk in chunks:
+        looked_at = max(
+            0, len(buffer) - 1
+        )  # A large document comes in many pieces: each byte is looked at once.
         buffer += chunk
-        *blocks, buffer = buffer.split(b"\n\n")
-        if len(buffer) > MOST_BYTES:
-            raise ValueError(f"it sent more than {MOST_BYTES} bytes without an end")
-        for block in blocks:
+        while (end := buffer.find(b"\n\n", looked_at)) >= 0:
+            block, looked_at = bytes(buffer[:end]), 0
+            del buffer[: end + 2]
             fields = dict(
                 line.split(b": ", 1) for line in block.split(b"\n") if b": " in line and line[:1] != b":"
             )
             if b"data" in fields:
                 yield fields.get(b"event", b"message"), fields[b"data"]
+        if len(buffer) > most_bytes:
+            raise ValueError(f"it sent more than {most_bytes} bytes without an end")

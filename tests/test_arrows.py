@@ -48,6 +48,8 @@ PURE = {
     "client_sync.choice": (),
     "client_sync.core": (),
     "client_sync.peers": (),
+    "client_sync.worker.forwarding": (),
+    "client_sync.worker.plan": (),
     "exporter.load": ("prometheus_client",),
     "exporter.peers": ("prometheus_client",),
     "exporter.samples": ("prometheus_client",),

@@ -135,3 +135,22 @@ def arguments(changes: Sequence[PeerChange]) -> list[str]:
         if change.allowed_ips is not None:
             words += ["allowed-ips", ",".join(change.allowed_ips)]
     return words
+
+
+def fits_file(change: PeerChange) -> bool:
+    """Whether a file can say the change: it removes nobody, and always says a peer's whole list of allowed IPs."""
+    return change.kind is not Kind.REMOVE and change.allowed_ips is not None
+
+
+def configuration(changes: Sequence[PeerChange]) -> str:
+    """The file for `wg addconf` that carries out changes which fit one."""
+    lines: list[str] = []
+    for change in changes:
+        lines += ["[Peer]", f"PublicKey = {change.public_key}"]
+        if change.allowed_ips:  # wg(8) does not take an empty list, and none at all means the same.
+            lines.append(f"AllowedIPs = {', '.join(change.allowed_ips)}")
+        if change.endpoint is not None:
+            lines.append(f"Endpoint = {change.endpoint}")
+        if change.persistent_keepalive is not None:
+            lines.append(f"PersistentKeepalive = {change.persistent_keepalive or 'off'}")
+    return "".join(f"{line}\n" for line in lines)

@@ -9,7 +9,7 @@ import hashlib
 from typing import Any
 
 import jwt
-from cryptography.exceptions import InvalidKey
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 ALGORITHM = "EdDSA"
@@ -55,18 +55,39 @@ def unverified_header(document: bytes) -> dict[str, Any]:
         raise SignatureRefusedError(
             f"not a document we can trust: its header has {length} bytes, at most {MOST_HEADER_BYTES} were expected"
         )
+    head, _, rest = document.partition(b".")
+    _, dot, signature = rest.rpartition(b".")
+    # Without the payload, which the library looks at character by character: of ten thousand clients it has two million.
+    bare = head + b".." + signature if dot else document
     try:
-        return dict(jwt.get_unverified_header(document))
+        return dict(jwt.get_unverified_header(bare))
     except (jwt.InvalidTokenError, RecursionError) as error:
         raise SignatureRefusedError(f"not a document we can trust: {error}") from error
 
 
 def verified(document: bytes, key: Ed25519PublicKey) -> bytes:
     """The payload, which this key has signed."""
+    header = unverified_header(document)
+    if header.get("alg") != ALGORITHM:
+        said = "The specified alg value is not allowed" if "alg" in header else "Algorithm not specified"
+        raise SignatureRefusedError(f"not a document we can trust: {said}")
+    if header.keys() & {"crit", "b64"}:
+        raise SignatureRefusedError("not a document we can trust: its header asks for an extension")
+    signed, _, signature = document.rpartition(b".")
     try:
-        return bytes(jwt.PyJWS().decode_complete(document, key, algorithms=[ALGORITHM])["payload"])
-    except (jwt.InvalidTokenError, InvalidKey) as error:
-        raise SignatureRefusedError(f"not a document we can trust: {error}") from error
+        key.verify(_decoded(signature), signed)
+        return _decoded(signed.partition(b".")[2])
+    except InvalidSignature:
+        raise SignatureRefusedError("not a document we can trust: Signature verification failed") from None
+    except ValueError:
+        raise SignatureRefusedError("not a document we can trust: it is not base64url throughout") from None
+
+
+def _decoded(segment: bytes) -> bytes:
+    """As RFC 7515 has it: base64url, without padding. Raises ValueError."""
+    if b"+" in segment or b"/" in segment or b"=" in segment:
+        raise ValueError("base64, but not base64url")
+    return base64.b64decode(segment + b"=" * (-len(segment) % 4), altchars=b"-_", validate=True)
 
 
 def unverified(document: bytes) -> bytes:

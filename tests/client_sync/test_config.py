@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from client_sync.choice import Policy
-from client_sync.config import Config, ConfigurationError, load
+from client_sync.config import Config, ConfigurationError, Role, load
 from wgfleet.signing import Signer
 
 KEY = Signer.generate().public_text
@@ -19,8 +19,9 @@ token_file = "token"
 trusted_keys = ["{KEY}"]
 """
 KNOWN = (
-    "active_probe_interval, ca_file, failback_after, failback_spread, fleet, interface, local_failover, manage_routes, "
-    "name, policy, receivers, standby_probe_interval, state_directory, token_file, trusted_keys"
+    "active_probe_interval, ca_file, failback_after, failback_spread, fleet, forwarding, interface, local_failover, "
+    "manage_routes, masquerade, name, policy, receivers, role, standby_probe_interval, state_directory, token_file, "
+    "trusted_keys"
 )
 
 Written = Callable[[str], Path]
@@ -89,6 +90,40 @@ manage_routes = false
     assert config.ca_file == Path("/etc/ssl/own.pem")
 
 
+def test_a_worker_says_what_a_worker_needs(written: Written) -> None:
+    """Beside what both roles need."""
+    config = load(written(f'{REQUIRED}role = "worker"\nforwarding = true\nmasquerade = ["eth0", "eth1"]\n'))
+
+    assert (config.role, config.forwarding, config.masquerade) == (Role.WORKER, True, ("eth0", "eth1"))
+
+
+def test_a_worker_need_not_forward_nor_masquerade(written: Written) -> None:
+    """Most have it set up already."""
+    config = load(written(f'{REQUIRED}role = "worker"\nmasquerade = []\n'))
+
+    assert (config.forwarding, config.masquerade) == (False, ())
+
+
+@pytest.mark.parametrize(
+    ("role", "line", "other"),
+    [
+        ("worker", 'policy = "spread"', "client"),
+        ("worker", "standby_probe_interval = 5", "client"),
+        ("client", "forwarding = true", "worker"),
+        ("client", 'masquerade = ["eth0"]', "worker"),
+    ],
+)
+def test_a_key_of_the_other_role_is_refused_by_name(
+    written: Written, role: str, line: str, other: str
+) -> None:
+    """It would do nothing, and somebody relies on it."""
+    said = f'{REQUIRED}role = "{role}"\n{line}\n'
+
+    assert refusal(written(said)) == (
+        f"FILE:\n  {line.partition(' ')[0]}: is for the role {other}, and this is a {role}: take it away"
+    )
+
+
 @pytest.mark.parametrize(
     ("said", "read"),
     [
@@ -128,6 +163,8 @@ def test_all_faults_are_said_at_once(written: Written) -> None:
     [
         ('token_file = ""', "token_file: is '': a text was expected"),
         ("fleet = true", "fleet: is True: a text was expected"),
+        ('role = "vantage"', "role: is 'vantage': one of client, worker was expected"),
+        ("role = []", "role: is []: one of client, worker was expected"),
         (
             'receivers = "https://a"',
             "receivers: is 'https://a': a list of texts was expected, with at least one",

@@ -376,3 +376,18 @@ def test_an_event_without_its_end_is_no_event() -> None:
 def test_noise_breaks_nothing(chunks: list[bytes]) -> None:
     """Any bytes at all are read without an error, as some events or none."""
     assert len(messages(chunks)) <= b"".join(chunks).count(b"\n\n") + 1
+
+
+def test_a_worker_follows_the_client_list() -> None:
+    """At its own stream; peer sets there are none of its business."""
+
+    async def story() -> None:
+        async with (
+            FakeReceiver(sending(event(b"peers"), event(b"clients", "client-list"))) as receiver,
+            httpx.AsyncClient(trust_env=False) as http,
+        ):
+            followed = Feed(http, (receiver.url,), lambda: "secret", document="client-list")
+            assert await anext(followed.documents()) == b"clients"
+            assert receiver.requests[0].line == "GET /v1/client-list/events HTTP/1.1"
+
+    asyncio.run(story())

@@ -11,8 +11,8 @@ from typing import Protocol
 
 import pytest
 
-from client_sync.__main__ import EXAMPLE, main
-from client_sync.config import Config, load
+from client_sync.__main__ import EXAMPLE, WORKER_EXAMPLE, main
+from client_sync.config import Config, Role, load
 from client_sync.liveness import Liveness
 from client_sync.report import describe
 from client_sync.state import Reason, State
@@ -255,18 +255,62 @@ def test_the_version_is_said(command: Command) -> None:
     assert done.out.startswith("wgfleet-sync ")
 
 
+def settings_of(example: str) -> str:
+    """The file in it."""
+    return "\n".join(line for line in example.splitlines() if line.startswith("  ")).replace("...", KEY)
+
+
+def test_the_help_shows_a_workers_configuration_that_is_right(command: Command, tmp_path: Path) -> None:
+    """What a client's has beside is for clients."""
+    assert WORKER_EXAMPLE in command("run", "--help").out
+    common = [
+        line for line in settings_of(EXAMPLE).splitlines() if "policy" not in line and "standby" not in line
+    ]
+    file = tmp_path / "sync.toml"
+    file.write_text("\n".join([*common, settings_of(WORKER_EXAMPLE)]))
+
+    config = load(file)
+
+    assert (config.role, config.forwarding, config.masquerade) == (Role.WORKER, False, ())
+
+
+def test_the_status_of_a_worker_is_shown_for_people(command: Command, configured: Path) -> None:
+    """It has a list and peers, where a client has workers."""
+    (configured.parent / "state").mkdir()
+    status: dict[str, object] = {
+        "role": "worker",
+        "receiver": None,
+        "interface": "wg0",
+        "epoch": 1,
+        "generation": 7,
+        "clients": 3,
+        "peers": {"ours": 3, "others": 1},
+        "withheld": [],
+        "cut_off": [],
+        "refused": None,
+        "error": None,
+    }
+    (configured.parent / "state" / "status.json").write_text(json.dumps(status))
+
+    assert command("status", "--config", configured) == Done(
+        0,
+        "client list  1.7, 3 clients\nreceiver     (not connected)\npeers        3 ours, 1 of others, on wg0\n",
+        "",
+    )
+
+
 def test_the_help_shows_a_configuration_that_is_right(command: Command, tmp_path: Path) -> None:
     """What it shows can be written to a file and loaded; what it calls defaults are the defaults; no key is left out."""
     assert EXAMPLE in command("run", "--help").out
-    lines = [line for line in EXAMPLE.splitlines() if line.startswith("  ")]
-    shown = "\n".join(lines).replace("...", KEY)
+    shown = settings_of(EXAMPLE)
     file = tmp_path / "sync.toml"
     file.write_text(shown)
     defaults = {name: field.default for name, field in Config.__dataclass_fields__.items()}
 
     config = load(file)
 
-    assert tomllib.loads(shown).keys() == defaults.keys()
+    of_workers = tomllib.loads(settings_of(WORKER_EXAMPLE)).keys()
+    assert tomllib.loads(shown).keys() | of_workers == defaults.keys()
     assert config.policy is defaults["policy"]
     assert config.state_directory == defaults["state_directory"]
     for name in (

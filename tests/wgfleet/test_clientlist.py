@@ -78,6 +78,29 @@ def test_the_document_is_read_whole() -> None:
     assert read(DOCUMENT) == CLIENT_LIST
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [{"name": "bob"}, {"public_key": OTHER_KEY}, {"allowed_ips": ["10.99.1.2/32"]}, {"allowed_ips": []}, {}],
+)
+def test_who_is_as_before_is_the_same_and_who_is_not_is_read(changed: dict[str, object]) -> None:
+    """A list after another says the same as it would alone."""
+    payload = json.dumps(with_client(**changed)).encode()
+
+    after = ClientList.from_bytes(payload, fleet="acme", before=CLIENT_LIST)
+
+    assert after == ClientList.from_bytes(payload, fleet="acme")
+    assert (after.clients[0] is CLIENT_LIST.clients[0]) is (not changed)
+
+
+@pytest.mark.parametrize("entry", ["ann-laptop", 7, None, [], {"name": []}, {"name": "ann-laptop"}])
+def test_what_is_no_client_is_refused_after_another_list_too(entry: object) -> None:
+    """Nothing is taken for known that was not looked at."""
+    payload = json.dumps({**DOCUMENT, "clients": [entry]}).encode()
+
+    with pytest.raises(DocumentError):
+        ClientList.from_bytes(payload, fleet="acme", before=CLIENT_LIST)
+
+
 KEYS = st.from_regex(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=", fullmatch=True)
 NUMBERS = st.tuples(st.integers(0, 9), st.integers(0, 9))
 CLIENTS = st.builds(

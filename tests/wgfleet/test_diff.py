@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.wgfleet.model import after, owners, without
 from wgfleet.device import Device, Peer
-from wgfleet.diff import Kind, PeerChange, WantedPeer, arguments, difference
+from wgfleet.diff import Kind, PeerChange, WantedPeer, arguments, configuration, difference, fits_file
 
 ALL = "0.0.0.0/0"
 HERE, THERE = "192.0.2.1:51820", "[2001:db8::1]:51820"
@@ -253,3 +253,30 @@ def test_each_peer_is_changed_once_at_most_and_never_for_nothing(
     assert len({change.public_key for change in changes}) == len(changes)
     for change in changes:
         assert PeerChange(Kind.UPDATE, change.public_key) != change
+
+
+def test_a_file_says_what_is_added_and_changed() -> None:
+    """For `wg addconf`, which leaves what the file does not name."""
+    changes = [
+        PeerChange(Kind.ADD, "a", "192.0.2.1:1", ("10.0.0.1/32", "fd00::1/128"), 25),
+        PeerChange(Kind.UPDATE, "b", allowed_ips=(), persistent_keepalive=0),
+    ]
+
+    assert configuration(changes) == (
+        "[Peer]\nPublicKey = a\nAllowedIPs = 10.0.0.1/32, fd00::1/128\nEndpoint = 192.0.2.1:1\n"
+        "PersistentKeepalive = 25\n"
+        "[Peer]\nPublicKey = b\nPersistentKeepalive = off\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "fits"),
+    [
+        (PeerChange(Kind.ADD, "a", allowed_ips=()), True),
+        (PeerChange(Kind.UPDATE, "a", endpoint="192.0.2.1:1"), False),
+        (PeerChange(Kind.REMOVE, "a"), False),
+    ],
+)
+def test_a_file_cannot_remove_nor_leave_allowed_ips_as_they_are(change: PeerChange, fits: bool) -> None:
+    """It would take them all away."""
+    assert fits_file(change) is fits

@@ -250,8 +250,16 @@ def test_a_prefix_is_moved_by_giving_it_to_its_new_owner() -> None:
 
 @pytest.mark.system
 @pytest.mark.usefixtures("real")
-def test_the_model_of_wireguard_is_right() -> None:
-    """Adding, swapping, emptying, roaming, silencing and removing do to a real interface what the model says."""
+@pytest.mark.parametrize(
+    "few", [wg.FEW, 0, 1], ids=["in one call", "each by a file or a call", "in several files"]
+)
+def test_the_model_of_wireguard_is_right(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adding, swapping, emptying, roaming, silencing and removing do to a real interface what the model says.
+
+    However many they are: the interface's own key and port stay as they are, too.
+    """
+    monkeypatch.setattr(wg, "FEW", max(few, 1))
+    monkeypatch.setattr(wg, "AT_ONCE", 1 if few == 1 else wg.AT_ONCE)
     c = new_key_pair().public
     changes = [
         PeerChange(Kind.ADD, c, HERE, ("10.0.0.3/32", "10.0.0.1/32"), 10),
@@ -266,6 +274,19 @@ def test_the_model_of_wireguard_is_right() -> None:
     set_peers("wg0", changes)
 
     assert stripped(read_device("wg0")) == stripped(expected)
+    assert wg.read_keys("wg0") == {peer.public_key for peer in expected.peers}
+
+
+@pytest.mark.system
+def test_an_interface_is_given_a_key_from_a_file(real: Interface, tmp_path: Path) -> None:
+    """A new one each time, which stands on no command line."""
+    file = tmp_path / "key"
+    file.write_text(wg.new_private_key())
+    assert file.read_text() != wg.new_private_key()
+
+    wg.set_private_key("wg0", file)
+
+    assert read_device("wg0").public_key == real.host.run("wg", "pubkey", given=file.read_text()).strip()
 
 
 @pytest.mark.system

@@ -1,0 +1,128 @@
+"""Wires the worker's daemon and runs it until it is told to stop. The interface stays as it is then."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import signal
+
+import httpx
+
+from client_sync.addresses import AddressBook
+from client_sync.cache import ClientLists, ManagedPeers
+from client_sync.config import Config
+from client_sync.control import marked_client
+from client_sync.feed import Feed
+from client_sync.worker.around import Around, Kernel
+from client_sync.worker.driver import Worker
+from client_sync.worker.status import ack, describe
+from client_sync.worker.tunnel import Tunnel, Wireguard
+from wgfleet.files import read_secret, write_whole
+from wgfleet.logs import say
+from wgfleet.signing import Verifier
+
+log = logging.getLogger(__name__)
+
+ACK_SECONDS = 60.0
+"""Between acks when nothing changes."""
+LOOK_SECONDS = 10.0
+"""Between looks at the interface: somebody may have brought it up anew."""
+RETRY_SECONDS = 2.0
+"""After the device refused a change, or an ack was not taken."""
+MOST_BYTES = 64 * 1024 * 1024
+"""A document larger than this is no client list: that would be more than 300,000 clients."""
+
+
+async def run(config: Config) -> None:
+    """Follow the receiver and keep the interface's peers as its list says; returns after SIGTERM or Ctrl-C."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    config.state_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    read_secret(config.token_file)  # A missing token is said now, and not with every connection.
+    tasks = [asyncio.create_task(serve(config)), asyncio.create_task(stop.wait())]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()  # One that died of a bug takes the daemon along, and systemd starts it again.
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        say(log, "stopped", interface=config.interface)
+
+
+async def serve(config: Config, *, wireguard: Wireguard | None = None, kernel: Kernel | None = None) -> None:
+    """Likewise, until it is cancelled."""
+    tunnel = Tunnel(config.interface, ManagedPeers(config.state_directory), wireguard or Wireguard())
+    tunnel.look()  # An interface that is not there is said now.
+    around = Around(
+        config.interface,
+        manage_routes=config.manage_routes,
+        forwarding=config.forwarding,
+        masquerade=config.masquerade,
+        kernel=kernel or Kernel(),
+    )
+    around.begin()
+    news = asyncio.Event()
+    lists = ClientLists(config.state_directory, Verifier(config.trusted_keys), config.fleet)
+    worker = Worker(lists, tunnel, around=around, changed=news.set)
+    await worker.start()
+    addresses = AddressBook(config.state_directory / "addresses.json")
+    async with marked_client(config.ca_file, lambda: tunnel.mark, addresses) as http:
+        feed = Feed(
+            http,
+            config.receivers,
+            lambda: read_secret(config.token_file),
+            document="client-list",
+            most_bytes=MOST_BYTES,
+        )
+        news.set()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(follow(feed, worker))
+                tasks.create_task(keep_looking(worker))
+                tasks.create_task(report(config, feed, worker, http, news))
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from None
+
+
+async def follow(feed: Feed, worker: Worker) -> None:
+    """Take every document that comes. While one is applied, the receiver keeps the newest of the others for us."""
+    async for document in feed.documents():
+        await worker.document(document)
+
+
+async def keep_looking(worker: Worker) -> None:
+    """Look at the interface again and again, sooner if it is not as it should be."""
+    while True:
+        await asyncio.sleep(LOOK_SECONDS if worker.error is None else RETRY_SECONDS)
+        await worker.look()
+
+
+async def report(
+    config: Config, feed: Feed, worker: Worker, http: httpx.AsyncClient, news: asyncio.Event
+) -> None:
+    """Tell the receiver, and whoever asks on this machine, what is applied."""
+    wait = ACK_SECONDS
+    while True:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                await news.wait()
+        news.clear()
+        wait = ACK_SECONDS
+        status = describe(worker, feed.receiver)
+        try:
+            write_whole(config.state_directory / "status.json", json.dumps(status).encode())
+        except OSError as error:  # A full disk, say: no reason to tell nobody.
+            say(log, "status not written", level=logging.ERROR, error=error)
+        if feed.receiver is None:
+            continue
+        try:
+            answer = await http.post(
+                f"{feed.receiver}/v1/acks", json=ack(worker), headers=feed.headers(), timeout=10.0
+            )
+            answer.raise_for_status()
+        except (httpx.HTTPError, ValueError) as error:
+            say(log, "ack not taken", level=logging.WARNING, error=str(error) or type(error).__name__)
+            wait = RETRY_SECONDS

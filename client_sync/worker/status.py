@@ -1,0 +1,57 @@
+"""What a worker's daemon tells: to the receiver, to programs, to people."""
+
+from typing import Any
+
+from client_sync.worker.driver import Worker
+
+
+def describe(worker: Worker, receiver: str | None) -> dict[str, Any]:
+    """What `wgfleet-sync status` shows."""
+    held, standing, refused = worker.held, worker.tunnel.standing, worker.refused
+    return {
+        "role": "worker",
+        "receiver": receiver,
+        "interface": worker.tunnel.name,
+        "epoch": worker.applied[0] if worker.applied else None,
+        "generation": worker.applied[1] if worker.applied else None,
+        "fresh_until": held.fresh_until if held else None,
+        "clients": len(held.clients) if held else 0,
+        "peers": {"ours": standing.ours, "others": standing.others},
+        "withheld": [str(one) for one in standing.withheld],
+        "cut_off": sorted(standing.cut),
+        "refused": None
+        if refused is None
+        else {"epoch": refused.number[0], "generation": refused.number[1], "reason": refused.reason},
+        "error": worker.error or worker.error_around,
+    }
+
+
+def ack(worker: Worker) -> dict[str, Any]:
+    """What the receiver is told: the list that the interface really has, and no newer one."""
+    if worker.applied is None:
+        return {}
+    epoch, generation = worker.applied
+    return {"client_list": {"epoch": epoch, "generation": generation}}
+
+
+def shown(status: dict[str, Any]) -> str:
+    """The status for people; what is wrong stands last, where it is seen."""
+    known = status["generation"] is not None
+    number = f"{status['epoch']}.{status['generation']}, {status['clients']} clients"
+    peers = status["peers"]
+    lines = [
+        f"client list  {number if known else '(none applied yet)'}",
+        f"receiver     {status['receiver'] or '(not connected)'}",
+        f"peers        {peers['ours']} ours, {peers['others']} of others, on {status['interface']}",
+    ]
+    lines += [f"withheld     {one}" for one in status["withheld"]]
+    lines += [
+        f"cut off      peer {key}: revoked, but added by others: take it out of the interface's configuration"
+        for key in status["cut_off"]
+    ]
+    refused = status["refused"]
+    if refused is not None:
+        lines.append(f"REFUSED      list {refused['epoch']}.{refused['generation']}: {refused['reason']}")
+    if status["error"] is not None:
+        lines.append(f"ERROR        {status['error']}")
+    return "\n".join(lines)

@@ -1,0 +1,158 @@
+"""Tests of client_sync/worker/daemon.py: the whole of it on loopback, but for the interface, which is in memory."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from client_sync.config import Config, Role
+from client_sync.worker import daemon
+from client_sync.worker.around import Kernel
+from client_sync.worker.daemon import serve
+from tests.client_sync.receiver import STREAM, FakeReceiver, Request, answer, event
+from tests.client_sync.samples import FLEET, public_key
+from tests.client_sync.worker.samples import FakeInterface, client_list, many, signed
+from tests.client_sync.worker.test_around import FakeKernel
+from wgfleet.clientlist import ClientList
+from wgfleet.signing import Signer
+from wgfleet.wg import WgError
+
+SIGNER = Signer.generate()
+SECONDS = 20.0
+
+
+class Receiver:
+    """Sends lists as they are put, and takes acks."""
+
+    def __init__(self) -> None:
+        self.lists = asyncio.Queue[ClientList | None]()
+        self.acks: asyncio.Queue[object] = asyncio.Queue()
+        self.status = "204 No Content"
+        self.streams: list[Request] = []
+
+    async def __call__(self, request: Request, writer: asyncio.StreamWriter) -> None:
+        """Answer."""
+        if request.line.startswith("POST /v1/acks"):
+            writer.write(answer(self.status))
+            self.acks.put_nowait(json.loads(request.body))
+            return
+        self.streams.append(request)
+        writer.write(STREAM)
+        while (clients := await self.lists.get()) is not None:
+            writer.write(event(signed(SIGNER, clients), "client-list"))
+            await writer.drain()
+        raise ConnectionError  # The end of the stream.
+
+
+def config(directory: Path, url: str) -> Config:
+    """A worker's."""
+    (directory / "token").write_text("secret\n")
+    return Config(
+        fleet=FLEET,
+        name="fra1",
+        interface="wg0",
+        receivers=(url,),
+        token_file=directory / "token",
+        trusted_keys=(SIGNER.public_text,),
+        state_directory=directory,
+        role=Role.WORKER,
+    )
+
+
+@contextlib.asynccontextmanager
+async def serving(directory: Path, fake: FakeInterface, receiver: Receiver) -> AsyncIterator[None]:
+    """The daemon follows that receiver."""
+    async with FakeReceiver(receiver) as there, asyncio.timeout(SECONDS):
+        kernel = Kernel(FakeKernel().run, directory)
+        task = asyncio.create_task(serve(config(directory, there.url), wireguard=fake.door, kernel=kernel))
+        try:
+            yield
+        finally:
+            task.cancel()
+            receiver.lists.put_nowait(None)
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+
+async def told(receiver: Receiver, generation: int) -> None:
+    """Wait until the receiver is told that this list is applied."""
+    while await receiver.acks.get() != {"client_list": {"epoch": 1, "generation": generation}}:
+        pass
+
+
+def test_lists_are_followed_applied_and_told(tmp_path: Path) -> None:
+    """At the stream of client lists, with the token; each as soon as it is applied."""
+
+    async def story() -> None:
+        fake, receiver = FakeInterface(), Receiver()
+        receiver.lists.put_nowait(many(1))
+        async with serving(tmp_path, fake, receiver):
+            await told(receiver, 1)
+            receiver.lists.put_nowait(many(2, generation=2))
+            await told(receiver, 2)
+            assert fake.keys == {public_key(1), public_key(2)}
+            assert receiver.streams[0].line == "GET /v1/client-list/events HTTP/1.1"
+            assert receiver.streams[0].headers["authorization"] == "Bearer secret"
+            status = json.loads((tmp_path / "status.json").read_text())
+            assert (status["role"], status["generation"], status["clients"]) == ("worker", 2, 2)
+
+    asyncio.run(story())
+
+
+def test_of_a_list_that_is_refused_the_receiver_is_told_the_old_number(tmp_path: Path) -> None:
+    """So `revoke --wait` does not end too early."""
+
+    async def story() -> None:
+        fake, receiver = FakeInterface(), Receiver()
+        receiver.lists.put_nowait(many(20))
+        async with serving(tmp_path, fake, receiver):
+            await told(receiver, 1)
+            receiver.lists.put_nowait(client_list(generation=2))
+            await told(receiver, 1)
+            assert len(fake.keys) == 20
+
+    asyncio.run(story())
+
+
+def test_an_ack_that_is_not_taken_is_sent_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Soon, and not after a minute: somebody may wait for it."""
+    monkeypatch.setattr(daemon, "RETRY_SECONDS", 0.01)
+
+    async def story() -> None:
+        receiver = Receiver()
+        receiver.status = "503 Service Unavailable"
+        receiver.lists.put_nowait(many(1))
+        async with serving(tmp_path, FakeInterface(), receiver):
+            for _ in range(3):
+                await told(receiver, 1)
+
+    asyncio.run(story())
+
+
+def test_the_interface_is_looked_at_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who brings it up anew need not restart the daemon."""
+    monkeypatch.setattr(daemon, "LOOK_SECONDS", 0.01)
+
+    async def story() -> None:
+        fake, receiver = FakeInterface(), Receiver()
+        receiver.lists.put_nowait(many(1))
+        async with serving(tmp_path, fake, receiver):
+            await told(receiver, 1)
+            again = asyncio.Event()
+            loop = asyncio.get_running_loop()
+            fake.on_set = lambda: loop.call_soon_threadsafe(again.set)
+            fake.device = FakeInterface().device
+            await again.wait()
+
+    asyncio.run(story())
+
+
+def test_an_interface_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
+    """And not only when a list comes."""
+    with pytest.raises(WgError, match="gone"):
+        asyncio.run(
+            serve(config(tmp_path, "http://127.0.0.1:1"), wireguard=FakeInterface(broken="gone").door)
+        )

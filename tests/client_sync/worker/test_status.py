@@ -1,0 +1,73 @@
+"""Tests of client_sync/worker/status.py: the whole of what is told."""
+
+import asyncio
+from pathlib import Path
+
+from client_sync.cache import ClientLists, ManagedPeers
+from client_sync.worker.driver import Refused, Worker
+from client_sync.worker.status import ack, describe, shown
+from client_sync.worker.tunnel import Tunnel
+from tests.client_sync.samples import FLEET, public_key
+from tests.client_sync.worker.samples import MONITORING, FakeInterface, client, client_list, peer, signed
+from wgfleet.signing import Signer, Verifier
+
+SIGNER = Signer.generate()
+
+
+def worker(directory: Path, fake: FakeInterface) -> Worker:
+    """A worker that has heard nothing yet."""
+    return Worker(
+        ClientLists(directory, Verifier([SIGNER.public_text]), FLEET),
+        Tunnel("wg0", ManagedPeers(directory), fake.door),
+        around=lambda _clients: None,
+        changed=lambda: None,
+    )
+
+
+def test_before_the_first_list_nothing_is_told_to_the_receiver(tmp_path: Path) -> None:
+    """And people see that there is none."""
+    one = worker(tmp_path, FakeInterface())
+
+    assert ack(one) == {}
+    assert shown(describe(one, None)) == (
+        "client list  (none applied yet)\nreceiver     (not connected)\npeers        0 ours, 0 of others, on wg0"
+    )
+
+
+def test_everything_that_is_wrong_is_told(tmp_path: Path) -> None:
+    """For programs as values, for people last, where it is seen; the receiver hears what is applied."""
+    fake = FakeInterface()
+    fake.add(MONITORING, peer(9))
+    one = worker(tmp_path, fake)
+    clients = client_list(client(1, *MONITORING.allowed_ips), revoked=[9])
+    asyncio.run(one.document(signed(SIGNER, clients)))
+    one.refused = Refused((1, 2), "too many")
+    one.error_around = "no route"
+
+    status = describe(one, "https://mon.example.com")
+
+    assert ack(one) == {"client_list": {"epoch": 1, "generation": 1}}
+    withheld = f"10.99.0.250/32 of client c1 stays with peer {MONITORING.public_key}, which others added"
+    assert status == {
+        "role": "worker",
+        "receiver": "https://mon.example.com",
+        "interface": "wg0",
+        "epoch": 1,
+        "generation": 1,
+        "fresh_until": 4600.0,
+        "clients": 1,
+        "peers": {"ours": 1, "others": 2},
+        "withheld": [withheld],
+        "cut_off": [public_key(9)],
+        "refused": {"epoch": 1, "generation": 2, "reason": "too many"},
+        "error": "no route",
+    }
+    assert shown(status).splitlines() == [
+        "client list  1.1, 1 clients",
+        "receiver     https://mon.example.com",
+        "peers        1 ours, 2 of others, on wg0",
+        f"withheld     {withheld}",
+        f"cut off      peer {public_key(9)}: revoked, but added by others: take it out of the interface's configuration",
+        "REFUSED      list 1.2: too many",
+        "ERROR        no route",
+    ]
