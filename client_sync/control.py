@@ -11,6 +11,7 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpcore
@@ -154,10 +155,42 @@ class _Stream(httpcore.AsyncNetworkStream):
         return self._writer.get_extra_info(names[info]) if info in names else None
 
 
-class MarkedTransport(httpx.AsyncHTTPTransport):
-    """httpx's own transport on that backend."""
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy that all receivers are reached through."""
 
-    def __init__(self, backend: MarkedBackend, ssl_context: ssl.SSLContext) -> None:
+    url: str
+    credentials: str | None = field(default=None, repr=False)
+    """`user:password`, if it wants any."""
+
+    @property
+    def auth(self) -> tuple[str, str] | None:
+        """The two apart."""
+        if self.credentials is None:
+            return None
+        user, _, password = self.credentials.partition(":")
+        return user, password
+
+
+class MarkedTransport(httpx.AsyncHTTPTransport):
+    """httpx's own transport on that backend.
+
+    Through a proxy it is the proxy's name that is looked up and remembered, and the connection to the proxy that is marked.
+    What is asked of an https receiver goes through `CONNECT`: the proxy sees its name and port, neither token nor document.
+    """
+
+    def __init__(
+        self, backend: MarkedBackend, ssl_context: ssl.SSLContext, proxy: Proxy | None = None
+    ) -> None:
         """Replace the connection pool that httpx made: it offers no way to give it a backend."""
         super().__init__(verify=ssl_context, trust_env=False)
-        self._pool = httpcore.AsyncConnectionPool(ssl_context=ssl_context, network_backend=backend)
+        if proxy is None:
+            self._pool = httpcore.AsyncConnectionPool(ssl_context=ssl_context, network_backend=backend)
+            return
+        self._pool = httpcore.AsyncHTTPProxy(
+            proxy.url,
+            proxy_auth=proxy.auth,
+            proxy_ssl_context=ssl_context if proxy.url.startswith("https:") else None,
+            ssl_context=ssl_context,
+            network_backend=backend,
+        )
