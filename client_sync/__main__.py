@@ -38,6 +38,10 @@ and what may be added, with its default:
   ca_file = "ca.pem"                # none: the system's authorities
   standby_probe_interval = 5.0      # seconds
   manage_routes = true              # add routes for the workers' allowed IPs, and blackholes beneath them
+  proxy = "http://proxy:3128"       # none: receivers are reached directly, whatever the environment says
+  proxy_credentials_file = "proxy"  # user:password, if the proxy wants any
+  textfile = "/var/lib/prometheus/node-exporter/wgfleet.prom"  # none: for node_exporter's textfile collector
+  poll_interval = 10.0              # seconds between questions where the event stream does not come through
 """
 
 
@@ -101,7 +105,10 @@ def _status(arguments: argparse.Namespace) -> int:
     known = status["generation"] is not None
     number = f"{status['epoch']}.{status['generation']}, monitoring {status['monitoring']}"
     print(f"active     {status['active'] or '(none)'}")
-    print(f"receiver   {status['receiver'] or '(not connected)'}")
+    asked = ", asked again and again: its event stream does not come through"
+    print(
+        f"receiver   {status['receiver'] or '(not connected)'}{asked if status.get('heard_by') == 'poll' else ''}"
+    )
     print(f"peer set   {number if known else '(none yet)'}")
     for name, worker in status["workers"].items():
         misses = worker["misses"]

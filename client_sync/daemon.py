@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import logging
 import signal
 import ssl
@@ -16,13 +15,15 @@ from client_sync import core
 from client_sync.addresses import AddressBook, lookup
 from client_sync.cache import Documents, ManagedPeers
 from client_sync.config import Config
-from client_sync.control import MarkedBackend, MarkedTransport
+from client_sync.control import MarkedBackend, MarkedTransport, Proxy
 from client_sync.driver import Driver
 from client_sync.echo import Echo
-from client_sync.feed import Feed
+from client_sync.feed import Feed, Way
 from client_sync.interface import Interface, Wireguard
-from wgfleet.files import read_secret, write_whole
+from client_sync.showing import Showing
+from wgfleet.files import read_secret
 from wgfleet.logs import say
+from wgfleet.notify import Supervisor
 from wgfleet.signing import Verifier
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,8 @@ async def run(config: Config) -> None:
     )
     interface.read()  # An interface that is not there is said now.
     echo, news = Echo(config.interface), asyncio.Event()
+    supervisor = Supervisor()
+    showing = Showing(config.state_directory / STATUS, config.textfile, supervisor.status)
     driver = Driver(
         settings=core.Settings(config.name, config.policy, standby_interval=config.standby_probe_interval),
         interface=interface,
@@ -58,21 +61,29 @@ async def run(config: Config) -> None:
         changed=lambda _state: news.set(),
     )
     async with _http(config, interface, addresses) as http:
-        feed = Feed(http, config.receivers, lambda: read_secret(config.token_file))
+        feed = Feed(
+            http,
+            config.receivers,
+            lambda: read_secret(config.token_file),
+            poll_interval=config.poll_interval,
+        )
         driver.start(documents.last_good())
+        supervisor.ready()
         tasks = [
             asyncio.create_task(_follow(feed, driver)),
-            asyncio.create_task(_report(config, feed, driver, http, news)),
+            asyncio.create_task(_report(showing, feed, driver, http, news)),
             asyncio.create_task(stop.wait()),
         ]
+        alive = asyncio.create_task(supervisor.feed())  # Ends at once where there is no watchdog.
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()  # A task that died of a bug takes the daemon along, and systemd starts it again.
         finally:
-            for task in tasks:
+            supervisor.stopping()
+            for task in (*tasks, alive):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, alive, return_exceptions=True)
             driver.close()
             echo.close()
             say(log, "stopped", interface=config.interface)
@@ -84,7 +95,7 @@ async def _follow(feed: Feed, driver: Driver) -> None:
 
 
 async def _report(
-    config: Config, feed: Feed, driver: Driver, http: httpx.AsyncClient, news: asyncio.Event
+    showing: Showing, feed: Feed, driver: Driver, http: httpx.AsyncClient, news: asyncio.Event
 ) -> None:
     """Tell the receiver, and whoever asks on this machine, what is applied."""
     while True:
@@ -93,10 +104,7 @@ async def _report(
                 await news.wait()
         news.clear()
         state = driver.state
-        try:
-            write_whole(config.state_directory / STATUS, json.dumps(describe(state, feed.receiver)).encode())
-        except OSError as error:  # A full disk, say: no reason to stop moving traffic.
-            say(log, "status not written", level=logging.ERROR, error=error)
+        showing.show(describe(state, feed.receiver, feed.way))
         if feed.receiver is None or state.peer_set is None:
             continue
         epoch, generation = state.peer_set.number
@@ -110,11 +118,12 @@ async def _report(
             say(log, "ack not taken", level=logging.WARNING, error=str(error) or type(error).__name__)
 
 
-def describe(state: core.State, receiver: str | None) -> dict[str, object]:
+def describe(state: core.State, receiver: str | None, way: Way | None = None) -> dict[str, object]:
     """What `wgfleet-sync status` shows."""
     peer_set = state.peer_set
     return {
         "receiver": receiver,
+        "heard_by": way,
         "epoch": peer_set.epoch if peer_set else None,
         "generation": peer_set.generation if peer_set else None,
         "monitoring": peer_set.monitoring if peer_set else None,
@@ -137,8 +146,16 @@ async def _http(
 ) -> AsyncIterator[httpx.AsyncClient]:
     context = ssl.create_default_context(cafile=_text(config.ca_file))
     backend = MarkedBackend(lambda: interface.mark, addresses, lookup)
-    async with httpx.AsyncClient(transport=MarkedTransport(backend, context), trust_env=False) as http:
+    transport = MarkedTransport(backend, context, _proxy(config))
+    async with httpx.AsyncClient(transport=transport, trust_env=False) as http:
         yield http
+
+
+def _proxy(config: Config) -> Proxy | None:
+    if config.proxy is None:
+        return None
+    file = config.proxy_credentials_file
+    return Proxy(config.proxy, None if file is None else read_secret(file))
 
 
 def _text(path: Path | None) -> str | None:

@@ -14,10 +14,11 @@ from client_sync.addresses import AddressBook
 from client_sync.cache import Documents, ManagedPeers
 from client_sync.config import Config
 from client_sync.core import Liveness, Settings, State
-from client_sync.daemon import _http, _report, _resolver, describe
+from client_sync.daemon import STATUS, _http, _report, _resolver, describe
 from client_sync.driver import Driver
-from client_sync.feed import Feed
+from client_sync.feed import Feed, Way
 from client_sync.interface import Interface
+from client_sync.showing import Showing
 from tests.client_sync.certificates import Authority
 from tests.client_sync.device import FakeDevice
 from tests.client_sync.receiver import Acks, FakeReceiver, Request, answer
@@ -37,6 +38,7 @@ def test_before_anything_is_known_the_status_says_so() -> None:
     """Every key is there, so that programs need not ask."""
     assert describe(State(), None) == {
         "receiver": None,
+        "heard_by": None,
         "epoch": None,
         "generation": None,
         "monitoring": None,
@@ -54,8 +56,9 @@ def test_the_status_says_what_is_applied_and_what_was_probed() -> None:
         liveness={"w1": Liveness(answered_at=5.0), "w2": Liveness(misses=4)},
     )
 
-    assert describe(state, "https://monitoring.example.com") == {
+    assert describe(state, "https://monitoring.example.com", Way.POLL) == {
         "receiver": "https://monitoring.example.com",
+        "heard_by": "poll",
         "epoch": 1,
         "generation": 7,
         "monitoring": "live",
@@ -146,8 +149,9 @@ async def reporting(config: Config, state: State, receiver: str | None) -> Async
     async with httpx.AsyncClient(trust_env=False) as http:
         feed = Feed(http, (), lambda: "secret")
         feed.receiver = receiver
+        showing = Showing(config.state_directory / STATUS, config.textfile, lambda _line: None)
         task = asyncio.create_task(
-            _report(config, feed, driver_of(config.state_directory, state), http, news)
+            _report(showing, feed, driver_of(config.state_directory, state), http, news)
         )
         try:
             async with asyncio.timeout(SECONDS):

@@ -15,6 +15,7 @@ from client_sync.__main__ import EXAMPLE, main
 from client_sync.config import Config, load
 from client_sync.core import Liveness, State
 from client_sync.daemon import describe
+from client_sync.feed import Way
 from tests.client_sync.samples import peer_set, worker
 from wgfleet.peerset import WorkerState
 from wgfleet.signing import Signer
@@ -190,10 +191,10 @@ SHOWN = State(
 )
 
 
-def show(configured: Path, state: State, receiver: str | None) -> None:
+def show(configured: Path, state: State, receiver: str | None, way: Way | None = None) -> None:
     """As the daemon writes it."""
     (configured.parent / "state").mkdir()
-    (configured.parent / "state" / "status.json").write_text(json.dumps(describe(state, receiver)))
+    (configured.parent / "state" / "status.json").write_text(json.dumps(describe(state, receiver, way)))
 
 
 def test_the_status_is_shown_for_people(command: Command, configured: Path) -> None:
@@ -211,6 +212,15 @@ peer set   1.7, monitoring live
   w3                   banned     banned           not probed
 """,
         "",
+    )
+
+
+def test_that_the_stream_does_not_come_through_is_shown(command: Command, configured: Path) -> None:
+    """It explains why a wish is heard some seconds late."""
+    show(configured, SHOWN, "https://a.example.com", Way.POLL)
+
+    assert command("status", "--config", configured).out.splitlines()[1] == (
+        "receiver   https://a.example.com, asked again and again: its event stream does not come through"
     )
 
 
