@@ -11,7 +11,7 @@ import pytest
 from client_sync import feed, polling
 from client_sync.addresses import AddressBook
 from client_sync.control import Proxy
-from client_sync.feed import Feed, Way
+from client_sync.feed import PATH, Feed, Way
 from failover_receiver.access import Role
 from tests.client_sync.marked import client
 from tests.client_sync.proxy import RealProxy
@@ -163,6 +163,30 @@ def test_where_the_stream_is_cut_again_and_again_the_document_is_asked_for() -> 
     receiver = FakeReceiver(Halves(STREAM + event(b"pushed"), b"asked"))
 
     assert first_heard(receiver, documents=3) == [b"pushed", b"pushed", b"asked"]
+
+
+def test_the_stream_is_not_tried_again_before_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Meanwhile the document is asked for, again and again."""
+    monkeypatch.setattr(polling, "STREAM_AGAIN_FIRST", 1000.0)
+    monkeypatch.setattr(polling, "STREAM_AGAIN_MOST", 1000.0)
+    receiver = FakeReceiver(Halves(answer("502 Bad Gateway"), b"asked"))
+
+    assert first_heard(receiver, documents=3) == [b"asked"] * 3
+    assert [request.line.split()[1] for request in receiver.requests] == [f"{PATH}/events", PATH, PATH, PATH]
+
+
+def test_a_stream_that_has_begun_is_held_however_long_it_lasts() -> None:
+    """What is short is only the patience with one that does not begin."""
+
+    async def hold(_request: Request, writer: asyncio.StreamWriter) -> None:
+        writer.write(STREAM + event(b"first"))
+        await asyncio.sleep(2 * feed.FIRST_SECONDS)  # Time itself is what must not matter.
+        writer.write(event(b"last"))
+
+    receiver = FakeReceiver(hold)
+
+    assert first_heard(receiver, documents=2) == [b"first", b"last"]
+    assert receiver.connections == 1
 
 
 def test_any_receivers_stream_is_better_than_asking_one() -> None:
