@@ -47,6 +47,10 @@ and what may be added, with its default:
   failback_after = 30.0             # seconds that a worker which was left must be well before it is returned to,
   failback_spread = 300.0           # and up to so many more, each client its own
   manage_routes = true              # add routes for the workers' allowed IPs, and blackholes beneath them
+  proxy = "http://proxy:3128"       # none: receivers are reached directly, whatever the environment says
+  proxy_credentials_file = "proxy"  # user:password, if the proxy wants any
+  textfile = "/var/lib/prometheus/node-exporter/wgfleet.prom"  # none: for node_exporter's textfile collector
+  poll_interval = 10.0              # seconds between questions where the event stream does not come through
 """
 WORKER_EXAMPLE = """\
 on a worker, the same but for what concerns probes, policy and failback, and:
@@ -123,8 +127,10 @@ def _status(arguments: argparse.Namespace) -> int:
     known = status["generation"] is not None
     number = f"{status['epoch']}.{status['generation']}, monitoring {status['monitoring']}"
     why = f" ({status['reason']})" if status["reason"] else ""
+    asked = ", asked again and again: its event stream does not come through"
+    by = asked if status["heard_by"] == "poll" else ""
     print(f"active     {status['active'] or '(none)'}{why}")
-    print(f"receiver   {status['receiver'] or '(not connected)'}")
+    print(f"receiver   {status['receiver'] or '(not connected)'}{by}")
     print(f"peer set   {number if known else '(none yet)'}")
     for name, worker in status["workers"].items():
         print(f"  {name:20} {worker['state']:10} {worker['reason']:16} {_probes(worker)}")

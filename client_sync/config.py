@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from client_sync.choice import Policy
+from client_sync.polling import POLL_SECONDS
 from wgfleet.names import check_interface, check_name
 from wgfleet.signing import Verifier
 
@@ -62,6 +63,14 @@ class Config:
     """Let the kernel forward packets."""
     masquerade: tuple[str, ...] = ()
     """Network devices; what clients send out there leaves with the worker's own address."""
+    proxy: str | None = None
+    """The HTTP proxy that receivers are reached through; None: none, whatever the environment says."""
+    proxy_credentials_file: Path | None = None
+    """`user:password` for it."""
+    poll_interval: float = POLL_SECONDS
+    """Seconds between questions while no event stream can be held."""
+    textfile: Path | None = None
+    """Where node_exporter's textfile collector looks for what this client has applied."""
 
 
 def load(path: Path) -> Config:
@@ -107,6 +116,15 @@ def _urls(value: object) -> tuple[str, ...]:
     return tuple(url.rstrip("/") for url in _texts(value))
 
 
+def _proxy(value: object) -> str:
+    url = _text(value)
+    if not _is_receivers(url) or urlsplit(url).path.strip("/"):
+        raise ValueError(
+            "an HTTP proxy's URL was expected, without user or password: as http://proxy.example.com:3128"
+        )
+    return url.rstrip("/")
+
+
 def _is_receivers(url: str) -> bool:
     try:
         parts = urlsplit(url)
@@ -146,6 +164,18 @@ def _seconds(value: object) -> float:
     return float(value)
 
 
+def _poll_seconds(value: object) -> float:
+    if _seconds(value) < 1:
+        raise ValueError("seconds were expected, from 1 to 3600")
+    return _seconds(value)
+
+
+def _textfile(value: object) -> str:
+    if not _text(value).endswith(".prom"):
+        raise ValueError("a file whose name ends in .prom was expected: node_exporter reads no other")
+    return _text(value)
+
+
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError("true or false was expected")  # noqa: TRY004 - all faults of a file are of one kind.
@@ -171,6 +201,10 @@ _READERS: Mapping[str, Callable[[Any], object]] = {
     "role": _role,
     "forwarding": _flag,
     "masquerade": _interfaces,
+    "proxy": _proxy,
+    "proxy_credentials_file": _text,
+    "poll_interval": _poll_seconds,
+    "textfile": _textfile,
 }
 _REQUIRED = ("fleet", "name", "interface", "receivers", "token_file", "trusted_keys")
 _OF_ROLE = {
@@ -182,15 +216,16 @@ _OF_ROLE = {
             "standby_probe_interval",
             "failback_after",
             "failback_spread",
+            "textfile",
         ),
         Role.CLIENT,
     ),
     **dict.fromkeys(("forwarding", "masquerade"), Role.WORKER),
 }
 """The keys that mean something in one role only."""
-_PATHS = ("token_file", "state_directory", "ca_file")
-_UNQUOTED = ("trusted_keys",)
-"""What is no public key may be a secret in the wrong place, and errors go to the log."""
+_PATHS = ("token_file", "state_directory", "ca_file", "proxy_credentials_file", "textfile")
+_UNQUOTED = ("trusted_keys", "proxy")
+"""What is no public key may be a secret in the wrong place, a proxy's URL may have a password; errors go to the log."""
 
 
 def _read(said: Mapping[str, object], folder: Path) -> tuple[Config | None, list[str]]:

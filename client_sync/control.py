@@ -11,6 +11,7 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import httpcore
 import httpx
 
 from client_sync.addresses import AddressBook, Lookup, lookup
+from wgfleet.files import read_secret
 
 CONNECT_SECONDS = 3.0
 """For each address; more than a lost SYN's first repetition."""
@@ -155,17 +157,58 @@ class _Stream(httpcore.AsyncNetworkStream):
         return self._writer.get_extra_info(names[info]) if info in names else None
 
 
-class MarkedTransport(httpx.AsyncHTTPTransport):
-    """httpx's own transport on that backend."""
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """An HTTP proxy that all receivers are reached through."""
 
-    def __init__(self, backend: MarkedBackend, ssl_context: ssl.SSLContext) -> None:
+    url: str
+    credentials: str | None = field(default=None, repr=False)
+    """`user:password`, if it wants any."""
+
+    @classmethod
+    def by(cls, url: str | None, credentials_file: Path | None) -> "Proxy | None":
+        """The one at this URL, with what the file says; None without a URL."""
+        if url is None:
+            return None
+        return cls(url, None if credentials_file is None else read_secret(credentials_file))
+
+    @property
+    def auth(self) -> tuple[str, str] | None:
+        """The two apart."""
+        if self.credentials is None:
+            return None
+        user, _, password = self.credentials.partition(":")
+        return user, password
+
+
+class MarkedTransport(httpx.AsyncHTTPTransport):
+    """httpx's own transport on that backend.
+
+    Through a proxy it is the proxy's name that is looked up and remembered, and the connection to the proxy that is marked.
+    What is asked of an https receiver goes through `CONNECT`: the proxy sees its name and port, neither token nor document.
+    """
+
+    def __init__(
+        self, backend: MarkedBackend, ssl_context: ssl.SSLContext, proxy: Proxy | None = None
+    ) -> None:
         """Replace the connection pool that httpx made: it offers no way to give it a backend."""
         super().__init__(verify=ssl_context, trust_env=False)
-        self._pool = httpcore.AsyncConnectionPool(ssl_context=ssl_context, network_backend=backend)
+        if proxy is None:
+            self._pool = httpcore.AsyncConnectionPool(ssl_context=ssl_context, network_backend=backend)
+            return
+        self._pool = httpcore.AsyncHTTPProxy(
+            proxy.url,
+            proxy_auth=proxy.auth,
+            proxy_ssl_context=ssl_context if proxy.url.startswith("https:") else None,
+            ssl_context=ssl_context,
+            network_backend=backend,
+        )
 
 
-def marked_client(ca_file: Path | None, mark: Mark, addresses: AddressBook) -> httpx.AsyncClient:
+def marked_client(
+    ca_file: Path | None, mark: Mark, addresses: AddressBook, proxy: Proxy | None = None
+) -> httpx.AsyncClient:
     """An HTTP client over such connections, which trusts this authority only, or else the system's."""
     context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
     backend = MarkedBackend(mark, addresses, lookup)
-    return httpx.AsyncClient(transport=MarkedTransport(backend, context), trust_env=False)
+    return httpx.AsyncClient(transport=MarkedTransport(backend, context, proxy), trust_env=False)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import logging
 import signal
 import time
@@ -13,16 +12,18 @@ import httpx
 from client_sync.addresses import AddressBook, lookup
 from client_sync.cache import Documents, ManagedPeers
 from client_sync.config import Config
-from client_sync.control import marked_client
+from client_sync.control import Proxy, marked_client
 from client_sync.driver import Driver
 from client_sync.echo import Echo
 from client_sync.feed import Feed
 from client_sync.interface import Interface, Wireguard
 from client_sync.report import STATUS, describe, seen
+from client_sync.showing import Showing
 from client_sync.state import Settings
 from client_sync.traffic import Counters
-from wgfleet.files import read_secret, write_whole
+from wgfleet.files import read_secret
 from wgfleet.logs import say
+from wgfleet.notify import Supervisor
 from wgfleet.signing import Verifier
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,8 @@ async def run(config: Config) -> None:
     )
     interface.read()  # An interface that is not there is said now.
     echo, counters, news = Echo(config.interface), Counters(config.interface), asyncio.Event()
+    supervisor = Supervisor()
+    showing = Showing(config.state_directory / STATUS, config.textfile, supervisor.status)
     driver = Driver(
         settings=Settings(
             config.name,
@@ -68,21 +71,29 @@ async def run(config: Config) -> None:
         changed=lambda _state: news.set(),
     )
     async with _http(config, interface, addresses) as http:
-        feed = Feed(http, config.receivers, lambda: read_secret(config.token_file))
+        feed = Feed(
+            http,
+            config.receivers,
+            lambda: read_secret(config.token_file),
+            poll_interval=config.poll_interval,
+        )
         driver.start(documents.last_good())
+        supervisor.ready()
         tasks = [
             asyncio.create_task(_follow(feed, driver)),
-            asyncio.create_task(_report(config, feed, driver, http, news)),
+            asyncio.create_task(_report(showing, feed, driver, http, news)),
             asyncio.create_task(stop.wait()),
         ]
+        alive = asyncio.create_task(supervisor.feed())  # Ends at once where there is no watchdog.
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()  # A task that died of a bug takes the daemon along, and systemd starts it again.
         finally:
-            for task in tasks:
+            supervisor.stopping()
+            for task in (*tasks, alive):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, alive, return_exceptions=True)
             driver.close()
             echo.close()
             counters.close()
@@ -95,7 +106,7 @@ async def _follow(feed: Feed, driver: Driver) -> None:
 
 
 async def _report(
-    config: Config, feed: Feed, driver: Driver, http: httpx.AsyncClient, news: asyncio.Event
+    showing: Showing, feed: Feed, driver: Driver, http: httpx.AsyncClient, news: asyncio.Event
 ) -> None:
     """Tell the receiver, and whoever asks on this machine, what is applied and seen."""
     acked_at = -ACK_SECONDS
@@ -106,11 +117,7 @@ async def _report(
         told = news.is_set()
         news.clear()
         state, now = driver.state, time.monotonic()
-        try:
-            status = json.dumps(describe(state, feed.receiver, now=now)).encode()
-            write_whole(config.state_directory / STATUS, status, lasting=False)
-        except OSError as error:  # A full disk, say: no reason to stop moving traffic.
-            say(log, "status not written", level=logging.ERROR, error=error)
+        showing.show(describe(state, feed.receiver, feed.way, now=now))
         if feed.receiver is None or state.peer_set is None or not (told or now - acked_at >= ACK_SECONDS):
             continue
         acked_at = now
@@ -129,7 +136,8 @@ async def _report(
 async def _http(
     config: Config, interface: Interface, addresses: AddressBook
 ) -> AsyncIterator[httpx.AsyncClient]:
-    async with marked_client(config.ca_file, lambda: interface.mark, addresses) as http:
+    proxy = Proxy.by(config.proxy, config.proxy_credentials_file)
+    async with marked_client(config.ca_file, lambda: interface.mark, addresses, proxy) as http:
         yield http
 
 

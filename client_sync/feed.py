@@ -1,26 +1,48 @@
-"""Follows the receiver: documents as they are pushed, for as long as it lives and again when it is back."""
+"""Follows the receiver: documents as they are pushed, for as long as it lives and again when it is back.
+
+Where no stream can be held (polling.py), they are asked for. Whichever way one came, it is taken in alike.
+"""
 
 import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
+from enum import StrEnum
 
 import httpx
 
+from client_sync.polling import MOST_BYTES, POLL_SECONDS, Patience, Polls, pause, refusal, whole
 from wgfleet.logs import say
 
 log = logging.getLogger(__name__)
 
+FIRST_SECONDS = 15.0
+"""One and a half of the receiver's heartbeats. Its document comes at once with the stream: silent for so long from the
+beginning, something on the way keeps what it sends."""
 READ_SECONDS = 30.0
 """Three of the receiver's heartbeats: silent for longer, it is gone."""
 BACKOFF_FIRST, BACKOFF_MOST = 0.2, 30.0
 """Seconds. Waits are drawn from zero up to the present one, so that a fleet does not come back in step."""
-MOST_BYTES = 4 * 1024 * 1024
-"""A document larger than this is no peer set."""
+
+NOT_THERE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
+"""Asking would fail as the stream did."""
+DENIED = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
+"""So it would here, and the receiver counts failed attempts."""
+
+
+class Way(StrEnum):
+    """How documents are heard."""
+
+    STREAM = "stream"
+    POLL = "poll"
+
+
+class DeniedError(ValueError):
+    """The receiver does not let us in, or there is no token to ask it with."""
 
 
 class Feed:
-    """The event stream of the first receiver that answers."""
+    """The event stream of the first receiver that gives one, or else the document of the first that answers."""
 
     def __init__(
         self,
@@ -30,6 +52,7 @@ class Feed:
         *,
         document: str = "peer-set",
         most_bytes: int = MOST_BYTES,
+        poll_interval: float = POLL_SECONDS,
     ) -> None:
         """Take the receivers' base URLs; the token is read anew for each connection. Which document, and its size."""
         self._http = http
@@ -37,46 +60,116 @@ class Feed:
         self._token = token
         self._document = document
         self._most_bytes = most_bytes
+        self._interval = poll_interval
+        self._polls = Polls(http, f"/v1/{document}", self.headers, most_bytes=most_bytes)
+        self._heard = self._steady = False
+        self._askable: list[str] = []
+        """Receivers that gave no stream, but may answer."""
         self.receiver: str | None = None
         """The one that is followed at present."""
+        self.way: Way | None = None
+        """How, if one is."""
 
     async def documents(self) -> AsyncIterator[bytes]:
         """Every document, as sent; never ends by itself."""
         wait = BACKOFF_FIRST
+        patience = Patience()
         while True:
-            for url in self._receivers:
-                try:
-                    async for document in self._stream(url):
-                        wait = BACKOFF_FIRST
-                        yield document
-                    error = "it ended the stream"
-                except (httpx.HTTPError, ValueError) as failed:
-                    error = str(failed) or type(failed).__name__
-                say(log, "receiver lost", level=logging.WARNING, receiver=url, error=error)
-                self.receiver = None
+            self._heard = self._steady = False
+            async for document in self._pushed():
+                yield document
+            seconds = patience.ask_for(heard=self._heard, steady=self._steady)
+            if seconds is not None:
+                async for document in self._asked(seconds):
+                    yield document
+            if self._steady or self.way is Way.POLL:
+                wait = BACKOFF_FIRST
             await asyncio.sleep(random.uniform(0, wait))  # noqa: S311 - jitter is no secret.
             wait = min(2 * wait, BACKOFF_MOST)
 
     def headers(self) -> dict[str, str]:
-        """What lets us in."""
-        return {"Authorization": f"Bearer {self._token()}"}
+        """What lets us in. Raises DeniedError if there is no token."""
+        try:
+            return {"Authorization": f"Bearer {self._token()}"}
+        except ValueError as error:
+            raise DeniedError(str(error)) from None
+
+    async def _pushed(self) -> AsyncIterator[bytes]:
+        """From each receiver's stream in turn, until none can be held."""
+        self._askable = []
+        for url in self._receivers:
+            try:
+                async for document in self._stream(url):
+                    yield document
+                error = "it ended the stream"
+                self._askable.append(url)
+            except (*NOT_THERE, DeniedError) as failed:
+                error = _said(failed)
+            except TimeoutError:
+                error = f"nothing was heard for {FIRST_SECONDS:g} s: does a proxy keep the stream to itself?"
+                self._askable.append(url)
+            except (httpx.HTTPError, ValueError) as failed:
+                error = _said(failed)
+                self._askable.append(url)
+            self._lost(url, error)
+
+    async def _asked(self, seconds: float) -> AsyncIterator[bytes]:
+        """From the first receiver that answers, again and again for so long; ends when none does."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + seconds
+        while clock() < until:
+            for url in self._askable:
+                try:
+                    document = await self._polls.ask(url)
+                except (httpx.HTTPError, ValueError) as failed:
+                    self._lost(url, _said(failed))
+                    continue
+                self._follow(url, Way.POLL)
+                if document is not None:
+                    yield document
+                break
+            else:
+                return
+            await asyncio.sleep(pause(self._interval))
 
     async def _stream(self, url: str) -> AsyncIterator[bytes]:
         timeout = httpx.Timeout(10.0, read=READ_SECONDS)
         path = f"{url}/v1/{self._document}/events"
-        async with self._http.stream("GET", path, headers=self.headers(), timeout=timeout) as answer:
+        async with (
+            asyncio.timeout(FIRST_SECONDS) as first,
+            self._http.stream("GET", path, headers=self.headers(), timeout=timeout) as answer,
+        ):
             if answer.status_code != httpx.codes.OK:
-                raise ValueError(await _refusal(answer))
-            self.receiver = url
-            say(log, "following", receiver=url)
-            async for name, document in _messages(answer.aiter_bytes(), self._most_bytes):
+                kind = DeniedError if answer.status_code in DENIED else ValueError
+                raise kind(refusal(answer, await whole(answer)))
+            async for name, document in _messages(self._listened(url, answer, first), self._most_bytes):
                 if name == self._document.encode():
+                    self._heard = True
                     yield document
 
+    async def _listened(
+        self, url: str, answer: httpx.Response, first: asyncio.Timeout
+    ) -> AsyncIterator[bytes]:
+        """What comes; the first of it shows that the stream is one, what follows a document that it holds."""
+        async for chunk in answer.aiter_bytes():
+            if first.when() is not None:
+                first.reschedule(None)
+                self._follow(url, Way.STREAM)
+            self._steady = self._steady or self._heard
+            yield chunk
 
-async def _refusal(answer: httpx.Response) -> str:
-    body = await answer.aread()
-    return f"it answered {answer.status_code}: {body[:500].decode(errors='replace')}"
+    def _follow(self, url: str, way: Way) -> None:
+        if (self.receiver, self.way) != (url, way):
+            self.receiver, self.way = url, way
+            say(log, "following", receiver=url, by=way)
+
+    def _lost(self, url: str, error: str) -> None:
+        say(log, "receiver lost", level=logging.WARNING, receiver=url, error=error)
+        self.receiver = self.way = None
+
+
+def _said(failed: Exception) -> str:
+    return str(failed) or type(failed).__name__
 
 
 async def _messages(

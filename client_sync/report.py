@@ -1,5 +1,6 @@
 """What the daemon tells of itself: to people on this machine, and to the receiver. Pure."""
 
+from client_sync.feed import Way
 from client_sync.liveness import Liveness
 from client_sync.state import State, liveness_of, workers
 
@@ -9,11 +10,12 @@ SEES_MOST = 64
 """Workers that an ack tells of: more, the receiver does not take."""
 
 
-def describe(state: State, receiver: str | None, *, now: float) -> dict[str, object]:
+def describe(state: State, receiver: str | None, way: Way | None = None, *, now: float) -> dict[str, object]:
     """What `wgfleet-sync status` shows; `now` is of the clock that the state's times are of."""
     peer_set = state.peer_set
     return {
         "receiver": receiver,
+        "heard_by": way,
         "epoch": peer_set.epoch if peer_set else None,
         "generation": peer_set.generation if peer_set else None,
         "monitoring": peer_set.monitoring if peer_set else None,

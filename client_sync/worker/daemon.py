@@ -11,7 +11,7 @@ import httpx
 from client_sync.addresses import AddressBook
 from client_sync.cache import ClientLists, ManagedPeers
 from client_sync.config import Config
-from client_sync.control import marked_client
+from client_sync.control import Proxy, marked_client
 from client_sync.feed import Feed
 from client_sync.worker.around import Around, Kernel
 from client_sync.worker.driver import Worker
@@ -69,13 +69,15 @@ async def serve(config: Config, *, wireguard: Wireguard | None = None, kernel: K
     worker = Worker(lists, tunnel, around=around, changed=news.set)
     await worker.start()
     addresses = AddressBook(config.state_directory / "addresses.json")
-    async with marked_client(config.ca_file, lambda: tunnel.mark, addresses) as http:
+    proxy = Proxy.by(config.proxy, config.proxy_credentials_file)
+    async with marked_client(config.ca_file, lambda: tunnel.mark, addresses, proxy) as http:
         feed = Feed(
             http,
             config.receivers,
             lambda: read_secret(config.token_file),
             document="client-list",
             most_bytes=MOST_BYTES,
+            poll_interval=config.poll_interval,
         )
         news.set()
         try:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import httpx
 
 from client_sync.addresses import AddressBook, Lookup
-from client_sync.control import Mark, MarkedBackend, MarkedTransport
+from client_sync.control import Mark, MarkedBackend, MarkedTransport, Proxy
 from tests.client_sync.receiver import Request, answer
 
 HOST = "monitoring.example.com"
@@ -36,8 +36,10 @@ async def client(
     mark: Mark = unmarked,
     tls: ssl.SSLContext | None = None,
     seconds: float = 30.0,
+    proxy: Proxy | None = None,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client over marked connections."""
-    transport = MarkedTransport(MarkedBackend(mark, book, lookup), tls or ssl.create_default_context())
+    backend = MarkedBackend(mark, book, lookup)
+    transport = MarkedTransport(backend, tls or ssl.create_default_context(), proxy)
     async with httpx.AsyncClient(transport=transport, timeout=seconds, trust_env=False) as http:
         yield http

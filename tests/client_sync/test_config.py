@@ -20,9 +20,12 @@ trusted_keys = ["{KEY}"]
 """
 KNOWN = (
     "active_probe_interval, ca_file, failback_after, failback_spread, fleet, forwarding, interface, local_failover, "
-    "manage_routes, masquerade, name, policy, receivers, role, standby_probe_interval, state_directory, token_file, "
-    "trusted_keys"
+    "manage_routes, masquerade, name, policy, poll_interval, proxy, proxy_credentials_file, receivers, role, "
+    "standby_probe_interval, state_directory, textfile, token_file, trusted_keys"
 )
+
+NO_PROXY = "an HTTP proxy's URL was expected, without user or password: as http://proxy.example.com:3128"
+NO_TEXTFILE = "a file whose name ends in .prom was expected: node_exporter reads no other"
 
 Written = Callable[[str], Path]
 
@@ -66,6 +69,10 @@ def test_the_smallest_file_leaves_the_rest_to_defaults(written: Written, tmp_pat
         ca_file=None,
         standby_probe_interval=5.0,
         manage_routes=True,
+        proxy=None,
+        proxy_credentials_file=None,
+        poll_interval=10.0,
+        textfile=None,
     )
 
 
@@ -77,6 +84,10 @@ state_directory = "state"
 ca_file = "/etc/ssl/own.pem"
 standby_probe_interval = 30
 manage_routes = false
+proxy = "http://proxy.example.com:3128/"
+proxy_credentials_file = "proxy"
+poll_interval = 60
+textfile = "wgfleet.prom"
 """
 
     config = load(written(said))
@@ -88,6 +99,12 @@ manage_routes = false
     )
     assert config.state_directory == tmp_path / "state"
     assert config.ca_file == Path("/etc/ssl/own.pem")
+    assert (config.proxy, config.proxy_credentials_file, config.poll_interval, config.textfile) == (
+        "http://proxy.example.com:3128",
+        tmp_path / "proxy",
+        60.0,
+        tmp_path / "wgfleet.prom",
+    )
 
 
 def test_a_worker_says_what_a_worker_needs(written: Written) -> None:
@@ -192,6 +209,11 @@ def test_all_faults_are_said_at_once(written: Written) -> None:
             'standby_probe_interval = "5"',
             "standby_probe_interval: is '5': seconds were expected, from 0.1 to 3600",
         ),
+        ("poll_interval = 0.5", "poll_interval: is 0.5: seconds were expected, from 1 to 3600"),
+        ('textfile = "wgfleet.txt"', f"textfile: is 'wgfleet.txt': {NO_TEXTFILE}"),
+        ('proxy = "socks5://proxy:1080"', f"proxy: {NO_PROXY}"),
+        ('proxy = "http://ann:secret@proxy:3128"', f"proxy: {NO_PROXY}"),
+        ('proxy = "http://proxy:3128/path"', f"proxy: {NO_PROXY}"),
         ("manage_routes = 1", "manage_routes: is 1: true or false was expected"),
         (
             'trusted_keys = ["abc"]',

@@ -17,7 +17,8 @@ from client_sync.daemon import _http, _report, _resolver
 from client_sync.driver import Driver
 from client_sync.feed import Feed
 from client_sync.interface import Interface
-from client_sync.report import describe
+from client_sync.report import STATUS, describe
+from client_sync.showing import Showing
 from client_sync.state import Settings, State
 from tests.client_sync.certificates import Authority
 from tests.client_sync.device import FakeDevice
@@ -96,8 +97,9 @@ async def reporting(config: Config, state: State, receiver: str | None) -> Async
     async with httpx.AsyncClient(trust_env=False) as http:
         feed = Feed(http, (), lambda: "secret")
         feed.receiver = receiver
+        showing = Showing(config.state_directory / STATUS, config.textfile, lambda _line: None)
         task = asyncio.create_task(
-            _report(config, feed, driver_of(config.state_directory, state), http, news)
+            _report(showing, feed, driver_of(config.state_directory, state), http, news)
         )
         try:
             async with asyncio.timeout(SECONDS):

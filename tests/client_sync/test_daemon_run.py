@@ -5,14 +5,15 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from client_sync.cache import Documents
-from tests.client_sync.receiver import STREAM, Acks, FakeReceiver, Request, event
+from tests.client_sync.receiver import STREAM, Acks, FakeReceiver, Request, answer, event
 from tests.client_sync.samples import FLEET, peer_set, public_key, signed, worker
 from wgfleet.signing import Signer, Verifier
 
@@ -108,6 +109,42 @@ def test_a_whole_run_from_the_first_document_to_the_end(tmp_path: Path) -> None:
     )
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
     assert TOKEN not in "".join(said)
+
+
+@pytest.mark.system
+def test_a_whole_run_under_a_supervisor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says when it is ready, shows signs of life, what it does, and that it stops, as systemd(1) wants to hear it."""
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    monkeypatch.setenv("WATCHDOG_USEC", "20000")
+
+    async def serve(request: Request, writer: asyncio.StreamWriter) -> None:
+        if request.line.startswith("GET"):
+            writer.write(STREAM + event(signed(SIGNER, peer_set(WORKER))))
+        else:
+            writer.write(answer("204 No Content"))
+
+    async def story(systemd: socket.socket) -> list[str]:
+        heard: list[str] = []
+
+        async def until(wanted: Callable[[], bool]) -> None:
+            while not wanted():
+                heard.append((await asyncio.get_running_loop().sock_recv(systemd, 1000)).decode())
+
+        async with (
+            asyncio.timeout(SECONDS),
+            FakeReceiver(serve) as receiver,
+            running(tmp_path, receiver.url) as (process, said),
+        ):
+            line = f"STATUS=w1 active; peer set 1.1, from {receiver.url}"
+            await until(lambda: line in heard and heard.count("WATCHDOG=1") > 3)
+            assert await stop(process, said) == 0
+            await until(lambda: heard[-1] == "STOPPING=1")
+        return heard
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.setblocking(False)
+        assert asyncio.run(story(systemd))[0] == "READY=1"
 
 
 @pytest.mark.system

@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import httpx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from client_sync import feed
-from client_sync.feed import MOST_BYTES, Feed
+from client_sync.feed import Feed
+from client_sync.polling import MOST_BYTES
 from tests.client_sync.receiver import STREAM, FakeReceiver, Request, answer, event
 
 Taken = asyncio.Queue[bytes]
+HEARTBEAT = b": heartbeat\n\n"
 
 
 @contextlib.asynccontextmanager
@@ -40,9 +40,12 @@ async def following(
 
 
 def sending(*parts: bytes) -> Callable[[Request, asyncio.StreamWriter], Awaitable[None]]:
-    """Answers with a stream of these parts that then stays open."""
+    """Answers with a stream of these parts that then stays open; whoever asks for the document alone is refused."""
 
-    async def send(_request: Request, writer: asyncio.StreamWriter) -> None:
+    async def send(request: Request, writer: asyncio.StreamWriter) -> None:
+        if "/events " not in request.line:
+            writer.write(answer("404 Not Found"))
+            return
         writer.write(STREAM)
         for part in parts:
             writer.write(part)
@@ -56,7 +59,21 @@ def ending(*parts: bytes) -> Callable[[Request, asyncio.StreamWriter], Awaitable
 
     async def send(request: Request, writer: asyncio.StreamWriter) -> None:
         await sending(*parts)(request, writer)
-        raise ConnectionError
+        if "/events " in request.line:
+            raise ConnectionError
+
+    return send
+
+
+def beating(taken: Callable[[], Taken]) -> Callable[[Request, asyncio.StreamWriter], Awaitable[None]]:
+    """Answers with a stream that goes on after its document was taken, and then ends."""
+
+    async def send(request: Request, writer: asyncio.StreamWriter) -> None:
+        await sending(event(b"document"))(request, writer)
+        if "/events " in request.line:
+            await taken().get()  # Or both would be read at once, and nothing be seen to follow.
+            writer.write(HEARTBEAT)
+            raise ConnectionError
 
     return send
 
@@ -287,10 +304,11 @@ def test_a_document_may_be_large() -> None:
     assert asyncio.run(story()) == large
 
 
-def test_tries_become_rarer_and_begin_anew_after_a_document(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tries_become_rarer_and_begin_anew_after_a_stream_that_held(monkeypatch: pytest.MonkeyPatch) -> None:
     """From a fifth of a second, doubled each time, to half a minute; drawn at random, so that a fleet is not in step."""
     bounds: list[tuple[float, float]] = []
     enough = asyncio.Event()
+    taken: Taken
 
     def uniform(low: float, high: float) -> float:
         bounds.append((low, high))
@@ -300,14 +318,18 @@ def test_tries_become_rarer_and_begin_anew_after_a_document(monkeypatch: pytest.
 
     monkeypatch.setattr(random, "uniform", uniform)  # What is drawn is all that can be seen without waiting.
 
-    async def refuse_ten_times_then_end(request: Request, writer: asyncio.StreamWriter) -> None:
-        if request.connection == 1 and len(bounds) < 10:
+    async def refuse_ten_times_then_hold(request: Request, writer: asyncio.StreamWriter) -> None:
+        if len(bounds) < 10:
             writer.write(answer("503 Service Unavailable"))
         else:
-            await ending(event(b"document"))(request, writer)
+            await beating(lambda: taken)(request, writer)
 
     async def story() -> None:
-        async with FakeReceiver(refuse_ten_times_then_end) as receiver, following(receiver.url):
+        nonlocal taken
+        async with (
+            FakeReceiver(refuse_ten_times_then_hold) as receiver,
+            following(receiver.url) as (_, taken),
+        ):
             await enough.wait()
 
     asyncio.run(story())
@@ -333,49 +355,6 @@ def test_what_happens_is_logged_without_the_token(caplog: pytest.LogCaptureFixtu
     ours = [record for record in caplog.records if record.name.startswith("client_sync")]
     assert {record.getMessage() for record in ours} == {"following", "receiver lost"}
     assert "TOPSECRET" not in str([vars(record) for record in ours])
-
-
-# The parser alone.
-
-LINE = st.binary(max_size=20).filter(lambda text: not {*text} & {*b"\r\n"})
-EVENTS = st.lists(st.tuples(st.sampled_from(["peer-set", "client-list"]), LINE))
-COMMENTS = st.sampled_from([b"", b": heartbeat\n\n", b"retry: 5\n\n"])
-
-
-def messages(chunks: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
-    """What is read from these chunks."""
-
-    async def chunked() -> AsyncIterator[bytes]:
-        for chunk in chunks:
-            yield chunk
-
-    async def read() -> list[tuple[bytes, bytes]]:
-        return [message async for message in feed._messages(chunked())]
-
-    return asyncio.run(read())
-
-
-@given(events=EVENTS, comment=COMMENTS, data=st.data())
-def test_events_are_read_however_they_are_cut(
-    events: list[tuple[str, bytes]], comment: bytes, data: st.DataObject
-) -> None:
-    """In whatever pieces the network delivers them, with comments anywhere between."""
-    stream = comment.join([b"", *(event(document, name) for name, document in events), b""])
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)))))
-    chunks = [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
-
-    assert messages(chunks) == [(name.encode(), document) for name, document in events]
-
-
-def test_an_event_without_its_end_is_no_event() -> None:
-    """The connection broke in the middle of it."""
-    assert messages([event(b"whole"), event(b"half")[:-1]]) == [(b"peer-set", b"whole")]
-
-
-@given(chunks=st.lists(st.binary(max_size=30)))
-def test_noise_breaks_nothing(chunks: list[bytes]) -> None:
-    """Any bytes at all are read without an error, as some events or none."""
-    assert len(messages(chunks)) <= b"".join(chunks).count(b"\n\n") + 1
 
 
 def test_a_worker_follows_the_client_list() -> None:

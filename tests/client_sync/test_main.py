@@ -12,7 +12,8 @@ from typing import Protocol
 import pytest
 
 from client_sync.__main__ import EXAMPLE, WORKER_EXAMPLE, main
-from client_sync.config import Config, Role, load
+from client_sync.config import _OF_ROLE, Config, Role, load
+from client_sync.feed import Way
 from client_sync.liveness import Liveness
 from client_sync.report import describe
 from client_sync.state import Reason, State
@@ -195,10 +196,12 @@ SHOWN = State(
 )
 
 
-def show(configured: Path, state: State, receiver: str | None) -> None:
+def show(configured: Path, state: State, receiver: str | None, way: Way | None = None) -> None:
     """As the daemon writes it."""
     (configured.parent / "state").mkdir()
-    (configured.parent / "state" / "status.json").write_text(json.dumps(describe(state, receiver, now=6.0)))
+    (configured.parent / "state" / "status.json").write_text(
+        json.dumps(describe(state, receiver, way, now=6.0))
+    )
 
 
 def test_the_status_is_shown_for_people(command: Command, configured: Path) -> None:
@@ -216,6 +219,15 @@ peer set   1.7, monitoring live
   w3                   banned     banned           not probed
 """,
         "",
+    )
+
+
+def test_that_the_stream_does_not_come_through_is_shown(command: Command, configured: Path) -> None:
+    """It explains why a wish is heard some seconds late."""
+    show(configured, SHOWN, "https://a.example.com", Way.POLL)
+
+    assert command("status", "--config", configured).out.splitlines()[1] == (
+        "receiver   https://a.example.com, asked again and again: its event stream does not come through"
     )
 
 
@@ -263,9 +275,7 @@ def settings_of(example: str) -> str:
 def test_the_help_shows_a_workers_configuration_that_is_right(command: Command, tmp_path: Path) -> None:
     """What a client's has beside is for clients."""
     assert WORKER_EXAMPLE in command("run", "--help").out
-    common = [
-        line for line in settings_of(EXAMPLE).splitlines() if "policy" not in line and "standby" not in line
-    ]
+    common = [line for line in settings_of(EXAMPLE).splitlines() if _OF_ROLE.get(line.split()[0]) is None]
     file = tmp_path / "sync.toml"
     file.write_text("\n".join([*common, settings_of(WORKER_EXAMPLE)]))
 

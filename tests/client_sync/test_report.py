@@ -1,5 +1,6 @@
 """Tests of client_sync/report.py: what people and the receiver are told."""
 
+from client_sync.feed import Way
 from client_sync.liveness import Liveness
 from client_sync.report import describe, seen
 from client_sync.state import Reason, State
@@ -14,6 +15,7 @@ def test_before_anything_is_known_the_status_says_so() -> None:
     """Every key is there, so that programs need not ask."""
     assert describe(State(), None, now=0.0) == {
         "receiver": None,
+        "heard_by": None,
         "epoch": None,
         "generation": None,
         "monitoring": None,
@@ -36,8 +38,9 @@ def test_the_status_says_what_is_applied_and_what_was_probed() -> None:
         },
     )
 
-    assert describe(state, "https://monitoring.example.com", now=7.5) == {
+    assert describe(state, "https://monitoring.example.com", Way.POLL, now=7.5) == {
         "receiver": "https://monitoring.example.com",
+        "heard_by": "poll",
         "epoch": 1,
         "generation": 7,
         "monitoring": "live",
