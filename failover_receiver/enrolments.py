@@ -14,9 +14,10 @@ from failover_receiver.registry.enrolment import LIFETIME, Asked, Enrolment, Sta
 from failover_receiver.state import RefusedError, UnknownError, WorkerRegistered, WorkerSpec
 from failover_receiver.store import Noted, SqliteStore, StoredToken
 from failover_receiver.store.tokens import delete, insert
+from wgfleet.names import NO_KEY
 
-NOBODYS_KEY = "A" * 43 + "="
-"""Stands for the key that the machine will make: all of its bits are zero."""
+NOBODYS_KEY = NO_KEY
+"""Stands for the key that the machine will make."""
 
 
 class InvalidBundleError(Exception):
@@ -110,6 +111,25 @@ class Enrolments:
             )
             self._known[made.digest] = replace(made, used_at=self._driver.clock())
             return Enrolled(made.name, Role(made.role), token, addresses, made.asked.receivers)
+
+    async def dismiss_locked(self, worker: str, *, who: str) -> None:
+        """Let a known worker's token and open bundle open nothing any more; for who holds the registrar's lock."""
+        if worker not in self._driver.state.workers:
+            return
+        await self.cancel_locked(worker, who=who)
+        held = (await self._registrar.others()).roles.get(worker)
+        if held != Role.WORKER:
+            return
+        state = self._driver.state
+        noted = Noted(
+            self._driver.clock(), who, "token revoked", worker, "removed", state.epoch, state.generation
+        )
+
+        def forget(store: SqliteStore, db: sqlite3.Connection) -> None:
+            delete(db, worker)
+            store.note(db, noted)
+
+        await self._registrar.write(forget)
 
     def _is_gone(self, made: Enrolment) -> bool:
         """Whether it would bring back one that was revoked or removed since."""

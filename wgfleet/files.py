@@ -35,7 +35,8 @@ def read_secret(path: Path) -> str:
     """The secret in a file, without the newline that editors add.
 
     Raises:
-        ValueError: the file is missing, unreadable or empty; the text says which and never the content.
+        ValueError: the file is missing, unreadable, empty, or holds more than one line of printable ASCII; the text says
+            which and never the content. What went on into a header would be quoted by whoever refuses it there.
 
     """
     try:
@@ -48,4 +49,6 @@ def read_secret(path: Path) -> str:
         raise ValueError(f"{path} holds no text") from None
     if not secret:
         raise ValueError(f"{path} is empty: it should hold the token")
+    if not (secret.isascii() and secret.isprintable()):
+        raise ValueError(f"{path} holds more than a secret: one line of printable ASCII was expected")
     return secret

@@ -37,11 +37,19 @@ def check_name(value: str) -> str:
     return value
 
 
+NO_KEY = "A" * 43 + "="
+"""All of its bits are zero: nobody can have it."""
+
+
 def check_public_key(value: str) -> str:
     """Return the key, or raise ValueError that says what would be right."""
     if not PUBLIC_KEY.fullmatch(value):
         raise ValueError(
             f"{value!r} is not a WireGuard public key: 44 characters of base64, as `wg pubkey` prints"
+        )
+    if value == NO_KEY:
+        raise ValueError(
+            f"{value!r} is no key, all of its bits are zero: give the one that `wg pubkey` prints"
         )
     return value
 

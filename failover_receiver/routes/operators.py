@@ -73,8 +73,14 @@ def routes(receiver: Receiver) -> APIRouter:
 
     @router.delete("/workers/{name}")
     async def remove(name: str, who: Who) -> dict[str, Any]:
-        """Remove a worker: clients drop it."""
-        return await take(WorkerRemoved(name), who)
+        """Remove a worker: clients drop it, and its token and open bundle are good for nothing."""
+        async with receiver.registrar.lock:
+            if (
+                name in driver.state.workers
+            ):  # Its token first: a worker without one is harmless, the opposite is not.
+                await receiver.enrolments.dismiss_locked(name, who=who.name)
+                await receiver.learn_tokens()
+            return await take(WorkerRemoved(name), who)
 
     @router.put("/workers/{name}/drain")
     async def drain(name: str, who: Who) -> dict[str, Any]:

@@ -43,6 +43,8 @@ def test_a_secret_is_read_without_the_editors_newline(tmp_path: Path) -> None:
         (None, "is not there: it should hold the token"),
         (b" \n", "is empty: it should hold the token"),
         (b"\xff\xfe", "holds no text"),
+        (b"one\ntwo\n", "holds more than a secret: one line of printable ASCII was expected"),
+        ("t\u00f6ken".encode(), "holds more than a secret: one line of printable ASCII was expected"),
     ],
 )
 def test_a_secret_that_cannot_be_used_is_told_without_its_content(

@@ -40,12 +40,18 @@ def test_anything_else_is_no_name(name: str) -> None:
         check_name(name)
 
 
-@given(st.binary(min_size=32, max_size=32))
+@given(st.binary(min_size=32, max_size=32).filter(any))
 def test_any_32_bytes_in_base64_are_a_public_key(raw: bytes) -> None:
     """What `wg pubkey` may print is taken."""
     key = base64.b64encode(raw).decode()
 
     assert check_public_key(key) == key
+
+
+def test_a_key_whose_bits_are_all_zero_is_none() -> None:
+    """Nobody has it: it stands where one was forgotten."""
+    with pytest.raises(ValueError, match="is no key, all of its bits are zero"):
+        check_public_key("A" * 43 + "=")
 
 
 @pytest.mark.parametrize(
