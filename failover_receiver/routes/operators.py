@@ -12,6 +12,7 @@ from failover_receiver.state import (
     DrainWished,
     Event,
     State,
+    UnknownError,
     WorkerAdmitted,
     WorkerBanned,
     WorkerRegistered,
@@ -46,11 +47,25 @@ class WorkerBody(BaseModel):
         return _SPEC.validate_python(self.model_dump())
 
 
+class WorkerChange(WorkerBody):
+    """What an operator says anew of a worker that is known; what is left out stays as it is."""
+
+    public_key: Annotated[str, AfterValidator(check_public_key)] = ""
+    endpoints: list[Annotated[str, AfterValidator(check_endpoint)]] = Field(default=[], min_length=1)
+    tunnel_addresses: list[Annotated[str, AfterValidator(check_address)]] = Field(default=[], min_length=1)
+    allowed_ips: list[Annotated[str, AfterValidator(check_prefix)]] = Field(default=[], min_length=1)
+
+    def of(self, known: WorkerSpec) -> WorkerSpec:
+        """That worker with what was said."""
+        return _SPEC.validate_python({**asdict(known), **self.model_dump(exclude_unset=True)})
+
+
 def routes(receiver: Receiver) -> APIRouter:
     """`/v1/workers`, for operators only."""
     operator = receiver.allow(Role.OPERATOR)
     router = APIRouter(prefix="/v1", dependencies=[Depends(operator)])
     driver = receiver.driver
+    _description(router, receiver)
     Who = Annotated[Holder, Depends(operator)]  # noqa: N806 - a type, made here because it needs the receiver.
 
     async def take(event: Event, who: Holder) -> dict[str, Any]:
@@ -60,27 +75,6 @@ def routes(receiver: Receiver) -> APIRouter:
     def workers() -> dict[str, Any]:
         """All workers with what is known of them."""
         return _workers(driver.state)
-
-    @router.put("/workers/{name}")
-    async def put_worker(
-        name: Annotated[Name, Path()], body: WorkerBody, who: Who, new_key: bool = False
-    ) -> dict[str, Any]:
-        """Add a worker, or change what is said of it; another public key only with `new_key`."""
-        spec = body.spec()
-        async with receiver.registrar.lock:  # Or a client could take the name meanwhile.
-            receiver.registrar.check_worker(name, spec)
-            return await take(WorkerRegistered(name, spec, new_key), who)
-
-    @router.delete("/workers/{name}")
-    async def remove(name: str, who: Who) -> dict[str, Any]:
-        """Remove a worker: clients drop it, and its token and open bundle are good for nothing."""
-        async with receiver.registrar.lock:
-            if (
-                name in driver.state.workers
-            ):  # Its token first: a worker without one is harmless, the opposite is not.
-                await receiver.enrolments.dismiss_locked(name, who=who.name)
-                await receiver.learn_tokens()
-            return await take(WorkerRemoved(name), who)
 
     @router.put("/workers/{name}/drain")
     async def drain(name: str, who: Who) -> dict[str, Any]:
@@ -108,6 +102,42 @@ def routes(receiver: Receiver) -> APIRouter:
         return await take(WorkerAdmitted(name, force=force), who)
 
     return router
+
+
+def _description(router: APIRouter, receiver: Receiver) -> None:
+    """Which workers there are, and what is said of them."""
+    driver, registrar = receiver.driver, receiver.registrar
+    Who = Annotated[Holder, Depends(receiver.allow(Role.OPERATOR))]  # noqa: N806 - as above.
+
+    @router.put("/workers/{name}")
+    async def put_worker(
+        name: Annotated[Name, Path()], body: WorkerBody, who: Who, new_key: bool = False
+    ) -> dict[str, Any]:
+        """Describe a worker wholly, a new one or one that is known; another public key only with `new_key`."""
+        spec = body.spec()
+        async with registrar.lock:  # Or a client could take the name meanwhile.
+            registrar.check_worker(name, spec)
+            return _workers(await driver.take(WorkerRegistered(name, spec, new_key), who=who.name))
+
+    @router.patch("/workers/{name}")
+    async def change(name: str, body: WorkerChange, who: Who, new_key: bool = False) -> dict[str, Any]:
+        """Change what is said of a known worker; what is left out stays. Another public key only with `new_key`."""
+        async with registrar.lock:
+            known = driver.state.workers.get(name)
+            if known is None:
+                raise UnknownError(f"there is no worker {name!r}: `wgfleet worker list` names all")
+            spec = body.of(known.spec)
+            registrar.check_worker(name, spec)
+            return _workers(await driver.take(WorkerRegistered(name, spec, new_key), who=who.name))
+
+    @router.delete("/workers/{name}")
+    async def remove(name: str, who: Who) -> dict[str, Any]:
+        """Remove a worker: clients drop it, and its token and open bundle are good for nothing."""
+        async with registrar.lock:
+            # Its token first: a worker without one is harmless, the opposite is not.
+            await receiver.enrolments.dismiss_locked(name, who=who.name)
+            await receiver.learn_tokens()
+            return _workers(await driver.take(WorkerRemoved(name), who=who.name))
 
 
 def _workers(state: State) -> dict[str, Any]:

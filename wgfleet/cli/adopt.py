@@ -21,7 +21,8 @@ from wgfleet.cli.commands import (
     answered,
     checked,
     command,
-    worker_body,
+    put_worker,
+    said_of_worker,
 )
 from wgfleet.names import check_endpoint, check_name
 from wgfleet.wgconf import Configuration, ConfiguredPeer, WireguardFileError, parse
@@ -138,11 +139,10 @@ def _worker(arguments: argparse.Namespace) -> int:
     arguments.tunnel_address = arguments.tunnel_address or list(interface.addresses)
     if not arguments.tunnel_address:
         raise ValueError(f"{arguments.file} has no Address: say --tunnel-address")
-    body = {"public_key": interface.public_key, **worker_body(arguments)}
+    said = {"public_key": interface.public_key, **said_of_worker(arguments)}
     if interface.mtu is not None and interface.mtu >= LEAST_MTU:
-        body["mtu"] = interface.mtu
-    query = {"new_key": "true"} if arguments.new_key else {}
-    answer = api(arguments).call("PUT", f"/v1/workers/{arguments.name}", body=body, **query)
+        said.setdefault("mtu", interface.mtu)
+    answer = put_worker(api(arguments), arguments.name, said, new_key=arguments.new_key)
     return answered(arguments, answer, show.workers)
 
 

@@ -2,18 +2,25 @@
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from wgfleet.cli.api import ApiError
+from wgfleet.cli.api import Api, ApiError
 from wgfleet.cli.asking import add_receiver
 from wgfleet.files import write_whole
 from wgfleet.names import check_address, check_endpoint, check_name, check_prefix
 
 Run = Callable[[argparse.Namespace], int]
+
+EVERYTHING = "0.0.0.0/0"
+"""What clients reach through a worker of which nothing else is said."""
+NONE = "none"
+"""Takes away what was said before."""
+NEEDED = {"public_key": "--public-key", "endpoints": "--endpoint", "tunnel_addresses": "--tunnel-address"}
+"""What must be said of a new worker."""
 
 
 def command(
@@ -55,22 +62,27 @@ def answered(arguments: argparse.Namespace, answer: Any, table: Callable[[Any, C
 
 
 def add_worker_options(
-    parser: argparse.ArgumentParser, *, check: Callable[[str], str] = check_endpoint
+    parser: argparse.ArgumentParser, *, check: Callable[[str], str] = check_endpoint, required: bool = True
 ) -> None:
-    """What is said of a worker beside its key and tunnel addresses."""
-    parser.add_argument("--endpoint", required=True, action="append", type=checked(check),
-                        help="host:port that clients reach; repeat for more, best first")  # fmt: skip
-    parser.add_argument("--allowed-ips", action="append", type=checked(check_prefix),
-                        help="network that clients reach through it; repeat for more (default: 0.0.0.0/0)")  # fmt: skip
-    parser.add_argument("--weight", type=int, default=100, help="share of the clients (default: %(default)s)")
-    parser.add_argument(
-        "--priority", type=int, default=0, help="for clients with policy priority: lower is preferred"
+    """What is said of a worker beside its key and tunnel addresses. What was not said is None."""
+    add = parser.add_argument
+    add("--endpoint", required=required, action="append", type=checked(check),
+        help="host:port that clients reach; repeat for more, best first")  # fmt: skip
+    add("--allowed-ips", action="append", type=checked(check_prefix),
+        help=f"network that clients reach through it; repeat for more (default: {EVERYTHING})")  # fmt: skip
+    add("--weight", type=int, help="share of the clients (default: 100)")
+    add("--priority", type=int, help="for clients with policy priority: lower is preferred (default: 0)")
+    add("--region", help="where it is, for people")
+    add("--keepalive", type=int, help="seconds (default: 25)")
+    add(
+        "--mtu",
+        type=_unless_none(int),
+        metavar="BYTES",
+        help="of clients' interfaces; none: they choose (default)",
     )
-    parser.add_argument("--region", default="", help="where it is, for people")
-    parser.add_argument("--keepalive", type=int, default=25, help="seconds (default: %(default)s)")
-    parser.add_argument(
-        "--exporter-port", type=int, default=9586, help="of wgfleet-exporter (default: %(default)s)"
-    )
+    add("--dns", action="append", type=_unless_none(checked(check_address)), metavar="ADDRESS",
+        help="name server that clients use through it; repeat for more; none: no (default)")  # fmt: skip
+    add("--exporter-port", type=int, help="of wgfleet-exporter (default: 9586)")
 
 
 def add_tunnel_addresses(parser: argparse.ArgumentParser, *, required: bool, otherwise: str = "") -> None:
@@ -79,18 +91,51 @@ def add_tunnel_addresses(parser: argparse.ArgumentParser, *, required: bool, oth
                         help=f"the worker's own address inside the tunnel; it must answer pings there{otherwise}")  # fmt: skip
 
 
-def worker_body(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The same as the receiver takes it."""
-    return {
+def said_of_worker(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The same as the receiver takes it; what was not said is left out."""
+    said = {
         "endpoints": arguments.endpoint,
         "tunnel_addresses": arguments.tunnel_address,
-        "allowed_ips": arguments.allowed_ips or ["0.0.0.0/0"],
+        "allowed_ips": arguments.allowed_ips,
         "weight": arguments.weight,
         "priority": arguments.priority,
         "region": arguments.region,
         "keepalive": arguments.keepalive,
         "exporter_port": arguments.exporter_port,
+        "mtu": arguments.mtu,
+        "dns": arguments.dns,
     }
+    said = {field: value for field, value in said.items() if value is not None}
+    if said.get("mtu") == NONE:
+        said["mtu"] = None
+    if NONE in said.get("dns", ()):
+        said["dns"] = [address for address in said["dns"] if address != NONE]
+    return said
+
+
+def worker_body(arguments: argparse.Namespace) -> dict[str, Any]:
+    """A whole worker; for the rest of what was not said the receiver knows what is usual."""
+    return {"allowed_ips": [EVERYTHING], **said_of_worker(arguments)}
+
+
+def put_worker(receiver: Api, name: str, said: Mapping[str, Any], *, new_key: bool) -> Any:
+    """Add a worker, or change one that is known, which keeps what is not said. Raises ApiError."""
+    query = {"new_key": "true"} if new_key else {}
+    path = f"/v1/workers/{name}"
+    if name in receiver.call("GET", "/v1/workers")["workers"]:
+        return receiver.call("PATCH", path, body=said, **query)
+    missing = [option for field, option in NEEDED.items() if field not in said]
+    if missing:
+        raise ApiError(f"there is no worker {name}: to add it, say {', '.join(missing)} as well")
+    return receiver.call("PUT", path, body={"allowed_ips": [EVERYTHING], **said}, **query)
+
+
+def _unless_none(kind: Callable[[str], Any]) -> Callable[[str], Any]:
+    def value(text: str) -> Any:
+        return NONE if text == NONE else kind(text)
+
+    value.__name__ = getattr(kind, "__name__", "value")  # argparse names it in its error.
+    return value
 
 
 def add_client_options(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,8 @@ from wgfleet.cli.commands import (
     answered,
     checked,
     command,
-    worker_body,
+    put_worker,
+    said_of_worker,
 )
 from wgfleet.jws import key_id, read_key
 from wgfleet.names import check_public_key
@@ -40,11 +41,13 @@ def _worker_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     worker = commands.add_parser("worker", help="add, import, enrol, list, drain, admit, ban, remove workers")
     verbs = worker.add_subparsers(required=True, metavar="VERB")
     add = command(verbs, "add", _worker_add, "add a worker, or change what is said of it", name="worker")
-    add.add_argument(
-        "--public-key", required=True, type=checked(check_public_key), help="as `wg show` prints it"
+    add.description = (
+        "Add a worker: say its key, an endpoint and a tunnel address. Or change what is said of one that is known: "
+        "whatever is left out stays as it is; what may be repeated is replaced as a whole."
     )
-    add_tunnel_addresses(add, required=True)
-    add_worker_options(add)
+    add.add_argument("--public-key", type=checked(check_public_key), help="as `wg show` prints it")
+    add_tunnel_addresses(add, required=False)
+    add_worker_options(add, required=False)
     add.add_argument(
         "--new-key", action="store_true", help="it is known by this name with another key: it begins anew"
     )
@@ -53,7 +56,7 @@ def _worker_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParse
         ("undrain", "DELETE", "/drain", "let it serve again"),
         ("ban", "PUT", "/ban", "bar it for good: clients never use it, even if it is the last"),
         ("unban", "DELETE", "/ban", "lift a ban"),
-        ("remove", "DELETE", "", "forget it: clients drop it"),
+        ("remove", "DELETE", "", "forget it and its token: clients drop it"),
     ):
         command(verbs, verb, _worker_verb(method, path), what, name="worker")
     admit = command(
@@ -78,9 +81,9 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _worker_add(arguments: argparse.Namespace) -> int:
-    body = {"public_key": arguments.public_key, **worker_body(arguments)}
-    query = {"new_key": "true"} if arguments.new_key else {}
-    answer = api(arguments).call("PUT", f"/v1/workers/{arguments.name}", body=body, **query)
+    key = {} if arguments.public_key is None else {"public_key": arguments.public_key}
+    said = {**key, **said_of_worker(arguments)}
+    answer = put_worker(api(arguments), arguments.name, said, new_key=arguments.new_key)
     return answered(arguments, answer, show.workers)
 
 

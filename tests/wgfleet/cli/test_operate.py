@@ -67,6 +67,25 @@ def test_a_worker_is_added_drained_and_removed(wgfleet: Run) -> None:
     assert removed == {}
 
 
+def test_a_worker_that_is_known_keeps_what_is_not_said_of_it(wgfleet: Run) -> None:
+    """One word changes one thing; `none` takes away."""
+    whole = ("--tunnel-address", "fd99::1", "--weight", "70", "--region", "eu", "--keepalive", "20", "--mtu", "1400",
+             "--dns", "10.99.0.1", "--priority", "3", "--exporter-port", "9000")  # fmt: skip
+    before = json.loads(wgfleet("worker", "add", "fra1", *ADD, *whole, "--json").stdout)["workers"]["fra1"]
+    after = json.loads(wgfleet("worker", "add", "fra1", "--weight", "50", "--json").stdout)["workers"]["fra1"]
+    bare = json.loads(wgfleet("worker", "add", "fra1", "--mtu", "none", "--dns", "none", "--json").stdout)
+    wgfleet("worker", "remove", "fra1")
+    unknown = wgfleet("worker", "add", "fra1", "--weight", "50")
+
+    assert (before["mtu"], before["dns"], before["region"]) == (1400, ["10.99.0.1"], "eu")
+    assert after == {**before, "weight": 50}
+    assert bare["workers"]["fra1"] == {**after, "mtu": None, "dns": []}
+    assert unknown.returncode == 1
+    assert (
+        "no worker fra1: to add it, say --public-key, --endpoint, --tunnel-address as well" in unknown.stderr
+    )
+
+
 def test_the_history_says_who_did_what_and_why(wgfleet: Run) -> None:
     """With the generation that published it."""
     wgfleet("worker", "add", "ams1", *ADD)
