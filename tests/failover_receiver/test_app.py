@@ -37,6 +37,7 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[Role], Any]] = {
     ("PUT", "/v1/workers/fra1/ban"): (OPERATOR, None),
     ("DELETE", "/v1/workers/fra1/ban"): (OPERATOR, None),
     ("POST", "/v1/workers/fra1/admit"): (OPERATOR, {"force": True}),
+    ("PATCH", "/v1/workers/fra1"): (OPERATOR, {"weight": 50}),
     ("DELETE", "/v1/workers/fra1"): (OPERATOR, None),
     ("GET", "/v1/workers/fra1/clients"): (OPERATOR, None),
     ("GET", "/v1/clients"): (OPERATOR, None),
