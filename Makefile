@@ -77,8 +77,9 @@ chaos: setup ## a receiver killed at random moments under load: is all there tha
 dashboards: setup ## deploy/grafana anew, from tools/dashboards
 	$(PYTHON) -m tools.dashboards
 
-docs: setup ## docs/metrics.md and the state diagram in ARCHITECTURE.md anew
+docs: setup ## docs/metrics.md, docs/receiver.md and the state diagram in ARCHITECTURE.md anew
 	$(PYTHON) -m tools.metrics > docs/metrics.md
+	$(PYTHON) -m tools.settings > docs/receiver.md
 	$(PYTHON) -m tools.diagram
 
 rewrite: setup ## the failover stories as they now are; read the diff

@@ -60,39 +60,52 @@ class ConfigurationError(ValueError):
 class Settings(BaseModel):
     """What `receiver.toml` may say."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     fleet: Annotated[str, AfterValidator(check_name)]
+    """The fleet's name; documents carry it, and clients refuse those of another."""
     listen_address: str = "127.0.0.1"
+    """For clients to reach it: `0.0.0.0` or `::`, with TLS or behind a proxy."""
     listen_port: int = Field(default=9587, ge=0, le=65535)
+    """0: any that is free, as the log says."""
     store: Path
+    """The SQLite file."""
     signing_key_file: Path
+    """The key that documents are signed with, and the endorsements that led to it."""
     alertmanagers: list[BaseUrl] = ["http://127.0.0.1:9093"]
+    """Whose active alerts are read, beside their webhooks; empty: webhooks alone."""
     read_interval: Seconds = 3.0
-    """Between readings of Alertmanager's active alerts."""
+    """Seconds between readings of Alertmanagers' active alerts."""
     alertmanager_ca_file: Path | None = None
     """The authority of Alertmanagers' certificates; without it, those that the system trusts."""
     alertmanager_cert_file: Path | None = None
+    """The certificate that is shown to Alertmanagers that ask for one."""
     alertmanager_key_file: Path | None = None
-    """What is shown to Alertmanagers that ask for a certificate."""
+    """Its key."""
     alertmanager_token_file: Path | None = None
     """Holds the bearer token that they ask for."""
     prometheis: list[BaseUrl] = ["http://127.0.0.1:9090"]
     """Asked for the workers' loads, which people see and nothing is decided by; empty: nobody is asked."""
     load_interval: Seconds = 15.0
-    """Between askings."""
+    """Seconds between askings."""
     canaries: list[str] = []
     """What a vantage pings to know that it is itself not cut off; empty: this host's default gateway."""
     open_health: bool = False
     """Answer /health and /metrics without a token."""
     probe_interval: Seconds = 30.0
+    """Seconds between probes, as `wgfleet render --interval` was told: six without a word, and a worker is not monitored."""
     hold_down: Seconds = 30.0
+    """Seconds that a worker must be up before it serves again."""
     hold_down_factor: float = Field(default=2.0, ge=1, le=10)
+    """Each further failure within an hour multiplies the hold-down by this."""
     hold_down_max: Seconds = 600.0
+    """Seconds; the longest hold-down."""
     least_serving: float = Field(default=0.5, ge=0, le=1)
-    fresh_for: Seconds = 3600.0
+    """The panic limit: with a smaller part of the workers that could serve left, alerts are no longer believed."""
+    fresh_for: float = Field(default=3600.0, ge=60, le=86400)
+    """Seconds that a document counts as fresh; it is issued anew at half of that."""
     keep_events_days: float = Field(default=400.0, gt=0, le=36500)
-    """Older history is forgotten."""
+    """Days; older history is forgotten."""
     trusted_proxies: list[Annotated[str, AfterValidator(_network)]] = []
     """Addresses or networks of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."""
     client_pools: Annotated[list[Annotated[str, AfterValidator(check_prefix)]], AfterValidator(_apart)] = []
@@ -100,7 +113,9 @@ class Settings(BaseModel):
     public_urls: list[BaseUrl] = []
     """Where machines that enrol reach this receiver, best first; empty: where the operator's command does."""
     tls_certificate_file: Path | None = None
+    """With it, the receiver speaks https; the chain, in PEM."""
     tls_key_file: Path | None = None
+    """Its key, without a password."""
 
     @property
     def policy(self) -> Policy:

@@ -2,14 +2,31 @@
 
 from pathlib import Path
 
-from tools.metrics import COMMAND, page
+import pytest
+
+from failover_receiver.settings import Settings
+from tools import metrics, settings
 
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-def test_the_page_of_metrics_is_current() -> None:
+@pytest.mark.parametrize(
+    ("file", "command", "page"),
+    [
+        ("metrics.md", metrics.COMMAND, metrics.page),
+        ("receiver.md", settings.COMMAND, settings.page),
+    ],
+    ids=["metrics", "receiver"],
+)
+def test_a_page_that_is_made_is_current(file: str, command: str, page: object) -> None:
     """It is made by the command in its first line."""
-    text = (DOCS / "metrics.md").read_text()
+    text = (DOCS / file).read_text()
 
-    assert text.startswith(f"<!-- {COMMAND} -->\n")
+    assert callable(page)
+    assert text.startswith(f"<!-- {command} -->\n")
     assert text == page()
+
+
+def test_every_key_of_the_receiver_is_explained() -> None:
+    """With a word of what it is."""
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []

@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import os
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from wgfleet.names import check_address, check_endpoint, check_name, check_prefi
 
 Run = Callable[[argparse.Namespace], int]
 
+PIPE_WIDTH = 10_000
+"""Characters; no row has as many."""
 EVERYTHING = "0.0.0.0/0"
 """What clients reach through a worker of which nothing else is said."""
 NONE = "none"
@@ -57,8 +61,14 @@ def answered(arguments: argparse.Namespace, answer: Any, table: Callable[[Any, C
     if arguments.json:
         print(json.dumps(answer))
     else:
-        table(answer, Console())
+        table(answer, screen())
     return 0
+
+
+def screen() -> Console:
+    """Where tables are printed. A pipe has no width: what is cut off there, nobody can widen the window for."""
+    as_it_is = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console() if as_it_is else Console(width=PIPE_WIDTH)
 
 
 def add_worker_options(

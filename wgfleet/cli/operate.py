@@ -8,6 +8,7 @@ import time
 from rich.console import Console
 
 from wgfleet.cli import adopt, enrol, show, waiting
+from wgfleet.cli.api import ApiError
 from wgfleet.cli.asking import api
 from wgfleet.cli.commands import (
     Run,
@@ -70,13 +71,19 @@ def _worker_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParse
 
 def _status(arguments: argparse.Namespace) -> int:
     receiver = api(arguments)
-    while True:
+    if not arguments.watch:
         health = receiver.call("GET", "/health")
-        if arguments.watch and not arguments.json:
-            Console().clear()
         answered(arguments, health, show.status)
-        if not arguments.watch:
-            return 0 if health["monitoring"] == "live" else 3
+        return 0 if health["monitoring"] == "live" else 3
+    while True:  # Until Ctrl-C: a receiver that is away for a moment is what one watches for.
+        try:
+            health = receiver.call("GET", "/health")
+        except ApiError as error:
+            print(f"wgfleet: {error}", file=sys.stderr, flush=True)
+        else:
+            if not arguments.json:
+                Console().clear()
+            answered(arguments, health, show.status)
         time.sleep(WATCH_SECONDS)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from wgfleet.cli.asking import add_receiver, api
+from wgfleet.cli.commands import screen
 from wgfleet.cli.probing import parse_duration
 from wgfleet.cli.show import coloured, table
 from wgfleet.names import check_name
@@ -71,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(answer))
     else:
-        show(answer, Console())
+        show(answer, screen())
     return 0
 
 

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from wgfleet.cli.api import ApiError
 from wgfleet.cli.asking import add_receiver, api
+from wgfleet.cli.commands import screen
 from wgfleet.files import write_whole
 from wgfleet.names import check_name
 
@@ -124,7 +124,7 @@ def _list(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(held))
     else:
-        Console().print(_table(held, now=time.time()))
+        screen().print(_table(held, now=time.time()))
     return 0
 
 

@@ -86,6 +86,33 @@ def test_a_worker_that_is_known_keeps_what_is_not_said_of_it(wgfleet: Run) -> No
     )
 
 
+def test_a_table_in_a_pipe_is_as_wide_as_it_is(wgfleet: Run, home: Path) -> None:
+    """A key that is cut off is of no use, and a row on two lines is found by no grep."""
+    wgfleet("worker", "add", "fra1", *ADD, "--region", "a-region-of-many-words-" * 2)
+
+    listed = operating((home / "url").read_text(), home, columns=None)("worker", "list").stdout
+    wgfleet("worker", "remove", "fra1")
+
+    (row,) = [line for line in listed.splitlines() if "fra1" in line]
+    assert KEY in row
+    assert "192.0.2.11:51820" in row
+
+
+def test_a_watch_goes_on_while_the_receiver_is_away(home: Path) -> None:
+    """That it comes back is what one waits for."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        nobody = f"http://127.0.0.1:{free.getsockname()[1]}"
+    command = [sys.executable, "-m", "wgfleet.cli", "status", "--watch", "--receiver", nobody]
+    with subprocess.Popen(
+        [*command, "--token-file", home / "operator.token"], stderr=subprocess.PIPE, text=True
+    ) as watching:
+        assert watching.stderr is not None
+        said = [watching.stderr.readline() for _ in range(2)]
+        watching.terminate()
+
+    assert ["was not reached" in line for line in said] == [True, True]
+
+
 def test_the_history_says_who_did_what_and_why(wgfleet: Run) -> None:
     """With the generation that published it."""
     wgfleet("worker", "add", "ams1", *ADD)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from wgfleet.cli.asking import add_receiver
+from wgfleet.cli.commands import screen
 from wgfleet.cli.doctor.findings import Finding, Group, Level
 
 PROMETHEUS, ALERTMANAGER = "http://127.0.0.1:9090", "http://127.0.0.1:9093"
@@ -67,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(as_json(groups, asked.at)))
     else:
-        show(groups, Console())
+        show(groups, screen())
     return exit_code(groups)
 
 
