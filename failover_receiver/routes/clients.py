@@ -1,5 +1,6 @@
 """The operator's work on clients, and what a client or worker may know of itself."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -134,9 +135,15 @@ def _changing(router: APIRouter, receiver: Receiver) -> None:
         return _numbered(number, _told(known, receiver))
 
     @router.post("/clients", response_model=None)
-    async def put_clients(body: ClientsBody, who: Who) -> dict[str, Any] | JSONResponse:
-        """Add several clients, all or none; every fault is listed."""
+    async def put_clients(
+        body: ClientsBody, who: Who, only_try: bool = False
+    ) -> dict[str, Any] | JSONResponse:
+        """Add several clients, all or none; every fault is listed. With `only_try` none, and the faults are the answer."""
         wishes = [one.wish(one.name) for one in body.clients]
+        if only_try:
+            draft = registrar.draft(await registrar.others())
+            _, found = await asyncio.to_thread(draft.put_all, wishes)
+            return {"faults": [{"name": name, "error": fault} for name, fault in found]}
 
         def put(draft: Draft) -> list[Client]:
             done, faults = draft.put_all(wishes)

@@ -152,14 +152,28 @@ def _clients(arguments: argparse.Namespace) -> int:
     clients = receiver.call("GET", "/v1/clients")["clients"]
     workers = receiver.call("GET", "/v1/workers")["workers"]
     made = plan(peers, clients, workers, without_preshared_keys=arguments.without_preshared_keys)
+    if made.added:
+        made = _judged(made, receiver.call("POST", "/v1/clients", body=_bodies(made), only_try="true"))
     if made.added and not arguments.dry_run:
-        receiver.call("POST", "/v1/clients", body={"clients": [_body(peer) for peer in made.added]})
+        receiver.call("POST", "/v1/clients", body=_bodies(made))
     answered(arguments, _told(made, dry_run=arguments.dry_run), _table)
     if made.refused:
         print(
             f"wgfleet: {len(made.refused)} of {len(peers)} peers are not imported: see above", file=sys.stderr
         )
     return 1 if made.refused else 0
+
+
+def _bodies(made: Plan) -> dict[str, Any]:
+    return {"clients": [_body(peer) for peer in made.added]}
+
+
+def _judged(made: Plan, tried: Mapping[str, Any]) -> Plan:
+    """Without those that the receiver would refuse, so that one of them keeps nobody else out."""
+    faults = {fault["name"]: fault["error"] for fault in tried["faults"]}
+    refused = [(peer, faults[peer.name]) for peer in made.added if peer.name in faults]
+    added = [peer for peer in made.added if peer.name not in faults]
+    return Plan(added, made.there, [*made.refused, *refused])
 
 
 def _body(peer: ConfiguredPeer) -> dict[str, Any]:

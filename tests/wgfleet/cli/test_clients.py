@@ -175,6 +175,22 @@ def test_peers_that_cannot_be_adopted_are_named_and_the_others_taken(wgfleet: Ru
     assert PRESHARED not in refused.stdout + refused.stderr + taken.stdout + taken.stderr
 
 
+def test_whom_the_receiver_would_refuse_keeps_nobody_else_out(wgfleet: Run, wg0: Path) -> None:
+    """One was revoked, another has somebody's address: each is named with its line, in a dry run too; the others are taken."""
+    wgfleet("client", "add", "ann", "--public-key", PEERS[0], "--address", "10.66.9.1")
+    wgfleet("client", "revoke", "ann")
+    wgfleet("client", "add", "eve", "--public-key", PEERS[5], "--address", "10.66.0.3")
+
+    tried = said(wgfleet("client", "import", wg0, "--dry-run", "--json"), code=1)
+    done = said(wgfleet("client", "import", wg0, "--json"), code=1)
+
+    assert [(one["name"], one["line"]) for one in tried["refused"]] == [("ann", 9), ("bob-s-iphone", 15)]
+    assert (tried["refused"], tried["added"]) == (done["refused"], done["added"])
+    assert {one["name"] for one in done["added"]} < said(wgfleet("client", "list", "--json"))[
+        "clients"
+    ].keys()
+
+
 def test_a_name_that_is_taken_is_refused(wgfleet: Run, wg0: Path) -> None:
     """Two machines must not become one."""
     wgfleet("client", "add", "ann", "--public-key", PEERS[5])
