@@ -47,12 +47,15 @@ def disturb(
     for what in whats:
         fleet.wait_until_warm(LIMIT)
         began = time.time()
-        with _UNDER[what](fleet):
+        with ExitStack() as disturbance:
+            disturbance.enter_context(_UNDER[what](fleet))
             time.sleep(seconds)  # For what must not come there is no event.
             moved = [move for client in fleet.sync for move in fleet.moves(client, since=began)]
             moves = sum(
                 move["reason"] != "failback" for move in moved
             )  # That is a wish, and comes when it comes.
+            if what is Disturbance.SUSPEND:
+                disturbance.close()  # Awake: who sleeps finds nobody dead.
             worker = fleet.active(min(fleet.sync)) or ""
             users = fleet.users(worker)
             killed = time.time()
