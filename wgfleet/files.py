@@ -31,7 +31,7 @@ def write_whole(path: Path, content: bytes, *, mode: int = 0o600, lasting: bool 
         os.close(directory)
 
 
-def read_secret(path: Path) -> str:
+def read_secret(path: Path, *, one_line: bool = True) -> str:
     """The secret in a file, without the newline that editors add.
 
     Raises:
@@ -49,6 +49,6 @@ def read_secret(path: Path) -> str:
         raise ValueError(f"{path} holds no text") from None
     if not secret:
         raise ValueError(f"{path} is empty: it should hold the token")
-    if not (secret.isascii() and secret.isprintable()):
+    if one_line and not (secret.isascii() and secret.isprintable()):
         raise ValueError(f"{path} holds more than a secret: one line of printable ASCII was expected")
     return secret

@@ -377,23 +377,6 @@ async def test_a_worker_that_was_removed_cannot_come_back_by_a_bundle(parts: Par
     assert (await use(parts, bundle)).status_code == 401
 
 
-async def test_a_worker_that_was_removed_is_let_in_no_more(parts: Parts) -> None:
-    """Its token would still show it every client; the name is free for another machine."""
-    await parts.serve("ams1", "lon1")
-    addressed = {**WORKER, "tunnel_addresses": ["10.99.0.9"]}
-    token = (await use(parts, await make(parts, "fra1", "worker", worker=addressed))).json()["token"]
-    before = (await itself(parts, token)).status_code
-    open_bundle = await make(parts, "fra1", "worker", again=True)
-
-    await ask(parts, "DELETE", "/v1/workers/fra1")
-
-    assert (before, (await itself(parts, token)).status_code) == (200, 401)
-    assert (await use(parts, open_bundle)).status_code == 401
-    assert [event.what for event in parts.store.events(3)][:2] == ["enrolment cancelled", "token revoked"]
-    again = await make(parts, "fra1", "worker", worker=addressed)
-    assert (await use(parts, again, OTHER)).status_code == 200
-
-
 async def test_a_worker_with_a_clients_key_is_refused(parts: Parts) -> None:
     """And may try again with its own."""
     await use(parts, await make(parts, "ann"))
