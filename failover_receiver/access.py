@@ -59,9 +59,9 @@ def new_token() -> str:
     return secrets.token_urlsafe(TOKEN_BYTES)
 
 
-def digest(token: str) -> str:
+def digest(token: str | bytes) -> str:
     """What is kept of a token."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token if isinstance(token, bytes) else token.encode()).hexdigest()
 
 
 def last_operator(tokens: Iterable[StoredToken], *, now: float) -> str | None:
@@ -110,6 +110,15 @@ class Gate:
         """Whose token has this digest, if it opens now."""
         holder = self._holders.get(digest)
         return holder if holder is not None and not self._expired(holder) else None
+
+    def lets_in(self, token: bytes, allowed: frozenset[Role]) -> bool:
+        """Whether this token opens now for one of these roles. If not, nothing is counted: to refuse it is `recognise`'s."""
+        key = digest(token)
+        holder = self.holder(key)
+        if holder is None or holder.role not in allowed:
+            return False
+        self._used[key] = self._clock()
+        return True
 
     def last_used(self, digest: str) -> float | None:
         """When the token with this digest was last let in; None if not since the start."""
