@@ -1,6 +1,7 @@
 """Puts a backup in the store's place, under a number that no client has seen yet."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -137,16 +138,23 @@ class _Contents:
 
 
 def _contents(store: Path) -> _Contents | None:
+    """Read from a copy: SQLite throws a damaged store's log away when it closes it, and that may be wanted yet."""
     if not store.exists():
         return None
-    try:
-        opened = SqliteStore(store)
+    with tempfile.TemporaryDirectory(dir=store.parent, prefix=f".{store.name}.") as folder:
+        copied = Path(folder) / store.name
+        shutil.copyfile(store, copied)
+        log = Path(f"{store}-wal")
+        if log.exists():
+            shutil.copyfile(log, f"{copied}-wal")
         try:
-            return _read(opened)
-        finally:
-            opened.close()  # With that, all of it is in the one file.
-    except (StoreUnavailableError, ValueError):
-        return None
+            opened = SqliteStore(copied)
+            try:
+                return _read(opened)
+            finally:
+                opened.close()
+        except (StoreUnavailableError, ValueError):
+            return None
 
 
 def _read(store: SqliteStore) -> _Contents:

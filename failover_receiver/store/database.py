@@ -25,10 +25,14 @@ class Database:
             self._db = sqlite3.connect(
                 path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
-            self._db.execute("PRAGMA journal_mode=WAL")
-            # FULL: a commit is on the disk before we answer 2xx. NORMAL would lose the last ones in a power cut.
-            self._db.execute("PRAGMA synchronous=FULL")
-            _migrate(self._db)
+            try:
+                self._db.execute("PRAGMA journal_mode=WAL")
+                # FULL: a commit is on the disk before we answer 2xx. NORMAL would lose the last ones in a power cut.
+                self._db.execute("PRAGMA synchronous=FULL")
+                _migrate(self._db)
+            except BaseException:
+                self._db.close()  # Not when somebody collects it: by then the path may name another file.
+                raise
 
     def close(self) -> None:
         """Let go of the file."""
