@@ -51,6 +51,7 @@ and what may be added, with its default:
   proxy_credentials_file = "proxy"  # user:password, if the proxy wants any
   textfile = "/var/lib/prometheus/node-exporter/wgfleet.prom"  # none: for node_exporter's textfile collector
   poll_interval = 10.0              # seconds between questions where the event stream does not come through
+  layout = "single"                 # or "per-worker": below
 """
 WORKER_EXAMPLE = """\
 on a worker, the same but for what concerns probes, policy and failback, and:
@@ -58,6 +59,20 @@ on a worker, the same but for what concerns probes, policy and failback, and:
   role = "worker"                   # follow the client list; the token's role is worker, too
   forwarding = false                # true: let the kernel forward packets
   masquerade = []                   # ["eth0"]: what clients send out there gets this machine's address
+"""
+PER_WORKER = """\
+on a client with an interface for each worker, which the daemon makes itself, the same file says instead:
+
+  layout = "per-worker"
+  interface = "wg"                  # what the interfaces' names begin with
+  private_key_file = "private.key"  # the client's own, from `wg genkey`
+  addresses = ["10.99.1.7"]         # the client's own inside the tunnel
+
+and may add, with its default:
+
+  wireguard = "auto"                # the kernel's, else wireguard-go; or "kernel", or "userspace"
+  firewall_mark = 958600            # the workers' marks and routing tables are the numbers after it
+  drain_deadline = 3600.0           # seconds that connections may stay on a worker that is being left
 """
 
 
@@ -88,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
             name,
             help=does,
             description=does,
-            epilog=f"{EXAMPLE}\n{WORKER_EXAMPLE}",
+            epilog=f"{EXAMPLE}\n{PER_WORKER}\n{WORKER_EXAMPLE}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.add_argument(

@@ -1,5 +1,6 @@
 """The daemon's configuration: one TOML file. Every mistake in it is said at once."""
 
+import ipaddress
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,8 +12,10 @@ from urllib.parse import urlsplit
 import httpx
 
 from client_sync.choice import Policy
+from client_sync.perworker.allotments import LONGEST_PREFIX
+from client_sync.perworker.system import Implementation
 from client_sync.polling import POLL_SECONDS
-from wgfleet.names import check_interface, check_name
+from wgfleet.names import PUBLIC_KEY, check_interface, check_name
 from wgfleet.signing import Verifier
 
 
@@ -27,6 +30,15 @@ class Role(StrEnum):
     """It connects through workers: the daemon follows the peer set."""
     WORKER = "worker"
     """Clients connect through it: the daemon follows the client list."""
+
+
+class LayoutKind(StrEnum):
+    """How workers and interfaces go together."""
+
+    SINGLE = "single"
+    """All workers are peers of one interface, which somebody else brought up."""
+    PER_WORKER = "per-worker"
+    """Each worker has an interface of its own, which the daemon makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +83,16 @@ class Config:
     """Seconds between questions while no event stream can be held."""
     textfile: Path | None = None
     """Where node_exporter's textfile collector looks for what this client has applied."""
+    layout: LayoutKind = LayoutKind.SINGLE
+    private_key_file: Path | None = None
+    """Of the layout per-worker, as all that follow: there `interface` is what its interfaces' names begin with."""
+    addresses: tuple[str, ...] = ()
+    """The client's own inside the tunnel, without prefix length."""
+    firewall_mark: int = 958600
+    """The tunnels' own; the workers' are the numbers after it."""
+    wireguard: Implementation = Implementation.AUTO
+    drain_deadline: float = 3600.0
+    """Seconds that connections may stay on a worker that is being left."""
 
 
 def load(path: Path) -> Config:
@@ -143,15 +165,11 @@ def _keys(value: object) -> tuple[str, ...]:
 
 
 def _policy(value: object) -> Policy:
-    if not isinstance(value, str) or value not in set(Policy):
-        raise ValueError(f"one of {', '.join(Policy)} was expected")
-    return Policy(value)
+    return Policy(_one_of(value, Policy))
 
 
 def _role(value: object) -> Role:
-    if not isinstance(value, str) or value not in set(Role):
-        raise ValueError(f"one of {', '.join(Role)} was expected")
-    return Role(value)
+    return Role(_one_of(value, Role))
 
 
 def _interfaces(value: object) -> tuple[str, ...]:
@@ -182,6 +200,49 @@ def _flag(value: object) -> bool:
     return value
 
 
+def _layout(value: object) -> LayoutKind:
+    return LayoutKind(_one_of(value, LayoutKind))
+
+
+def _wireguard(value: object) -> Implementation:
+    return Implementation(_one_of(value, Implementation))
+
+
+def _one_of(value: object, kind: type[StrEnum]) -> str:
+    if not isinstance(value, str) or value not in set(kind):
+        raise ValueError(f"one of {', '.join(kind)} was expected")
+    return value
+
+
+def _addresses(value: object) -> tuple[str, ...]:
+    try:
+        return tuple(str(ipaddress.ip_interface(one).ip) for one in _texts(value))
+    except ValueError as error:
+        raise ValueError(f"{error}: addresses were expected, as 10.99.1.7 or fd00::7") from None
+
+
+def _key_file(value: object) -> str:
+    if PUBLIC_KEY.fullmatch(_text(value)):  # A private key looks the same.
+        raise ValueError(
+            "the name of a file was expected, and not the key itself: what stands here may be read by others"
+        )
+    return _text(value)
+
+
+def _mark(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 256 <= value < 2**31:
+        raise ValueError(
+            "a number was expected, from 256 to 2147483647: those below are tables of the system"
+        )
+    return value
+
+
+def _deadline(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 604800:
+        raise ValueError("seconds were expected, from 0 to 604800, a week")
+    return float(value)
+
+
 _READERS: Mapping[str, Callable[[Any], object]] = {
     "fleet": _name,
     "name": _name,
@@ -205,8 +266,17 @@ _READERS: Mapping[str, Callable[[Any], object]] = {
     "proxy_credentials_file": _text,
     "poll_interval": _poll_seconds,
     "textfile": _textfile,
+    "layout": _layout,
+    "private_key_file": _key_file,
+    "addresses": _addresses,
+    "firewall_mark": _mark,
+    "wireguard": _wireguard,
+    "drain_deadline": _deadline,
 }
 _REQUIRED = ("fleet", "name", "interface", "receivers", "token_file", "trusted_keys")
+_PER_WORKER = ("private_key_file", "addresses")
+"""What the layout per-worker requires, too."""
+_PER_WORKER_ONLY = (*_PER_WORKER, "firewall_mark", "wireguard", "drain_deadline")
 _OF_ROLE = {
     **dict.fromkeys(
         (
@@ -217,14 +287,23 @@ _OF_ROLE = {
             "failback_after",
             "failback_spread",
             "textfile",
+            "layout",
+            *_PER_WORKER_ONLY,
         ),
         Role.CLIENT,
     ),
     **dict.fromkeys(("forwarding", "masquerade"), Role.WORKER),
 }
 """The keys that mean something in one role only."""
-_PATHS = ("token_file", "state_directory", "ca_file", "proxy_credentials_file", "textfile")
-_UNQUOTED = ("trusted_keys", "proxy")
+_PATHS = (
+    "token_file",
+    "state_directory",
+    "ca_file",
+    "proxy_credentials_file",
+    "textfile",
+    "private_key_file",
+)
+_UNQUOTED = ("trusted_keys", "proxy", "private_key_file")
 """What is no public key may be a secret in the wrong place, a proxy's URL may have a password; errors go to the log."""
 
 
@@ -247,4 +326,24 @@ def _read(said: Mapping[str, object], folder: Path) -> tuple[Config | None, list
             faults.append(f"{key}: {said_of_it}{error}")
         else:
             values[key] = folder / str(read) if key in _PATHS else read
+    faults += _layout_faults(values)
     return (None, faults) if faults else (Config(**values), [])
+
+
+def _layout_faults(values: Mapping[str, Any]) -> list[str]:
+    """What does not go together with the layout."""
+    if values.get("layout") is not LayoutKind.PER_WORKER:
+        here = [key for key in _PER_WORKER_ONLY if key in values]
+        return [f'{key}: is for layout = "per-worker" only' for key in here]
+    faults = [f'{key}: is missing, with layout = "per-worker"' for key in _PER_WORKER if key not in values]
+    interface = str(values.get("interface", ""))
+    if len(interface) > LONGEST_PREFIX:
+        faults.append(
+            f'interface: is {interface!r}: with layout = "per-worker" interfaces\' names begin with it, so at most '
+            f"{LONGEST_PREFIX} characters were expected, as wg"
+        )
+    if values.get("manage_routes") is False:
+        faults.append(
+            'manage_routes: is false: with layout = "per-worker" a move is a change of routes, so leave it out'
+        )
+    return faults

@@ -10,17 +10,16 @@ from collections.abc import AsyncIterator, Callable
 import httpx
 
 from client_sync.addresses import AddressBook, lookup
-from client_sync.cache import Documents, ManagedPeers
+from client_sync.cache import Documents
 from client_sync.config import Config
 from client_sync.control import Proxy, marked_client
 from client_sync.driver import Driver
-from client_sync.echo import Echo
 from client_sync.feed import Feed
-from client_sync.interface import Interface, Wireguard
+from client_sync.layout import Layout
+from client_sync.layouts import lay_out
 from client_sync.report import STATUS, describe, seen
 from client_sync.showing import Showing
 from client_sync.state import Settings
-from client_sync.traffic import Counters
 from wgfleet.files import read_secret
 from wgfleet.logs import say
 from wgfleet.notify import Supervisor
@@ -42,16 +41,10 @@ async def run(config: Config) -> None:
     read_secret(config.token_file)  # A missing token is said now, and not with every connection.
     addresses = AddressBook(config.state_directory / "addresses.json")
     documents = Documents(config.state_directory, Verifier(config.trusted_keys), config.fleet)
-    interface = Interface(
-        config.interface,
-        ManagedPeers(config.state_directory),
-        _resolver(addresses),
-        manage_routes=config.manage_routes,
-        wireguard=Wireguard(),
-    )
+    laid = lay_out(config, _resolver(addresses))
+    interface = laid.layout
     interface.read()  # An interface that is not there is said now.
-    echo, counters, news = Echo(config.interface), Counters(config.interface), asyncio.Event()
-    supervisor = Supervisor()
+    news, supervisor = asyncio.Event(), Supervisor()
     showing = Showing(config.state_directory / STATUS, config.textfile, supervisor.status)
     driver = Driver(
         settings=Settings(
@@ -65,8 +58,8 @@ async def run(config: Config) -> None:
         ),
         interface=interface,
         documents=documents,
-        prober=echo,
-        packets=counters,
+        prober=laid.prober,
+        packets=laid.packets,
         clock=time.monotonic,
         changed=lambda _state: news.set(),
     )
@@ -82,6 +75,7 @@ async def run(config: Config) -> None:
         tasks = [
             asyncio.create_task(_follow(feed, driver)),
             asyncio.create_task(_report(showing, feed, driver, http, news)),
+            asyncio.create_task(laid.beside()),
             asyncio.create_task(stop.wait()),
         ]
         alive = asyncio.create_task(supervisor.feed())  # Ends at once where there is no watchdog.
@@ -95,8 +89,7 @@ async def run(config: Config) -> None:
                 task.cancel()
             await asyncio.gather(*tasks, alive, return_exceptions=True)
             driver.close()
-            echo.close()
-            counters.close()
+            laid.close()
             say(log, "stopped", interface=config.interface)
 
 
@@ -134,7 +127,7 @@ async def _report(
 
 @contextlib.asynccontextmanager
 async def _http(
-    config: Config, interface: Interface, addresses: AddressBook
+    config: Config, interface: Layout, addresses: AddressBook
 ) -> AsyncIterator[httpx.AsyncClient]:
     proxy = Proxy.by(config.proxy, config.proxy_credentials_file)
     async with marked_client(config.ca_file, lambda: interface.mark, addresses, proxy) as http:

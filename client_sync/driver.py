@@ -3,11 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Protocol
 
 from client_sync.cache import Documents, RefusedDocumentError
 from client_sync.core import next_deadline, step
-from client_sync.interface import Interface
+from client_sync.layout import Layout, Prober
 from client_sync.routes import RouteError
 from client_sync.state import (
     Answered,
@@ -36,12 +35,6 @@ RETRY_SECONDS = 1.0
 """After the device refused a change, look at it again after this."""
 
 
-class Prober(Protocol):
-    """What the driver needs of `Echo`."""
-
-    def ask(self, address: str, heard: Callable[[], None]) -> bool: ...
-
-
 class Driver:
     """Holds the state; lives on one event loop."""
 
@@ -49,7 +42,7 @@ class Driver:
         self,
         *,
         settings: Settings,
-        interface: Interface,
+        interface: Layout,
         documents: Documents,
         prober: Prober,
         packets: Callable[[], Packets | None],
@@ -126,7 +119,7 @@ class Driver:
     def _carry_out(self, effect: Effect, before: State) -> None:
         match effect:
             case Configure(active, reason):
-                self._interface.configure(workers(self.state), active)
+                self._interface.configure(workers(self.state), active, _silent(self.state))
                 if reason is not None:
                     number = self.state.peer_set.number if self.state.peer_set else (0, 0)
                     say(log, "moved", level=logging.WARNING, worker=active, before=before.active, reason=reason,
@@ -186,7 +179,12 @@ class Driver:
             self._timer = ring(deadline - now, lambda: self.take(Tick()))
 
 
+def _silent(state: State) -> set[str]:
+    """Workers that own probes find dead."""
+    return {name for name, one in state.liveness.items() if one.is_silent}
+
+
 def _told(state: State) -> tuple[object, ...]:
     """What the receiver, and people, are told at once when it changes."""
     number = None if state.peer_set is None else state.peer_set.number
-    return number, state.active, {name for name, one in state.liveness.items() if one.is_silent}
+    return number, state.active, _silent(state)

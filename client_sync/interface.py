@@ -5,17 +5,16 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from client_sync.cache import ManagedPeers
+from client_sync.endpoints import Endpoints, Resolve
 from client_sync.peers import holder, wanted_peers
 from client_sync.routes import set_routes
 from wgfleet.device import Device
 from wgfleet.diff import Kind, PeerChange, difference
 from wgfleet.logs import say
-from wgfleet.names import split_endpoint
 from wgfleet.peerset import PublishedWorker
 from wgfleet.wg import WgError, read_device, set_peers
 
 log = logging.getLogger(__name__)
-Resolve = Callable[[str, int], str | None]
 Workers = Mapping[str, PublishedWorker]
 
 
@@ -37,10 +36,9 @@ class Interface:
         """Name an interface that exists; `resolve` gives an address for a host name, or None."""
         self.name = name
         self._managed = managed
-        self._resolve = resolve
+        self._endpoints = Endpoints(resolve)
         self._manage_routes = manage_routes
         self._wireguard = wireguard
-        self._attempts: dict[str, int] = {}
         self._routed: frozenset[str] = frozenset()
         self.mark: int | None = None
         """The interface's firewall mark, as last read."""
@@ -59,13 +57,14 @@ class Interface:
         """The worker that carries the traffic at present."""
         return holder(workers.values(), {peer.public_key: peer.allowed_ips for peer in self.read().peers})
 
-    def configure(self, workers: Workers, active: str | None) -> None:
+    def configure(self, workers: Workers, active: str | None, silent: Collection[str] = ()) -> None:
         """Make all workers peers, with the routed prefixes on the active one: at most one `wg set`."""
+        del silent  # Whatever was connected moves along.
         device = self.read()
         wanted = wanted_peers(
             workers.values(),
             active,
-            endpoints={name: self._endpoint(worker, device) for name, worker in workers.items()},
+            endpoints={name: self._endpoints.of(worker, device) for name, worker in workers.items()},
             others={peer.public_key for peer in device.peers} - self._managed.keys,
         )
         changes = difference(device, wanted, removable=self._managed.keys)
@@ -81,10 +80,10 @@ class Interface:
 
     def recreate(self, worker: PublishedWorker) -> None:
         """Make a standby's session anew, at its next endpoint: in one call, so that there is no moment without it."""
-        self._attempts[worker.name] = self._attempts.get(worker.name, 0) + 1
+        self._endpoints.advance(worker.name)
         key = worker.public_key
         peer = self.read().peer(key)
-        endpoint = self._endpoint(worker, None) or (peer.endpoint if peer else None)
+        endpoint = self._endpoints.of(worker, None) or (peer.endpoint if peer else None)
         if peer is not None and key not in self._managed.keys:
             # Others added it, perhaps with a preshared key, which we never see: what we removed, we could not add.
             self._wireguard.set_peers(self.name, (PeerChange(Kind.UPDATE, key, endpoint),))
@@ -94,20 +93,6 @@ class Interface:
         anew = PeerChange(Kind.ADD, key, wanted.endpoint, wanted.allowed_ips, wanted.persistent_keepalive)
         self._managed.replace(self._managed.keys | {key})
         self._wireguard.set_peers(self.name, (*gone, anew))
-
-    def _endpoint(self, worker: PublishedWorker, device: Device | None) -> str | None:
-        """The endpoint in turn. A peer that has one of the worker's own is left at it."""
-        if not worker.endpoints:
-            return None
-        peer = device.peer(worker.public_key) if device is not None else None
-        if peer is not None and peer.endpoint in worker.endpoints:
-            return peer.endpoint
-        endpoint = worker.endpoints[self._attempts.get(worker.name, 0) % len(worker.endpoints)]
-        host, port = split_endpoint(endpoint)
-        address = self._resolve(host, port)
-        if address is None:
-            return None
-        return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
     def _route(self, workers: Workers) -> None:
         routed = frozenset(prefix for worker in workers.values() for prefix in worker.allowed_ips)

@@ -10,8 +10,8 @@ import subprocess
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-LAST_METRIC = 4278198272
-"""Behind any route that people or programs set; Debian's NetworkManager uses the same for its unreachable ones."""
+from client_sync.deadend import LAST_METRIC
+
 TIMEOUT_SECONDS = 10.0
 
 

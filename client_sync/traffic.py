@@ -1,42 +1,43 @@
-"""Whether traffic goes out of an interface and whether any comes in: by the kernel's counters, less our own probes."""
+"""Whether traffic goes out of our interfaces and whether any comes in: by the kernel's counters, less our own probes."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from client_sync.state import Counted
 
 Packets = tuple[int, int]
-"""Received and sent, since the interface was made."""
+"""Received and sent, since the interfaces were made."""
 NETWORK_DEVICES = "/proc/thread-self/net/dev"
 """Of the network namespace of whoever opens it; /sys has those of the one it was mounted in."""
 MOST_BYTES = 1 << 18
 
 
 class Counters:
-    """One interface's packets. The file is opened once: it is read ten times a second."""
+    """The packets of all interfaces that are ours. The file is opened once: it is read ten times a second."""
 
-    def __init__(self, interface: str) -> None:
-        """Name the interface; it may come and go."""
-        self._interface = interface
+    def __init__(self, interfaces: Callable[[], Collection[str]]) -> None:
+        """Say which they are; they may come and go."""
+        self._interfaces = interfaces
         self._file = os.open(NETWORK_DEVICES, os.O_RDONLY | os.O_CLOEXEC)
 
     def __call__(self) -> Packets | None:
         """As they are now; None if there is no such interface."""
-        return packets(os.pread(self._file, MOST_BYTES, 0).decode(errors="replace"), self._interface)
+        return packets(os.pread(self._file, MOST_BYTES, 0).decode(errors="replace"), self._interfaces())
 
     def close(self) -> None:
         """Close the file."""
         os.close(self._file)
 
 
-def packets(table: str, interface: str) -> Packets | None:
-    """What the table (proc(5), /proc/net/dev) says of the interface."""
+def packets(table: str, interfaces: Collection[str]) -> Packets | None:
+    """What the table (proc(5), /proc/net/dev) says of the interfaces together."""
+    found = []
     for line in table.splitlines():
         name, _, numbers = line.partition(":")
-        if name.strip() == interface:
+        if name.strip() in interfaces:
             fields = numbers.split()
-            return int(fields[1]), int(fields[9])
-    return None
+            found.append((int(fields[1]), int(fields[9])))
+    return (sum(one for one, _ in found), sum(one for _, one in found)) if found else None
 
 
 class Traffic:

@@ -11,8 +11,8 @@ from typing import Protocol
 
 import pytest
 
-from client_sync.__main__ import EXAMPLE, WORKER_EXAMPLE, main
-from client_sync.config import _OF_ROLE, Config, Role, load
+from client_sync.__main__ import EXAMPLE, PER_WORKER, WORKER_EXAMPLE, main
+from client_sync.config import _OF_ROLE, Config, LayoutKind, Role, load
 from client_sync.feed import Way
 from client_sync.liveness import Liveness
 from client_sync.report import describe
@@ -319,8 +319,8 @@ def test_the_help_shows_a_configuration_that_is_right(command: Command, tmp_path
 
     config = load(file)
 
-    of_workers = tomllib.loads(settings_of(WORKER_EXAMPLE)).keys()
-    assert tomllib.loads(shown).keys() | of_workers == defaults.keys()
+    others = tomllib.loads(settings_of(WORKER_EXAMPLE)).keys() | tomllib.loads(settings_of(PER_WORKER)).keys()
+    assert tomllib.loads(shown).keys() | others == defaults.keys()
     assert config.policy is defaults["policy"]
     assert config.state_directory == defaults["state_directory"]
     for name in (
@@ -332,3 +332,22 @@ def test_the_help_shows_a_configuration_that_is_right(command: Command, tmp_path
     ):
         assert getattr(config, name) == defaults[name]
     assert config.manage_routes is defaults["manage_routes"]
+
+
+def test_the_help_shows_a_configuration_with_an_interface_for_each_worker(
+    command: Command, tmp_path: Path
+) -> None:
+    """Likewise; it replaces what the first says otherwise, and leaves out what is of the other layout."""
+    assert PER_WORKER in command("run", "--help").out
+    both = tomllib.loads(settings_of(EXAMPLE)) | tomllib.loads(settings_of(PER_WORKER))
+    del both["manage_routes"]
+    file = tmp_path / "sync.toml"
+    file.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in both.items()))
+    defaults = {name: field.default for name, field in Config.__dataclass_fields__.items()}
+
+    config = load(file)
+
+    assert config.layout is LayoutKind.PER_WORKER
+    assert config.wireguard is defaults["wireguard"]
+    assert config.firewall_mark == defaults["firewall_mark"]
+    assert config.drain_deadline == defaults["drain_deadline"]

@@ -20,12 +20,21 @@ wireguardlong0:6666 66 0 0 0 0 0 0 7777 77 0 0 0 0 0 0
 
 
 @pytest.mark.parametrize(
-    ("interface", "counted"),
-    [("wg0", (44, 55)), ("xwg0", (22, 33)), ("wireguardlong0", (66, 77)), ("g0", None), ("wg", None)],
+    ("interfaces", "counted"),
+    [
+        (("wg0",), (44, 55)),
+        (("xwg0",), (22, 33)),
+        (("wireguardlong0",), (66, 77)),
+        (("wg0", "xwg0", "wg7"), (66, 88)),
+        (("g0", "wg"), None),
+        ((), None),
+    ],
 )
-def test_the_packets_of_one_interface_are_found(interface: str, counted: Packets | None) -> None:
-    """And of no other whose name ends or begins alike."""
-    assert packets(TABLE, interface) == counted
+def test_the_packets_of_our_interfaces_are_found(
+    interfaces: tuple[str, ...], counted: Packets | None
+) -> None:
+    """All together, and of no other whose name ends or begins alike."""
+    assert packets(TABLE, interfaces) == counted
 
 
 def looks(*read: Packets | None, probes: int = 0, answers: int = 0) -> list[Counted | None]:
@@ -68,7 +77,7 @@ def test_the_kernel_counts_for_the_own_network() -> None:
     """An interface that comes later is found, and one that is gone is not."""
 
     def story() -> list[Packets | None]:
-        counters = Counters("wg0")
+        counters = Counters(lambda: ("wg0",))
         with contextlib.closing(counters):
             found = [counters()]
             ip("link add wg0 type veth peer name other")

@@ -1,11 +1,28 @@
-"""Tests of deploy/systemd/wgfleet-sync.service, as far as it depends on the daemon."""
+"""Tests of deploy/systemd/wgfleet-sync.service and what goes beside it, as far as they depend on the daemon."""
 
 import re
 from pathlib import Path
 
+from client_sync.perworker import system
 from wgfleet.wg import TIMEOUT_SECONDS
 
-UNIT = (Path(__file__).parents[2] / "deploy" / "systemd" / "wgfleet-sync.service").read_text()
+SYSTEMD = Path(__file__).parents[2] / "deploy" / "systemd"
+UNIT = (SYSTEMD / "wgfleet-sync.service").read_text()
+PER_WORKER = (SYSTEMD / "wgfleet-sync.service.d" / "per-worker.conf").read_text().splitlines()
+
+
+def test_stopping_the_daemon_does_not_end_the_tunnels_that_it_made() -> None:
+    """A userspace WireGuard is in the service's control group, and its socket in a folder of the service's."""
+    assert "KillMode=process" in PER_WORKER
+    assert "RuntimeDirectory=wireguard" in PER_WORKER
+    assert "RuntimeDirectoryPreserve=yes" in PER_WORKER
+
+
+def test_the_kernels_settings_that_the_layout_writes_are_open_to_it_and_to_no_other() -> None:
+    """The unit by itself protects them: one interface needs none."""
+    assert str(system.SETTINGS).startswith("/proc/sys/")
+    assert "ProtectKernelTunables=no" in PER_WORKER
+    assert "ProtectKernelTunables=yes" in UNIT.splitlines()
 
 
 def test_systemd_waits_to_be_told() -> None:

@@ -33,6 +33,7 @@ from tests.lab.monitoring import (
     Station,
 )
 from tests.lab.network import Network
+from tests.lab.perworker import PerWorkerClient
 from tests.lab.preflight import require
 from tests.lab.process import Process
 from tests.lab.programs import LAB, MONITORING
@@ -62,6 +63,8 @@ class Profile:
     """Each exporter probes the service from its worker's tunnel address, as it would for a client."""
     local_failover: bool = False
     """Clients leave a worker that their own probes find silent. Else they wait for the alert, so that its way is seen."""
+    per_worker: bool = False
+    """Clients have an interface for each worker, which their daemon makes."""
     ports: bool = False
     """Give Prometheus, Alertmanager and the receiver their usual ports on this machine's loopback."""
 
@@ -83,7 +86,8 @@ class Fleet:
     ) -> None:
         """Describe it."""
         self.profile = profile or Profile()
-        self.network = Network(workers, clients, self.profile.vantages, keep=keep)
+        kind = PerWorkerClient if self.profile.per_worker else Client
+        self.network = Network(workers, clients, self.profile.vantages, keep=keep, client=kind)
         self._stack = ExitStack()
         self.sync: dict[str, Process] = {}
         self.exporters: dict[str, Process] = {}
@@ -160,8 +164,11 @@ class Fleet:
         )
 
     def active(self, client: str) -> str | None:
-        """The worker whose peer holds the routed prefixes on this client's interface, by the device itself."""
-        held = self.network.client(client).run("wg", "show", "wg0", "allowed-ips")
+        """The worker that carries this client's traffic, by the device itself: whose peer holds the routed prefixes."""
+        machine = self.network.client(client)
+        if isinstance(machine, PerWorkerClient):
+            return machine.active()
+        held = machine.run("wg", "show", "wg0", "allowed-ips")
         keys = {worker.public_key: worker.name for worker in self.network.workers}
         holders = [line.split("\t")[0] for line in held.splitlines() if "0.0.0.0/0" in line]
         return keys[holders[0]] if holders else None
@@ -301,7 +308,7 @@ class Fleet:
         home.mkdir(mode=0o700)
         token = self.api.call("POST", "/v1/tokens", body={"name": client.name, "role": "client"})["token"]
         write_whole(home / "token", token.encode())
-        settings = {
+        settings: dict[str, object] = {
             "fleet": FLEET,
             "name": client.name,
             "interface": "wg0",
@@ -311,6 +318,8 @@ class Fleet:
             "state_directory": "state",
             "local_failover": self.profile.local_failover,
         }
+        if isinstance(client, PerWorkerClient):
+            settings |= client.settings()
         write_whole(home / "sync.toml", _toml(settings))
         command = _daemon("client_sync", home / "sync.toml")
         self.sync[client.name] = client.spawn(

@@ -113,6 +113,10 @@ class Worker(Host):
             "}\n"
         )
 
+    def start(self) -> None:
+        """Bring its WireGuard up."""
+        self.wg0.start()
+
     def as_peer(self, *allowed_ips: str, keepalive: int | None = None) -> WantedPeer:
         """How another machine has it as a peer: with these allowed IPs, by default its tunnel address."""
         own = (f"{self.tunnel_address}/32",)
@@ -170,6 +174,10 @@ class Client(Host):
         )
         self.sysctl("net.ipv4.conf.all.src_valid_mark", 1)
 
+    def start(self) -> None:
+        """Bring its WireGuard up."""
+        self.wg0.start()
+
     def as_peer(self) -> WantedPeer:
         """How a worker has it as a peer."""
         return WantedPeer(self.public_key, None, (f"{self.tunnel_address}/32",), None)
@@ -198,6 +206,10 @@ class Monitoring(Host):
         """Cable and route."""
         self.attach("eth0", underlay, self.name, bridge="control")
         self.ip(*_link("eth0", self.address, addresses.CONTROL.prefixlen, self.gateway))
+
+    def start(self) -> None:
+        """Bring its WireGuard up."""
+        self.wg0.start()
 
     def watch(self, worker: Worker) -> None:
         """Have this worker as a peer, to probe it through the tunnel."""

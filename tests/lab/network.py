@@ -24,14 +24,19 @@ class Network:
         *,
         keep: bool = False,
         kernel: bool | None = None,
+        client: type[Client] = Client,
     ) -> None:
-        """Describe it. `keep` leaves the logs behind; `kernel` chooses the WireGuard (None: the kernel's if there)."""
+        """Describe it. `keep` leaves the logs behind; `kernel` chooses the WireGuard (None: the kernel's if there).
+
+        `client` is the kind of machine that clients are.
+        """
         self.workers: list[Worker] = []
         self.clients: dict[str, Client] = {}
         self.vantages: list[Monitoring] = []
         self._wanted = (workers, clients, vantages)
         self._keep = keep
         self._kernel = kernel
+        self._client = client
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -99,6 +104,12 @@ class Network:
         self._join([client])
         return client
 
+    def new_host(self, name: str, address: str) -> Host:
+        """A machine without any cable; what is to be done with it is yours."""
+        host = Host(self._launcher, name, address)
+        host.wait()
+        return host
+
     def _build(self, workers: int, clients: int, vantages: int) -> None:
         self.underlay = Underlay(self._launcher)
         self.service = Service(self._launcher)
@@ -134,7 +145,7 @@ class Network:
 
     def _new_client(self) -> Client:
         number = _next(self.clients, addresses.MOST_CLIENTS, "clients")
-        client = Client(self._launcher, number, userspace=self._userspace)
+        client = self._client(self._launcher, number, userspace=self._userspace)
         for worker in self.workers:
             worker.wg0.add_peer(client.as_peer())
         self.clients[client.name] = client
@@ -145,7 +156,7 @@ class Network:
         for host in joining:
             host.wait()
             host.set_up(self.underlay, self.service)
-            host.wg0.start()
+            host.start()
 
 
 def _next(present: Sized, most: int, what: str) -> int:

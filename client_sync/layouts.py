@@ -1,0 +1,74 @@
+"""Makes the layout that the configuration names, what probes through it and what counts its packets."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+
+from client_sync.cache import ManagedPeers
+from client_sync.config import Config, LayoutKind
+from client_sync.echo import Echo
+from client_sync.endpoints import Endpoints, Resolve
+from client_sync.interface import Interface, Wireguard
+from client_sync.layout import Layout, Prober
+from client_sync.perworker.allotments import Allotments
+from client_sync.perworker.echoes import Echoes, watch
+from client_sync.perworker.interfaces import Settings
+from client_sync.perworker.layout import PerWorker
+from client_sync.perworker.system import System
+from client_sync.traffic import Counters, Packets
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """What the driver is given."""
+
+    layout: Layout
+    prober: Prober
+    packets: Callable[[], Packets | None]
+    """What has come in and gone out, but for probes that the driver does not know of."""
+    beside: Callable[[], Coroutine[None, None, None]]
+    """To be run for ever: what the layout needs done beside the driver's work."""
+    close: Callable[[], None]
+
+
+def lay_out(config: Config, resolve: Resolve) -> Laid:
+    """The layout, nothing of it touched yet."""
+    if config.layout is LayoutKind.SINGLE or config.private_key_file is None:
+        return _single(config, resolve)
+    settings = Settings(
+        prefix=config.interface,
+        private_key_file=config.private_key_file,
+        addresses=config.addresses,
+        mark=config.firewall_mark,
+        drain_deadline=config.drain_deadline,
+        implementation=config.wireguard,
+    )
+    per_worker = PerWorker(settings, Allotments(config.state_directory), Endpoints(resolve), system=System())
+    echoes, counters = Echoes(per_worker), Counters(lambda: per_worker.devices)
+
+    def packets() -> Packets | None:
+        counted, own = counters(), echoes.watched
+        return None if counted is None else (counted[0] - own[0], counted[1] - own[1])
+
+    return Laid(
+        per_worker, echoes, packets, lambda: watch(per_worker, echoes), _all(echoes.close, counters.close)
+    )
+
+
+def _single(config: Config, resolve: Resolve) -> Laid:
+    managed, routes = ManagedPeers(config.state_directory), config.manage_routes
+    single = Interface(config.interface, managed, resolve, manage_routes=routes, wireguard=Wireguard())
+    echo, counters = Echo(config.interface), Counters(lambda: (config.interface,))
+    return Laid(single, echo, counters, _nothing, _all(echo.close, counters.close))
+
+
+async def _nothing() -> None:
+    await asyncio.Event().wait()  # A single interface needs nothing beside.
+
+
+def _all(*closing: Callable[[], None]) -> Callable[[], None]:
+    def close() -> None:
+        for one in closing:
+            one()
+
+    return close

@@ -1,0 +1,109 @@
+"""Probes out of each worker's own interface, and the watch over workers that are being left."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Collection
+from typing import Protocol
+
+from client_sync.echo import Echo
+from client_sync.layout import Prober
+from client_sync.perworker.layout import PerWorker
+from client_sync.traffic import Packets
+from wgfleet.logs import say
+from wgfleet.wg import WgError
+
+log = logging.getLogger(__name__)
+PROBE_SECONDS = 0.2
+"""Between probes of a worker that is being left: its connections hang for three of them when it dies."""
+ANSWER_SECONDS = 0.5
+LOOK_SECONDS = 1.0
+"""Between counts of connections, and between looks whether an interface is gone."""
+
+
+class Opened(Prober, Protocol):
+    """What has sockets, as `Echo`."""
+
+    def close(self) -> None:
+        """Close them."""
+
+
+class Echoes:
+    """One `Echo` for each interface."""
+
+    def __init__(self, layout: PerWorker, open_echo: Callable[[str], Opened] = Echo) -> None:
+        """Open none yet."""
+        self._layout = layout
+        self._open = open_echo
+        self._echoes: dict[str, Opened] = {}
+        self._heard = self._asked = 0
+
+    @property
+    def watched(self) -> Packets:
+        """The watch's own answers and probes: they are not the driver's, and no traffic."""
+        return self._heard, self._asked
+
+    def ask(self, address: str, heard: Callable[[], None]) -> bool:
+        """Ask the worker with this address by its own interface, as `Echo` does."""
+        device = self._layout.device_at(address)
+        if device is None:
+            return False
+        if device not in self._echoes:
+            self._forget_all_but(self._layout.devices)
+            self._echoes[device] = self._open(device)
+        return self._echoes[device].ask(address, heard)
+
+    async def watch(self, address: str, within: float) -> None:
+        """Ask the worker with this address, and tell the layout whether it answered within so many seconds."""
+        answered = asyncio.Event()
+
+        def heard() -> None:
+            self._heard += 1
+            answered.set()
+
+        if self.ask(address, heard):
+            self._asked += 1
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(within):
+                    await answered.wait()
+        self._layout.heard(address, answered=answered.is_set())
+
+    def close(self) -> None:
+        """Close all sockets."""
+        self._forget_all_but(())
+
+    def _forget_all_but(self, devices: Collection[str]) -> None:
+        for gone in [device for device in self._echoes if device not in devices]:
+            self._echoes.pop(gone).close()
+
+
+async def watch(layout: PerWorker, echoes: Echoes) -> None:
+    """For ever: end drains that are over, and make interfaces again that are gone."""
+    loop = asyncio.get_running_loop()
+    looked_at = loop.time()
+    said_unknown = False
+    while True:
+        if layout.draining:
+            await asyncio.sleep(PROBE_SECONDS)
+        else:
+            layout.drain_began.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await layout.drain_began.wait()
+        await asyncio.gather(*(echoes.watch(address, ANSWER_SECONDS) for address in layout.watched))
+        try:
+            if loop.time() - looked_at >= LOOK_SECONDS:
+                looked_at = loop.time()
+                layout.mend()
+                left = await asyncio.to_thread(layout.flows) if layout.draining else {}
+                if left is None and not said_unknown:
+                    said_unknown = True
+                    say(
+                        log,
+                        "connections cannot be counted, drains last until their deadline",
+                        level=logging.WARNING,
+                    )
+                layout.counted(left or {})
+            layout.end_drains()
+        except (WgError, OSError) as error:
+            say(log, "not applied", level=logging.ERROR, error=error)

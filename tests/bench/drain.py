@@ -1,0 +1,192 @@
+"""`python -m tests.bench drain --moves 100`: what a planned move costs, with one interface and with one for each worker.
+
+Two workers that masquerade, half the round trip away each way by a relay in user space; a packet of UDP each millisecond
+and its echo, moved to and fro; then TCP connections, each with a move in its middle. A last line of JSON; exit status 1
+if the layout per-worker lost a packet or a connection.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.lab import addresses
+from tests.lab.inside import command
+from tests.lab.machines import Client
+from tests.lab.network import Network
+from tests.lab.perworker import PerWorkerClient, ask, document, listen, stream
+from tests.lab.process import Process
+from tests.lab.traffic import Traffic
+from tests.lab.waiting import WaitedInVainError, wait_until
+
+DELAYED_PORT = 51830
+MILLISECONDS = 1
+"""Between packets."""
+PAUSE_SECONDS = 0.25
+"""Between moves: some round trips, so that what one loses is not the next one's."""
+SETTLE_SECONDS = 1.0
+MORE_ANSWERS = 5
+"""So many on a connection after a move, and it has survived."""
+BROKEN_SECONDS = 3.0
+"""Without any, and it has not."""
+SINGLE, PER_WORKER = "single", "per-worker"
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What some moves cost one layout."""
+
+    layout: str
+    moves: int
+    sent: int
+    lost: int
+    longest_silence: float
+    """Seconds."""
+    took: float
+    """Seconds that the median configuration took, from the first program run to the last."""
+    connections: int
+    survived: int
+
+
+def main() -> int:
+    """Run the bench; return its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench drain", description=__doc__)
+    parser.add_argument("--moves", type=int, default=100, help="of the UDP flow (default: %(default)s)")
+    parser.add_argument("--connections", type=int, default=30, help="of TCP (default: %(default)s)")
+    parser.add_argument("--round-trip", type=float, default=50.0, help="milliseconds (default: %(default)s)")
+    arguments = parser.parse_args()
+    found = [
+        _measure(layout, arguments.moves, arguments.connections, arguments.round_trip)
+        for layout in (SINGLE, PER_WORKER)
+    ]
+    Console(stderr=True).print(table(found))
+    figures = summary(found, arguments.round_trip)
+    print(json.dumps(figures))
+    return 0 if figures["kept"] else 1
+
+
+def table(found: Sequence[Moved]) -> Table:
+    """For people."""
+    shown = Table("layout", "moves", "packets", "lost", "longest silence", "a configuration", "TCP survived")
+    for one in found:
+        shown.add_row(
+            one.layout,
+            str(one.moves),
+            str(one.sent),
+            str(one.lost),
+            f"{one.longest_silence * 1000:.0f} ms",
+            f"{one.took * 1000:.0f} ms",
+            f"{one.survived} of {one.connections}",
+        )
+    return shown
+
+
+def summary(found: Sequence[Moved], round_trip: float) -> dict[str, object]:
+    """For programs."""
+    of = {one.layout: one for one in found}
+    single, per_worker = of[SINGLE], of[PER_WORKER]
+    return {
+        "round_trip_ms": round_trip,
+        "moves": per_worker.moves,
+        "packets": per_worker.sent,
+        "per_worker_lost": per_worker.lost,
+        "single_lost": single.lost,
+        "nat_tcp_survived": per_worker.survived,
+        "nat_tcp_total": per_worker.connections,
+        "single_nat_tcp_survived": single.survived,
+        "kept": per_worker.lost == 0 and per_worker.survived == per_worker.connections > 0,
+    }
+
+
+def _measure(layout: str, moves: int, connections: int, round_trip: float) -> Moved:
+    kind = Client if layout == SINGLE else PerWorkerClient
+    with Network(2, 1, client=kind) as net:
+        listen(net)
+        for worker in net.workers:
+            relay = command("delay", worker.address, DELAYED_PORT, addresses.LISTEN_PORT, round_trip / 2)
+            worker.spawn("delay", relay, ready="listening")
+            worker.endpoint = f"{worker.address}:{DELAYED_PORT}"
+        run = _Run(net, layout)
+        run.move(["w1"])
+        traffic = run.client.traffic(milliseconds=MILLISECONDS)
+        traffic.wait_until_flowing(via="w1")
+        sent, lost, silence, took = run.packets(traffic, moves)
+        survived = run.survivors(connections)
+    return Moved(layout, moves, sent, lost, silence, took, connections, survived)
+
+
+class _Run:
+    """One layout on one client."""
+
+    def __init__(self, net: Network, layout: str) -> None:
+        self.net = net
+        self.client = net.client("c1")
+        self.layout = layout
+        self.home = self.client.directory / f"{self.client.name}.perworker"
+        self.home.mkdir(mode=0o700, exist_ok=True)
+
+    def move(self, to: Sequence[str], *, drain_deadline: float = 3600.0, pause: float = 0.0) -> list[float]:
+        """Move there, one after the other; how long each took."""
+        steps = [(document(self.net.workers, {}), name) for name in to]
+        said = ask(
+            self.client,
+            steps,
+            home=str(self.home),
+            layout=self.layout,
+            pause=pause,
+            drain_deadline=drain_deadline,
+        )
+        took: list[float] = said["took"]
+        return took
+
+    def packets(self, traffic: Traffic, moves: int) -> tuple[int, int, float, float]:
+        """Packets sent and lost, the longest silence, and what a move took. No drain: the flow itself is moved."""
+        time.sleep(SETTLE_SECONDS)  # Both sessions are up, and the flow is at its pace.
+        began = time.time()
+        took = self.move(
+            [("w2", "w1")[number % 2] for number in range(moves)], drain_deadline=0.0, pause=PAUSE_SECONDS
+        )
+        ended = time.time()
+        lost = traffic.lost_between(began, ended)
+        sent = sum(began <= at < ended for at in traffic.sent)
+        silence = traffic.outage(began).seconds
+        traffic.stop()
+        return sent, lost, silence, statistics.median(took)
+
+    def survivors(self, connections: int) -> int:
+        """How many of so many connections are answered after a planned move."""
+        survived = 0
+        place = "w1"
+        for number in range(connections):
+            self.move([place])
+            held = stream(self.client, f"stream{number}")
+            place = "w2" if place == "w1" else "w1"
+            self.move([place])
+            survived += _goes_on(held)
+            held.kill()
+        return survived
+
+
+def _goes_on(held: Process) -> bool:
+    answered = len(held.output().splitlines())
+
+    def known() -> str | None:
+        lines = held.output().splitlines()
+        if not lines[-1][0].isdigit():
+            return "broken"
+        return "answered" if len(lines) >= answered + MORE_ANSWERS else None
+
+    try:
+        return wait_until(known, BROKEN_SECONDS, "more answers") == "answered"
+    except WaitedInVainError:
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""What the drain bench says of its moves."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.bench.drain import PER_WORKER, SINGLE, Moved, summary
+
+SINGLE_MOVED = Moved(SINGLE, 100, 30000, 5000, 0.06, 0.005, 30, 0)
+PER_WORKER_MOVED = Moved(PER_WORKER, 100, 30000, 0, 0.02, 0.04, 30, 30)
+
+
+def test_the_last_line_has_both_layouts() -> None:
+    """By their names, in whatever order they were measured."""
+    assert summary([PER_WORKER_MOVED, SINGLE_MOVED], 50.0) == {
+        "round_trip_ms": 50.0,
+        "moves": 100,
+        "packets": 30000,
+        "per_worker_lost": 0,
+        "single_lost": 5000,
+        "nat_tcp_survived": 30,
+        "nat_tcp_total": 30,
+        "single_nat_tcp_survived": 0,
+        "kept": True,
+    }
+
+
+@pytest.mark.parametrize(
+    "worse",
+    [
+        replace(PER_WORKER_MOVED, lost=1),
+        replace(PER_WORKER_MOVED, survived=29),
+        replace(PER_WORKER_MOVED, survived=0, connections=0),
+    ],
+    ids=["a packet", "a connection", "none tried"],
+)
+def test_a_loss_is_no_success(worse: Moved) -> None:
+    """Nor is it one if nothing was tried."""
+    assert summary([SINGLE_MOVED, worse], 50.0)["kept"] is False
