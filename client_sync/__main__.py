@@ -10,10 +10,12 @@ from typing import Any
 from client_sync.config import ConfigurationError, Role, load
 from wgfleet import __version__, logs
 from wgfleet.dump import DumpError
+from wgfleet.names import check_name
 from wgfleet.wg import WgError
 
 try:
     from client_sync import enrolling
+    from client_sync.by_hand import rendered
     from client_sync.daemon import run
     from client_sync.report import STATUS
     from client_sync.worker import status as worker_status
@@ -98,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, what, does in (
         ("run", _run, "follow the receiver until told to stop"),
         ("status", _status, "show what the running daemon has applied"),
+        ("render", _render, "print a file for wg-quick by the last good peer set, to take over by hand"),
     ):
         command = commands.add_parser(
             name,
@@ -113,6 +116,10 @@ def _parser() -> argparse.ArgumentParser:
         if name == "run":
             command.add_argument(
                 "--log-format", choices=("text", "json"), default="text", help="for people or for programs"
+            )
+        elif name == "render":
+            command.add_argument(
+                "--worker", type=_name, help="through this worker (default: the one that carries the traffic)"
             )
         else:
             command.add_argument("--json", action="store_true", help="for programs")
@@ -150,6 +157,19 @@ def _status(arguments: argparse.Namespace) -> int:
     for name, worker in status["workers"].items():
         print(f"  {name:20} {worker['state']:10} {worker['reason']:16} {_probes(worker)}")
     return 0
+
+
+def _render(arguments: argparse.Namespace) -> int:
+    config = load(arguments.config)
+    print(rendered(config, config.state_directory / STATUS, arguments.worker), end="")
+    return 0
+
+
+def _name(value: str) -> str:
+    try:
+        return check_name(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _probes(worker: dict[str, Any]) -> str:

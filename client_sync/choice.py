@@ -1,11 +1,10 @@
 """Which worker a client would rather use: one ordering, and no ladder of ifs."""
 
-import functools
-import hashlib
 import math
 from enum import StrEnum
 
 from wgfleet.peerset import PublishedWorker, WorkerState
+from wgfleet.spread import rendezvous_score, uniform
 
 STATE_RANK = {
     WorkerState.SERVING: 0,
@@ -15,8 +14,6 @@ STATE_RANK = {
     WorkerState.DOWN: 3,
 }
 """Lower is better. A banned worker has no rank: it is never a candidate."""
-
-HASH_SPACE = 2**64
 
 
 class Policy(StrEnum):
@@ -64,19 +61,4 @@ def rather(policy: Policy, present: Preference, other: Preference, margin: float
 
 def failback_jitter(client: str, worker: str) -> float:
     """From 0 to 1, even over clients: when each of them goes back."""
-    return _uniform(f"failback\0{client}\0{worker}")
-
-
-def rendezvous_score(client: str, worker: str, weight: int) -> float:
-    """The weighted rendezvous score of the pair; the highest wins.
-
-    -weight / ln(h) with h uniform in (0, 1): each worker wins in proportion to its weight, and removing one
-    leaves all other scores as they are. Source: Schindelhauer and Schomaker, "Weighted distributed hash tables".
-    """
-    return -weight / math.log(_uniform(f"{client}\0{worker}"))
-
-
-@functools.lru_cache(maxsize=4096)
-def _uniform(text: str) -> float:
-    digest = hashlib.sha256(text.encode()).digest()
-    return (int.from_bytes(digest[:8], "big") + 0.5) / HASH_SPACE
+    return uniform(f"failback\0{client}\0{worker}")

@@ -29,6 +29,8 @@ PURE = {
     "wgfleet.fields": (),
     "wgfleet.names": (),
     "wgfleet.peerset": (),
+    "wgfleet.quick": (),
+    "wgfleet.spread": (),
     "wgfleet.wgconf": (),
     "failover_receiver.acks": (),
     "failover_receiver.alerts": ("pydantic",),

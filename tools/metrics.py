@@ -1,4 +1,4 @@
-"""Writes docs/metrics.md: every metric of the exporter and the receiver.
+"""Writes docs/metrics.md: every metric of the exporter, the receiver and the client.
 
 `python -m tools.metrics > docs/metrics.md`
 """
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from prometheus_client.metrics import MetricWrapperBase
 
+from client_sync import textfile
 from exporter.metrics import ALL
 from exporter.peers import COMPATIBLE
 from failover_receiver.metrics import Metrics
@@ -44,6 +45,10 @@ def page() -> str:
             "\n## `wgfleet-receiver`\n",
             *_table(_of_receiver()),
             "\nBoth have the `process_` metrics of prometheus_client, too.\n",
+            "## `wgfleet-sync`, on each client\n",
+            "In the file that `textfile` in sync.toml names, for node_exporter; it has no port of its own.\n",
+            *_table((family.name, "gauge", family.labels, family.help) for family in textfile.ALL),
+            "",
         ]
     )
 

@@ -5,6 +5,7 @@ import contextlib
 import json
 import logging
 import signal
+from collections.abc import Callable
 
 import httpx
 
@@ -15,10 +16,11 @@ from client_sync.control import Proxy, marked_client
 from client_sync.feed import Feed
 from client_sync.worker.around import Around, Kernel
 from client_sync.worker.driver import Worker
-from client_sync.worker.status import ack, describe
+from client_sync.worker.status import ack, describe, headline
 from client_sync.worker.tunnel import Tunnel, Wireguard
 from wgfleet.files import read_secret, write_whole
 from wgfleet.logs import say
+from wgfleet.notify import Supervisor
 from wgfleet.signing import Verifier
 
 log = logging.getLogger(__name__)
@@ -64,7 +66,7 @@ async def serve(config: Config, *, wireguard: Wireguard | None = None, kernel: K
         kernel=kernel or Kernel(),
     )
     around.begin()
-    news = asyncio.Event()
+    news, supervisor = asyncio.Event(), Supervisor()
     lists = ClientLists(config.state_directory, Verifier(config.trusted_keys), config.fleet)
     worker = Worker(lists, tunnel, around=around, changed=news.set)
     await worker.start()
@@ -79,14 +81,18 @@ async def serve(config: Config, *, wireguard: Wireguard | None = None, kernel: K
             most_bytes=MOST_BYTES,
             poll_interval=config.poll_interval,
         )
+        supervisor.ready()
         news.set()
         try:
             async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(supervisor.feed())  # Ends at once where there is no watchdog.
                 tasks.create_task(follow(feed, worker))
                 tasks.create_task(keep_looking(worker))
-                tasks.create_task(report(config, feed, worker, http, news))
+                tasks.create_task(report(config, feed, worker, http, news, tell=supervisor.status))
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
+        finally:
+            supervisor.stopping()
 
 
 async def follow(feed: Feed, worker: Worker) -> None:
@@ -103,7 +109,13 @@ async def keep_looking(worker: Worker) -> None:
 
 
 async def report(
-    config: Config, feed: Feed, worker: Worker, http: httpx.AsyncClient, news: asyncio.Event
+    config: Config,
+    feed: Feed,
+    worker: Worker,
+    http: httpx.AsyncClient,
+    news: asyncio.Event,
+    *,
+    tell: Callable[[str], None],
 ) -> None:
     """Tell the receiver, and whoever asks on this machine, what is applied."""
     wait = ACK_SECONDS
@@ -114,6 +126,7 @@ async def report(
         news.clear()
         wait = ACK_SECONDS
         status = describe(worker, feed.receiver)
+        tell(headline(status))
         try:
             write_whole(config.state_directory / "status.json", json.dumps(status).encode())
         except OSError as error:  # A full disk, say: no reason to tell nobody.

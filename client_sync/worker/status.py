@@ -34,13 +34,18 @@ def ack(worker: Worker) -> dict[str, Any]:
     return {"client_list": {"epoch": epoch, "generation": generation}}
 
 
+def headline(status: dict[str, Any]) -> str:
+    """One line: what is applied, heard from where, and whether something is wrong."""
+    receiver = f"from {status['receiver']}" if status["receiver"] else "no receiver reached"
+    wrong = ("; REFUSED a list" if status["refused"] else "") + ("; ERROR" if status["error"] else "")
+    return f"client list {_applied(status) or 'not applied yet'}, {receiver}{wrong}"
+
+
 def shown(status: dict[str, Any]) -> str:
     """The status for people; what is wrong stands last, where it is seen."""
-    known = status["generation"] is not None
-    number = f"{status['epoch']}.{status['generation']}, {status['clients']} clients"
     peers = status["peers"]
     lines = [
-        f"client list  {number if known else '(none applied yet)'}",
+        f"client list  {_applied(status) or '(none applied yet)'}",
         f"receiver     {status['receiver'] or '(not connected)'}",
         f"peers        {peers['ours']} ours, {peers['others']} of others, on {status['interface']}",
     ]
@@ -55,3 +60,9 @@ def shown(status: dict[str, Any]) -> str:
     if status["error"] is not None:
         lines.append(f"ERROR        {status['error']}")
     return "\n".join(lines)
+
+
+def _applied(status: dict[str, Any]) -> str | None:
+    if status["generation"] is None:
+        return None
+    return f"{status['epoch']}.{status['generation']}, {status['clients']} clients"

@@ -84,7 +84,7 @@ def configured(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.mark.parametrize("what", ["run", "status"])
+@pytest.mark.parametrize("what", ["run", "status", "render"])
 def test_a_missing_configuration_is_said(command: Command, tmp_path: Path, what: str) -> None:
     """On standard error, with where to read what it should say."""
     file = tmp_path / "sync.toml"
@@ -94,7 +94,7 @@ def test_a_missing_configuration_is_said(command: Command, tmp_path: Path, what:
     )
 
 
-@pytest.mark.parametrize("what", ["run", "status"])
+@pytest.mark.parametrize("what", ["run", "status", "render"])
 def test_a_faulty_configuration_is_said_with_all_its_faults(
     command: Command, configured: Path, what: str
 ) -> None:
@@ -165,6 +165,18 @@ def test_the_status_without_a_daemon_is_an_error(command: Command, configured: P
 
     assert command("status", "--config", configured) == Done(
         1, "", f"wgfleet-sync: {status} is not there: has `wgfleet-sync run` been started?\n"
+    )
+
+
+def test_nothing_is_rendered_before_a_document_was_heard(command: Command, configured: Path) -> None:
+    """Half a file on standard output would be taken for one."""
+    state = configured.parent / "state"
+
+    assert command("render", "--config", configured) == Done(
+        1,
+        "",
+        f"wgfleet-sync: no peer set that can be trusted is kept in {state}: has `wgfleet-sync run` heard the receiver "
+        "yet?\n",
     )
 
 

@@ -1,24 +1,5 @@
-"""WireGuard's keys, as `wg genkey` and `wg pubkey` write them."""
+"""Keys of the lab's machines: the real thing."""
 
-import base64
-from dataclasses import dataclass, field
+from wgfleet.keypair import KeyPair, new_key_pair
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-
-
-@dataclass(frozen=True, slots=True)
-class KeyPair:
-    """Both halves in base64; the repr does not show the private one."""
-
-    private: str = field(repr=False)
-    public: str
-
-
-def new_key_pair() -> KeyPair:
-    """Make a new pair."""
-    private = X25519PrivateKey.generate()
-    return KeyPair(_base64(private.private_bytes_raw()), _base64(private.public_key().public_bytes_raw()))
-
-
-def _base64(raw: bytes) -> str:
-    return base64.b64encode(raw).decode()
+__all__ = ["KeyPair", "new_key_pair"]

@@ -1,11 +1,15 @@
 """The receiver's API, as the operator's commands use it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from wgfleet.fields import DocumentError
 from wgfleet.files import read_secret
+from wgfleet.peerset import PeerSet
+from wgfleet.signing import SignatureRefusedError, Verifier
 
 TIMEOUT_SECONDS = 10.0
 
@@ -36,6 +40,22 @@ class Api:
 
     def call(self, method: str, path: str, *, body: object = None, **query: str | int) -> Any:
         """The parsed answer; None if it is empty. Raises ApiError."""
+        answer = self._ask(method, path, body, query)
+        return answer.json() if answer.content else None
+
+    def peer_set(self) -> PeerSet:
+        """The document that clients follow, which the receiver's present key must have signed. Raises ApiError."""
+        key = self.call("GET", "/v1/signing-key")
+        document = self._ask("GET", "/v1/peer-set", None, {}).content
+        try:
+            payload, _ = Verifier([key["public_key"]]).verify(document, fleet=key["fleet"])
+            return PeerSet.from_bytes(payload, fleet=key["fleet"])
+        except (SignatureRefusedError, DocumentError) as error:
+            raise ApiError(
+                f"the receiver at {self._url} gave no peer set that can be used: {error}"
+            ) from None
+
+    def _ask(self, method: str, path: str, body: object, query: Mapping[str, str | int]) -> httpx.Response:
         try:
             answer = self._http.request(method, f"{self._url}{path}", json=body, params=query)
         except httpx.HTTPError as error:
@@ -44,7 +64,7 @@ class Api:
             ) from None
         if answer.is_error:
             raise ApiError(f"the receiver said {answer.status_code}: {_reason(answer)}")
-        return answer.json() if answer.content else None
+        return answer
 
 
 def _reason(answer: httpx.Response) -> str:

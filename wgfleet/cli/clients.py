@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from wgfleet.cli import adopt, enrol, waiting
+from wgfleet.cli import adopt, devices, enrol, waiting
 from wgfleet.cli.asking import api
 from wgfleet.cli.commands import add_client_options, answered, checked, client_body, command
 from wgfleet.cli.show import table
@@ -19,8 +19,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     verbs = client.add_subparsers(required=True, metavar="VERB")
     add = command(verbs, "add", _add, "add a client, or change what is said of it", name="client")
     add.add_argument(
-        "--public-key", required=True, type=checked(check_public_key), help="as `wg show` prints it"
+        "--public-key",
+        type=checked(check_public_key),
+        help="as `wg show` prints it; without it, --config and --qr make the key pair here",
     )
+    devices.add_options(add)
     add_client_options(add)
     add.add_argument("--new-key", action="store_true", help="it is known by this name with another key")
     add.add_argument("--again", action="store_true", help="its key was revoked; let it in all the same")
@@ -34,6 +37,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def _add(arguments: argparse.Namespace) -> int:
     query = {word: "true" for word in ("new_key", "again") if getattr(arguments, word)}
+    if devices.wanted(arguments):
+        return devices.add(arguments, query, _table)
     body = {"public_key": arguments.public_key, **client_body(arguments)}
     answer = api(arguments).call("PUT", f"/v1/clients/{arguments.name}", body=body, **query)
     return answered(arguments, answer, lambda said, console: _table({said["name"]: said}, console))

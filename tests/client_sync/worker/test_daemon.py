@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -100,6 +101,31 @@ def test_lists_are_followed_applied_and_told(tmp_path: Path) -> None:
             assert (status["role"], status["generation"], status["clients"]) == ("worker", 2, 2)
 
     asyncio.run(story())
+
+
+def test_a_supervisor_is_told_as_the_unit_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ready first, or systemd kills it for never being so; then signs of life, what is applied, and the end."""
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    monkeypatch.setenv("WATCHDOG_USEC", "20000")
+    monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    heard: list[str] = []
+
+    async def story(systemd: socket.socket) -> None:
+        receiver = Receiver()
+        receiver.lists.put_nowait(many(2))
+        async with serving(tmp_path, FakeInterface(), receiver):
+            while heard.count("WATCHDOG=1") < 3 or not any(
+                "1.1, 2 clients, from http" in one for one in heard
+            ):
+                heard.append((await asyncio.get_running_loop().sock_recv(systemd, 1000)).decode())
+        while heard[-1] != "STOPPING=1":
+            heard.append(systemd.recv(1000).decode())
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.setblocking(False)
+        asyncio.run(story(systemd))
+    assert heard[0] == "READY=1"
 
 
 def test_of_a_list_that_is_refused_the_receiver_is_told_the_old_number(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from client_sync.cache import ClientLists, ManagedPeers
 from client_sync.worker.driver import Refused, Worker
-from client_sync.worker.status import ack, describe, shown
+from client_sync.worker.status import ack, describe, headline, shown
 from client_sync.worker.tunnel import Tunnel
 from tests.client_sync.samples import FLEET, public_key
 from tests.client_sync.worker.samples import MONITORING, FakeInterface, client, client_list, peer, signed
@@ -29,6 +29,7 @@ def test_before_the_first_list_nothing_is_told_to_the_receiver(tmp_path: Path) -
     one = worker(tmp_path, FakeInterface())
 
     assert ack(one) == {}
+    assert headline(describe(one, None)) == "client list not applied yet, no receiver reached"
     assert shown(describe(one, None)) == (
         "client list  (none applied yet)\nreceiver     (not connected)\npeers        0 ours, 0 of others, on wg0"
     )
@@ -62,6 +63,9 @@ def test_everything_that_is_wrong_is_told(tmp_path: Path) -> None:
         "refused": {"epoch": 1, "generation": 2, "reason": "too many"},
         "error": "no route",
     }
+    assert headline(status) == (
+        "client list 1.1, 1 clients, from https://mon.example.com; REFUSED a list; ERROR"
+    )
     assert shown(status).splitlines() == [
         "client list  1.1, 1 clients",
         "receiver     https://mon.example.com",

@@ -1,4 +1,4 @@
-"""Keys are WireGuard's own."""
+"""Tests of wgfleet/keypair.py: keys are WireGuard's own."""
 
 import os
 import shutil
@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.lab.keys import new_key_pair
+from wgfleet.keypair import new_key_pair
 from wgfleet.names import check_public_key
 
 
