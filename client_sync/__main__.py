@@ -1,4 +1,4 @@
-"""`wgfleet-sync`: keeps a client's interface pointed at a worker that serves, and a worker's peers as its clients are."""
+"""`wgfleet-sync`: keeps clients pointed at a worker that serves, a worker's peers as its clients are, a vantage's tunnels."""
 
 import argparse
 import asyncio
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from client_sync.config import ConfigurationError, Role, load
+from client_sync.showing import hearing
+from client_sync.watching import CLEAR, watch
 from wgfleet import __version__, logs
 from wgfleet.dump import DumpError
 from wgfleet.names import check_name
@@ -76,6 +78,13 @@ and may add, with its default:
   firewall_mark = 958600            # the workers' marks and routing tables are the numbers after it
   drain_deadline = 3600.0           # seconds that connections may stay on a worker that is being left
 """
+VANTAGE_EXAMPLE = """\
+on a monitoring host that probes workers through their tunnels, the same but for what concerns probes, policy and
+failback, and:
+
+  role = "vantage"                  # keep each worker a peer, with its tunnel address; the token's role is vantage, too
+  manage_routes = true              # add routes for the workers' tunnel addresses, and blackholes beneath them
+"""
 
 
 def main() -> int:
@@ -86,13 +95,16 @@ def main() -> int:
     except (ConfigurationError, WgError, DumpError, ValueError, OSError) as error:
         print(f"wgfleet-sync: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="wgfleet-sync",
         description="On a client: holds all workers of the fleet as WireGuard peers and moves the traffic, live, to one "
-        "that serves. On a worker: keeps its peers as the fleet's clients are. The interface is never taken down, and "
+        "that serves. On a worker: keeps its peers as the fleet's clients are. On a vantage: keeps every worker a peer, for "
+        "probes through the tunnel. The interface is never taken down, and "
         "peers that others added are left alone.",
     )
     parser.add_argument("--version", action="version", version=f"wgfleet-sync {__version__}")
@@ -106,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
             name,
             help=does,
             description=does,
-            epilog=f"{EXAMPLE}\n{PER_WORKER}\n{WORKER_EXAMPLE}",
+            epilog=f"{EXAMPLE}\n{PER_WORKER}\n{WORKER_EXAMPLE}\n{VANTAGE_EXAMPLE}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.add_argument(
@@ -123,6 +135,14 @@ def _parser() -> argparse.ArgumentParser:
             )
         else:
             command.add_argument("--json", action="store_true", help="for programs")
+            command.add_argument("--watch", action="store_true", help="again at each change, until Ctrl-C")
+            command.add_argument(
+                "--interval",
+                type=_interval,
+                default=1.0,
+                metavar="SECONDS",
+                help="between looks for a change (default: %(default)s)",
+            )
     enrolling.add_to(commands)
     return parser
 
@@ -136,27 +156,54 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _status(arguments: argparse.Namespace) -> int:
     file = load(arguments.config).state_directory / STATUS
+    if arguments.watch:
+
+        def show(status: dict[str, Any]) -> None:
+            clear = CLEAR if sys.stdout.isatty() and not arguments.json else ""
+            print(clear + _shown(status, as_json=arguments.json), flush=True)
+
+        watch(file, show, _complain, interval=arguments.interval)
     try:
         status = json.loads(file.read_text())
     except FileNotFoundError:
         raise ConfigurationError(f"{file} is not there: has `wgfleet-sync run` been started?") from None
-    if arguments.json:
-        print(json.dumps(status))
-        return 0
+    print(_shown(status, as_json=arguments.json))
+    return 0
+
+
+def _complain(trouble: str) -> None:
+    print(f"wgfleet-sync: {trouble}", file=sys.stderr, flush=True)
+
+
+def _interval(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r}: seconds were expected, from 0.1 to 3600")
+    return seconds
+
+
+def _shown(status: dict[str, Any], *, as_json: bool) -> str:
+    if as_json:
+        return json.dumps(status)
     if status.get("role") == Role.WORKER:
-        print(worker_status.shown(status))
-        return 0
+        return worker_status.shown(status)
     known = status["generation"] is not None
     number = f"{status['epoch']}.{status['generation']}, monitoring {status['monitoring']}"
     why = f" ({status['reason']})" if status["reason"] else ""
     asked = ", asked again and again: its event stream does not come through"
     by = asked if status["heard_by"] == "poll" else ""
-    print(f"active     {status['active'] or '(none)'}{why}")
-    print(f"receiver   {status['receiver'] or '(not connected)'}{by}")
-    print(f"peer set   {number if known else '(none yet)'}")
+    first = f"active     {status['active'] or '(none)'}{why}"
+    lines = [
+        f"vantage    {hearing(status)} answer" if status.get("role") == Role.VANTAGE else first,
+        f"receiver   {status['receiver'] or '(not connected)'}{by}",
+        f"peer set   {number if known else '(none yet)'}",
+    ]
     for name, worker in status["workers"].items():
-        print(f"  {name:20} {worker['state']:10} {worker['reason']:16} {_probes(worker)}")
-    return 0
+        lines.append(f"  {name:20} {worker['state']:10} {worker['reason']:16} {_probes(worker)}")
+    return "\n".join(lines)
 
 
 def _render(arguments: argparse.Namespace) -> int:

@@ -30,6 +30,8 @@ class Role(StrEnum):
     """It connects through workers: the daemon follows the peer set."""
     WORKER = "worker"
     """Clients connect through it: the daemon follows the client list."""
+    VANTAGE = "vantage"
+    """It probes workers through their tunnels: the daemon keeps each a peer, and none carries traffic."""
 
 
 class LayoutKind(StrEnum):
@@ -69,7 +71,7 @@ class Config:
     failback_spread: float = 300.0
     """and up to so many more: each client its own."""
     manage_routes: bool = True
-    """A client: add routes for the routed prefixes, and unreachable ones beneath them. A worker: routes for clients' networks."""
+    """A client: add routes for the routed prefixes, and unreachable ones beneath them. A worker: routes for clients' networks. A vantage: routes to the workers' tunnel addresses."""
     role: Role = Role.CLIENT
     forwarding: bool = False
     """Let the kernel forward packets."""

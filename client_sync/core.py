@@ -53,15 +53,17 @@ def step(state: State, event: Event, *, now: float, settings: Settings) -> tuple
             state = _receive(state, peer_set)
             effects.append(Configure(state.active, None))
         case Held(worker):
-            state = _held(state, worker)
+            state = _held(state, None if settings.is_vantage else worker)
         case Answered():
             state = _answered(state, event, now)
         case Counted():
             state = _counted(state, event, now)
         case Tick():
             pass
-    state = wishing(_judged(state, now), now, settings)  # An answer that came too late is better than a miss.
-    state, moves = _move(state, now, settings)
+    state = _judged(state, now)  # An answer that came too late is better than a miss.
+    moves: list[Effect] = []
+    if not settings.is_vantage:
+        state, moves = _move(wishing(state, now, settings), now, settings)
     state, probes = _probes(state, now, settings)
     # A move gives the device all that a document changed, too. Before it, the document alone would take away the
     # peer of a removed worker while its prefixes have nobody else yet.
@@ -277,6 +279,8 @@ def _schedule(state: State, now: float, settings: Settings) -> Iterator[tuple[st
     doubtful = active is None or _is_doubtful(state, active.name, now)
     hurried = doubtful or (active is not None and active.state is WorkerState.DOWN)
     best = _better(state, now, settings)[:1]
+    if settings.is_vantage:  # Nobody is looked for, and nobody is in a hurry.
+        hurried, best = False, []
     for name, worker in there.items():
         if worker.state is WorkerState.BANNED:
             continue

@@ -11,7 +11,7 @@ import httpx
 
 from client_sync.addresses import AddressBook, lookup
 from client_sync.cache import Documents
-from client_sync.config import Config
+from client_sync.config import Config, Role
 from client_sync.control import Proxy, marked_client
 from client_sync.driver import Driver
 from client_sync.feed import Feed
@@ -41,6 +41,7 @@ async def run(config: Config) -> None:
     read_secret(config.token_file)  # A missing token is said now, and not with every connection.
     addresses = AddressBook(config.state_directory / "addresses.json")
     documents = Documents(config.state_directory, Verifier(config.trusted_keys), config.fleet)
+    is_vantage = config.role is Role.VANTAGE
     laid = lay_out(config, _resolver(addresses))
     interface = laid.layout
     interface.read()  # An interface that is not there is said now.
@@ -50,6 +51,7 @@ async def run(config: Config) -> None:
         settings=Settings(
             config.name,
             config.policy,
+            is_vantage=is_vantage,
             local_failover=config.local_failover,
             active_interval=config.active_probe_interval,
             standby_interval=config.standby_probe_interval,
@@ -74,7 +76,7 @@ async def run(config: Config) -> None:
         supervisor.ready()
         tasks = [
             asyncio.create_task(_follow(feed, driver)),
-            asyncio.create_task(_report(showing, feed, driver, http, news)),
+            asyncio.create_task(_report(showing, feed, driver, http, news, role=config.role)),
             asyncio.create_task(laid.beside()),
             asyncio.create_task(stop.wait()),
         ]
@@ -99,9 +101,18 @@ async def _follow(feed: Feed, driver: Driver) -> None:
 
 
 async def _report(
-    showing: Showing, feed: Feed, driver: Driver, http: httpx.AsyncClient, news: asyncio.Event
+    showing: Showing,
+    feed: Feed,
+    driver: Driver,
+    http: httpx.AsyncClient,
+    news: asyncio.Event,
+    *,
+    role: Role = Role.CLIENT,
 ) -> None:
-    """Tell the receiver, and whoever asks on this machine, what is applied and seen."""
+    """Tell the receiver, and whoever asks on this machine, what is applied and seen.
+
+    The receiver counts who acks: a vantage, which is no client, does not.
+    """
     acked_at = -ACK_SECONDS
     while True:
         with contextlib.suppress(TimeoutError):
@@ -110,8 +121,10 @@ async def _report(
         told = news.is_set()
         news.clear()
         state, now = driver.state, time.monotonic()
-        showing.show(describe(state, feed.receiver, feed.way, now=now))
-        if feed.receiver is None or state.peer_set is None or not (told or now - acked_at >= ACK_SECONDS):
+        showing.show({"role": role, **describe(state, feed.receiver, feed.way, now=now)})
+        if role is Role.VANTAGE or feed.receiver is None or state.peer_set is None:
+            continue
+        if not told and now - acked_at < ACK_SECONDS:
             continue
         acked_at = now
         epoch, generation = state.peer_set.number

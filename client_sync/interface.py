@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from client_sync.cache import ManagedPeers
 from client_sync.endpoints import Endpoints, Resolve
-from client_sync.peers import holder, wanted_peers
+from client_sync.peers import holder, own_prefixes, wanted_peers
 from client_sync.routes import set_routes
 from wgfleet.device import Device
 from wgfleet.diff import Kind, PeerChange, difference
@@ -31,13 +31,24 @@ class Interface:
     """One interface. It is never taken down, and peers that others added are left alone."""
 
     def __init__(
-        self, name: str, managed: ManagedPeers, resolve: Resolve, *, manage_routes: bool, wireguard: Wireguard
+        self,
+        name: str,
+        managed: ManagedPeers,
+        resolve: Resolve,
+        *,
+        manage_routes: bool,
+        wireguard: Wireguard,
+        is_vantage: bool = False,
     ) -> None:
-        """Name an interface that exists; `resolve` gives an address for a host name, or None."""
+        """Name an interface that exists; `resolve` gives an address for a host name, or None.
+
+        A vantage's routes lead to the workers themselves, and not to what they lead to.
+        """
         self.name = name
         self._managed = managed
         self._endpoints = Endpoints(resolve)
         self._manage_routes = manage_routes
+        self._is_vantage = is_vantage
         self._wireguard = wireguard
         self._routed: frozenset[str] = frozenset()
         self.mark: int | None = None
@@ -95,7 +106,11 @@ class Interface:
         self._wireguard.set_peers(self.name, (*gone, anew))
 
     def _route(self, workers: Workers) -> None:
-        routed = frozenset(prefix for worker in workers.values() for prefix in worker.allowed_ips)
+        routed = frozenset(
+            prefix
+            for worker in workers.values()
+            for prefix in (own_prefixes(worker) if self._is_vantage else worker.allowed_ips)
+        )
         if self._manage_routes and routed != self._routed:
             self._wireguard.set_routes(routed, self.name, self.mark)
             self._routed = routed

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
 from client_sync.cache import ManagedPeers
-from client_sync.config import Config, LayoutKind
+from client_sync.config import Config, LayoutKind, Role
 from client_sync.echo import Echo
 from client_sync.endpoints import Endpoints, Resolve
 from client_sync.interface import Interface, Wireguard
@@ -57,7 +57,14 @@ def lay_out(config: Config, resolve: Resolve) -> Laid:
 
 def _single(config: Config, resolve: Resolve) -> Laid:
     managed, routes = ManagedPeers(config.state_directory), config.manage_routes
-    single = Interface(config.interface, managed, resolve, manage_routes=routes, wireguard=Wireguard())
+    single = Interface(
+        config.interface,
+        managed,
+        resolve,
+        manage_routes=routes,
+        wireguard=Wireguard(),
+        is_vantage=config.role is Role.VANTAGE,
+    )
     echo, counters = Echo(config.interface), Counters(lambda: (config.interface,))
     return Laid(single, echo, counters, _nothing, _all(echo.close, counters.close))
 

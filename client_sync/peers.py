@@ -29,7 +29,7 @@ def wanted_peers(
         banned = worker.state is WorkerState.BANNED
         if banned and worker.public_key not in others:
             continue
-        own = tuple(_host_prefix(address) for address in worker.tunnel_addresses)
+        own = own_prefixes(worker)
         routed = worker.allowed_ips if worker.name == active else ()
         wanted.append(
             WantedPeer(
@@ -51,5 +51,6 @@ def holder(workers: Iterable[PublishedWorker], allowed_ips: Mapping[str, Collect
     return None
 
 
-def _host_prefix(address: str) -> str:
-    return str(ipaddress.ip_network(address))
+def own_prefixes(worker: PublishedWorker) -> tuple[str, ...]:
+    """The worker's own addresses in the tunnel, as networks of one address each."""
+    return tuple(str(ipaddress.ip_network(address)) for address in worker.tunnel_addresses)

@@ -44,4 +44,12 @@ def headline(status: Status) -> str:
         number = f"peer set {status['epoch']}.{status['generation']}"
     by = {"stream": "from", "poll": "asked from"}.get(status["heard_by"], "from")
     receiver = f"{by} {status['receiver']}" if status["receiver"] else "no receiver reached"
+    if status.get("role") == "vantage":
+        return f"{hearing(status)} answer; {number}, {receiver}"
     return f"{status['active'] or 'no worker'} active; {number}, {receiver}"
+
+
+def hearing(status: Status) -> str:
+    """How many of the workers that may be used answered when they were asked last."""
+    asked = [worker for worker in status["workers"].values() if worker["state"] != "banned"]
+    return f"{sum(worker['misses'] == 0 for worker in asked)} of {len(asked)} workers"

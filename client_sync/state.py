@@ -35,6 +35,8 @@ class Settings:
 
     client: str
     policy: Policy = Policy.SPREAD
+    is_vantage: bool = False
+    """A vantage: every worker is a standby, for good, and none ever carries traffic."""
     local_failover: bool = True
     """Own probes alone take the client away from a worker; else only from one that the peer set doubts, too."""
     active_interval: float = 1.0

@@ -24,6 +24,7 @@ class Role(StrEnum):
     PROMETHEUS = "prometheus"
     WORKER = "worker"
     CLIENT = "client"
+    VANTAGE = "vantage"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from failover_receiver.watchers import Watcher
 
 METHODS = ("GET", "HEAD")
 PEER_SET = "/v1/peer-set"
-PEER_SET_READERS = frozenset({Role.CLIENT, Role.WORKER, Role.OPERATOR})
+PEER_SET_READERS = frozenset({Role.CLIENT, Role.WORKER, Role.VANTAGE, Role.OPERATOR})
 CLIENT_LIST_READERS = frozenset({Role.WORKER, Role.OPERATOR})
 STREAM: Message = {
     "type": "http.response.start",

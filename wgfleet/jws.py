@@ -6,9 +6,9 @@ is nothing to keep in step.
 
 import base64
 import hashlib
+import json
 from typing import Any
 
-import jwt
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -45,6 +45,8 @@ def key_text(public_key: Ed25519PublicKey) -> str:
 def sign(payload: bytes, key: Ed25519PrivateKey, **header: Any) -> bytes:
     """The payload as a compact JWS; `header` is what its header says beyond algorithm and key."""
     head = {"kid": key_id(key.public_key()), "typ": None, **header}
+    import jwt  # noqa: PLC0415 - half of cryptography comes with it, and daemons, which only verify, do without.
+
     return jwt.PyJWS().encode(payload, key, algorithm=ALGORITHM, headers=head).encode()
 
 
@@ -56,13 +58,19 @@ def unverified_header(document: bytes) -> dict[str, Any]:
             f"not a document we can trust: its header has {length} bytes, at most {MOST_HEADER_BYTES} were expected"
         )
     head, _, rest = document.partition(b".")
-    _, dot, signature = rest.rpartition(b".")
-    # Without the payload, which the library looks at character by character: of ten thousand clients it has two million.
-    bare = head + b".." + signature if dot else document
+    if b"." not in rest:
+        raise SignatureRefusedError("not a document we can trust: Not enough segments")
     try:
-        return dict(jwt.get_unverified_header(bare))
-    except (jwt.InvalidTokenError, RecursionError) as error:
-        raise SignatureRefusedError(f"not a document we can trust: {error}") from error
+        header = json.loads(_decoded(head))
+    except (ValueError, RecursionError) as error:
+        raise SignatureRefusedError(f"not a document we can trust: Invalid header string: {error}") from error
+    if not isinstance(header, dict):
+        raise SignatureRefusedError(
+            "not a document we can trust: Invalid header string: must be a json object"
+        )
+    if not isinstance(header.get("kid", ""), str):
+        raise SignatureRefusedError("not a document we can trust: Key ID header parameter must be a string")
+    return header
 
 
 def verified(document: bytes, key: Ed25519PublicKey) -> bytes:
@@ -92,7 +100,8 @@ def _decoded(segment: bytes) -> bytes:
 
 def unverified(document: bytes) -> bytes:
     """The payload, whoever signed it."""
+    unverified_header(document)
     try:
-        return bytes(jwt.PyJWS().decode_complete(document, options={"verify_signature": False})["payload"])
-    except jwt.InvalidTokenError as error:
-        raise SignatureRefusedError(f"not a document we can trust: {error}") from error
+        return _decoded(document.rpartition(b".")[0].partition(b".")[2])
+    except ValueError:
+        raise SignatureRefusedError("not a document we can trust: it is not base64url throughout") from None

@@ -106,6 +106,7 @@ def interface(
     resolve: Callable[[str, int], str | None] = unresolved,
     manage_routes: bool = True,
     door: Wireguard | None = None,
+    is_vantage: bool = False,
 ) -> Interface:
     """An interface on this device."""
     return Interface(
@@ -114,6 +115,7 @@ def interface(
         resolve,
         manage_routes=manage_routes,
         wireguard=door or fake.door,
+        is_vantage=is_vantage,
     )
 
 

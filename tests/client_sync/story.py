@@ -48,6 +48,7 @@ READ: Mapping[str, Callable[[str], Any]] = {
     "client": str,
     "policy": Policy,
     "local_failover": "yes".__eq__,
+    "is_vantage": "yes".__eq__,
     "silent_after": int,
     "recreate_after": int,
 }

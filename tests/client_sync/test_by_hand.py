@@ -74,7 +74,7 @@ def test_where_the_daemon_makes_the_interfaces_key_and_addresses_are_its_own(con
 
     text = rendered(made, active(config, "w2"), None)
 
-    assert "\nAddress = 10.99.1.7\n" in text
+    assert "\nAddress = 10.99.1.7/32\n" in text
     assert f"\nPostUp = wg set %i private-key {file}\n" in text
     assert NOWHERE not in text
 

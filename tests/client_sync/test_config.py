@@ -129,6 +129,8 @@ def test_a_worker_need_not_forward_nor_masquerade(written: Written) -> None:
         ("worker", "standby_probe_interval = 5", "client"),
         ("client", "forwarding = true", "worker"),
         ("client", 'masquerade = ["eth0"]', "worker"),
+        ("vantage", "failback_after = 5", "client"),
+        ("vantage", "forwarding = true", "worker"),
     ],
 )
 def test_a_key_of_the_other_role_is_refused_by_name(
@@ -181,8 +183,8 @@ def test_all_faults_are_said_at_once(written: Written) -> None:
     [
         ('token_file = ""', "token_file: is '': a text was expected"),
         ("fleet = true", "fleet: is True: a text was expected"),
-        ('role = "vantage"', "role: is 'vantage': one of client, worker was expected"),
-        ("role = []", "role: is []: one of client, worker was expected"),
+        ('role = "server"', "role: is 'server': one of client, worker, vantage was expected"),
+        ("role = []", "role: is []: one of client, worker, vantage was expected"),
         (
             'receivers = "https://a"',
             "receivers: is 'https://a': a list of texts was expected, with at least one",

@@ -12,7 +12,7 @@ import pytest
 
 from client_sync.addresses import AddressBook
 from client_sync.cache import Documents, ManagedPeers
-from client_sync.config import Config
+from client_sync.config import Config, Role
 from client_sync.daemon import _http, _report, _resolver
 from client_sync.driver import Driver
 from client_sync.feed import Feed
@@ -91,7 +91,9 @@ class News(asyncio.Event):
 
 
 @contextlib.asynccontextmanager
-async def reporting(config: Config, state: State, receiver: str | None) -> AsyncIterator[News]:
+async def reporting(
+    config: Config, state: State, receiver: str | None, role: Role = Role.CLIENT
+) -> AsyncIterator[News]:
     """The part of the daemon that tells."""
     news = News()
     async with httpx.AsyncClient(trust_env=False) as http:
@@ -99,7 +101,7 @@ async def reporting(config: Config, state: State, receiver: str | None) -> Async
         feed.receiver = receiver
         showing = Showing(config.state_directory / STATUS, config.textfile, lambda _line: None)
         task = asyncio.create_task(
-            _report(showing, feed, driver_of(config.state_directory, state), http, news)
+            _report(showing, feed, driver_of(config.state_directory, state), http, news, role=role)
         )
         try:
             async with asyncio.timeout(SECONDS):
@@ -125,7 +127,26 @@ def test_news_are_acknowledged_and_shown(tmp_path: Path) -> None:
             assert ack.headers["authorization"] == "Bearer secret"
             assert json.loads(ack.body) == {"epoch": 1, "generation": 7, "active": "w1", "sees": {}}
             status = json.loads((tmp_path / "status.json").read_text())
-            assert status == describe(STATE, receiver.url, now=0.0)
+            assert status == {"role": "client", **describe(STATE, receiver.url, now=0.0)}
+
+    asyncio.run(story())
+
+
+def test_a_vantage_shows_what_it_sees_and_acknowledges_nothing(tmp_path: Path) -> None:
+    """The receiver counts whoever acks as a client."""
+
+    async def story() -> None:
+        acks = Acks()
+        async with (
+            FakeReceiver(acks) as receiver,
+            reporting(configuration(tmp_path), STATE, receiver.url, Role.VANTAGE) as news,
+        ):
+            for _ in range(2):  # The second is taken up once all is done that the first is a reason for.
+                news.taken_up.clear()
+                news.set()
+                await news.taken_up.wait()
+            assert json.loads((tmp_path / "status.json").read_text())["role"] == "vantage"
+        assert acks.taken.empty()
 
     asyncio.run(story())
 

@@ -218,6 +218,17 @@ def test_routes_are_set_for_all_routed_prefixes_of_all_workers() -> None:
     assert fake.routes == [(frozenset({ALL, "10.0.0.0/8"}), "wg0", MARK)]
 
 
+def test_a_vantages_routes_lead_to_the_workers_themselves() -> None:
+    """And not to what they lead to: its own traffic must not go through any of them."""
+    fake = FakeDevice()
+
+    interface(fake, is_vantage=True).configure(
+        named(worker(1, tunnel_addresses=("10.99.0.1", "fd00::1")), worker(2)), None
+    )
+
+    assert fake.routes == [(frozenset({"10.99.0.1/32", "fd00::1/128", "10.99.0.2/32"}), "wg0", MARK)]
+
+
 def test_routes_are_set_once_and_again_when_they_change() -> None:
     """A move costs no `ip`."""
     fake = FakeDevice()

@@ -2,17 +2,16 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
-import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
-from client_sync.__main__ import EXAMPLE, PER_WORKER, WORKER_EXAMPLE, main
-from client_sync.config import _OF_ROLE, Config, LayoutKind, Role, load
+from client_sync.__main__ import main
 from client_sync.feed import Way
 from client_sync.liveness import Liveness
 from client_sync.report import describe
@@ -262,6 +261,33 @@ def test_the_status_is_shown_for_programs(command: Command, configured: Path) ->
     assert json.loads(done.out) == describe(SHOWN, None, now=6.0)
 
 
+def test_a_watch_shows_the_status_and_ends_by_ctrl_c(configured: Path) -> None:
+    """One document a line for programs, no traceback."""
+    show(configured, SHOWN, None)
+    words = [sys.executable, "-m", "client_sync", "status", "--watch", "--json", "--config", str(configured)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout is not None
+        first = json.loads(watching.stdout.readline())
+        new = configured.parent / "new.json"
+        new.write_text(json.dumps(describe(replace(SHOWN, active="w2"), None, now=6.0)))
+        new.replace(configured.parent / "state" / "status.json")
+        second = json.loads(watching.stdout.readline())
+        watching.send_signal(signal.SIGINT)
+        out, err = watching.communicate(timeout=30)
+
+    assert (first["active"], second["active"]) == ("w1", "w2")
+    assert (watching.returncode, out, err) == (130, "", "")
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "often", "nan"])
+def test_a_watch_at_no_possible_interval_is_refused(command: Command, seconds: str) -> None:
+    """With what would be right."""
+    done = command("status", "--watch", "--interval", seconds)
+
+    assert (done.code, done.out) == (2, "")
+    assert f"'{seconds}': seconds were expected, from 0.1 to 3600" in done.err
+
+
 @pytest.mark.parametrize("arguments", [[], ["walk"], ["run", "--fast"], ["run", "--log-format", "xml"]])
 def test_a_wrong_command_is_asked_back(command: Command, arguments: list[str]) -> None:
     """With the usage, and an exit code of its own."""
@@ -279,21 +305,16 @@ def test_the_version_is_said(command: Command) -> None:
     assert done.out.startswith("wgfleet-sync ")
 
 
-def settings_of(example: str) -> str:
-    """The file in it."""
-    return "\n".join(line for line in example.splitlines() if line.startswith("  ")).replace("...", KEY)
+def test_the_status_of_a_vantage_is_shown_for_people(command: Command, configured: Path) -> None:
+    """No worker is its active one; what counts is how many answer. A banned one is none of them."""
+    (configured.parent / "state").mkdir()
+    status = {"role": "vantage", **describe(replace(SHOWN, active=None, reason=None), None, now=6.0)}
+    (configured.parent / "state" / "status.json").write_text(json.dumps(status))
 
+    said = command("status", "--config", configured).out.splitlines()
 
-def test_the_help_shows_a_workers_configuration_that_is_right(command: Command, tmp_path: Path) -> None:
-    """What a client's has beside is for clients."""
-    assert WORKER_EXAMPLE in command("run", "--help").out
-    common = [line for line in settings_of(EXAMPLE).splitlines() if _OF_ROLE.get(line.split()[0]) is None]
-    file = tmp_path / "sync.toml"
-    file.write_text("\n".join([*common, settings_of(WORKER_EXAMPLE)]))
-
-    config = load(file)
-
-    assert (config.role, config.forwarding, config.masquerade) == (Role.WORKER, False, ())
+    assert said[0] == "vantage    1 of 2 workers answer"
+    assert said[-1] == "  w3                   banned     banned           not probed"
 
 
 def test_the_status_of_a_worker_is_shown_for_people(command: Command, configured: Path) -> None:
@@ -319,47 +340,3 @@ def test_the_status_of_a_worker_is_shown_for_people(command: Command, configured
         "client list  1.7, 3 clients\nreceiver     (not connected)\npeers        3 ours, 1 of others, on wg0\n",
         "",
     )
-
-
-def test_the_help_shows_a_configuration_that_is_right(command: Command, tmp_path: Path) -> None:
-    """What it shows can be written to a file and loaded; what it calls defaults are the defaults; no key is left out."""
-    assert EXAMPLE in command("run", "--help").out
-    shown = settings_of(EXAMPLE)
-    file = tmp_path / "sync.toml"
-    file.write_text(shown)
-    defaults = {name: field.default for name, field in Config.__dataclass_fields__.items()}
-
-    config = load(file)
-
-    others = tomllib.loads(settings_of(WORKER_EXAMPLE)).keys() | tomllib.loads(settings_of(PER_WORKER)).keys()
-    assert tomllib.loads(shown).keys() | others == defaults.keys()
-    assert config.policy is defaults["policy"]
-    assert config.state_directory == defaults["state_directory"]
-    for name in (
-        "local_failover",
-        "active_probe_interval",
-        "standby_probe_interval",
-        "failback_after",
-        "failback_spread",
-    ):
-        assert getattr(config, name) == defaults[name]
-    assert config.manage_routes is defaults["manage_routes"]
-
-
-def test_the_help_shows_a_configuration_with_an_interface_for_each_worker(
-    command: Command, tmp_path: Path
-) -> None:
-    """Likewise; it replaces what the first says otherwise, and leaves out what is of the other layout."""
-    assert PER_WORKER in command("run", "--help").out
-    both = tomllib.loads(settings_of(EXAMPLE)) | tomllib.loads(settings_of(PER_WORKER))
-    del both["manage_routes"]
-    file = tmp_path / "sync.toml"
-    file.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in both.items()))
-    defaults = {name: field.default for name, field in Config.__dataclass_fields__.items()}
-
-    config = load(file)
-
-    assert config.layout is LayoutKind.PER_WORKER
-    assert config.wireguard is defaults["wireguard"]
-    assert config.firewall_mark == defaults["firewall_mark"]
-    assert config.drain_deadline == defaults["drain_deadline"]

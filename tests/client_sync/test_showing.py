@@ -31,6 +31,13 @@ def test_all_who_ask_on_this_machine_are_shown_the_same(tmp_path: Path) -> None:
     assert [file.stat().st_mode & 0o777 for file in (status, textfile)] == [0o600, 0o644]
 
 
+def test_a_vantage_says_how_many_workers_answer() -> None:
+    """Nobody is its active worker."""
+    status = {"role": "vantage", **describe(State(peer_set(worker(1), generation=7)), None, now=6.0)}
+
+    assert headline(status) == "0 of 1 workers answer; peer set 1.7, no receiver reached"
+
+
 def test_without_a_textfile_none_is_written(tmp_path: Path) -> None:
     """It has to be asked for."""
     Showing(tmp_path / "status.json", None, lambda _line: None).show(STATUS)

@@ -228,6 +228,12 @@ class Fleet:
             for daemon in (station.prometheus, station.alertmanager, station.blackbox):
                 daemon.kill()
 
+    def add_worker(self, *, watched: bool = True) -> Worker:
+        """Bring one more worker up, and tell the receiver, as an operator would; `watched` as the network has it."""
+        worker = self.network.add_worker(watched=watched)
+        self._add_worker(worker)
+        return worker
+
     # Building.
 
     def _home_of(self, client: str) -> Path:

@@ -90,11 +90,11 @@ class Network:
         """Every machine."""
         return [self.underlay, self.service, *self.vantages, *self.workers, *self.clients.values()]
 
-    def add_worker(self) -> Worker:
-        """Bring one more worker up; its peers know it and it knows them."""
+    def add_worker(self, *, watched: bool = True) -> Worker:
+        """Bring one more worker up; it knows clients and vantages, and these know it if it is to be `watched`."""
         worker = self._new_worker()
         self._join([worker])
-        for vantage in self.vantages:
+        for vantage in self.vantages if watched else ():
             vantage.watch(worker)
         return worker
 
