@@ -51,6 +51,7 @@ def test_an_empty_file_names_nobody() -> None:
         (f"{A.public}\n", "line 1: a name on one line was expected after the key"),
         (f"{A.public} a\x07b\n", "line 1: a name on one line was expected after the key"),
     ],
+    ids=["no key", "short key", "no name", "control character"],
 )
 def test_what_is_neither_is_refused_by_its_line_and_not_quoted(text: str, error: str) -> None:
     """A line may be a private key's."""

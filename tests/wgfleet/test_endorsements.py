@@ -347,6 +347,7 @@ def test_key_and_endorsements_survive_their_text() -> None:
         ),
         ("\n".join([link(FIRST, THIRD)] * 11), LIST),
     ],
+    ids=["garbage", "another end", "another fleet", "a gap", "forged", "too many"],
 )
 def test_a_file_whose_endorsements_do_not_lead_to_its_key_is_refused(below: str, why: str) -> None:
     """Clients would refuse all that it signs; nothing of it is quoted."""

@@ -250,6 +250,21 @@ def test_every_comment_gives_a_name_or_none(said: str) -> None:
         ),
         (f"[Peer]\nPublicKey = {A.public}\nAllowedIPs = {SECRET}\n", "line 3: an IP address was expected"),
     ],
+    ids=[
+        "empty",
+        "no section",
+        "a secret alone",
+        "unknown section",
+        "two interfaces",
+        "short key",
+        "no key",
+        "port",
+        "interface address",
+        "no public key",
+        "short public key",
+        "prefix length",
+        "allowed address",
+    ],
 )
 def test_what_is_no_configuration_is_refused_by_its_line_and_not_quoted(text: str, error: str) -> None:
     """A line may be a private key's."""

@@ -232,6 +232,7 @@ def test_a_worker_is_adopted_by_its_configuration(wgfleet: Run, wg0: Path) -> No
             "wg0.conf has no Address: say --tunnel-address",
         ),
     ],
+    ids=["broken section", "no private key", "no port", "no address"],
 )
 def test_a_file_that_cannot_be_adopted_is_refused(
     alone: Run, wg0: Path, text: str, words: tuple[str, ...], error: str
