@@ -88,13 +88,13 @@ failback, and:
 
 
 def main() -> int:
-    """Run the command; return its exit code: 0 done, 1 it failed, 2 it was asked wrongly."""
+    """Run the command; return its exit code: 0 done, 1 it failed, 2 it was asked or configured wrongly."""
     arguments = _parser().parse_args()
     try:
         return int(arguments.run(arguments))
-    except (ConfigurationError, WgError, DumpError, ValueError, OSError) as error:
+    except (WgError, DumpError, ValueError, OSError) as error:
         print(f"wgfleet-sync: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, ConfigurationError) else 1  # systemd starts it again after a 1.
     except KeyboardInterrupt:
         return 130
 
@@ -166,7 +166,7 @@ def _status(arguments: argparse.Namespace) -> int:
     try:
         status = json.loads(file.read_text())
     except FileNotFoundError:
-        raise ConfigurationError(f"{file} is not there: has `wgfleet-sync run` been started?") from None
+        raise ValueError(f"{file} is not there: has `wgfleet-sync run` been started?") from None
     print(_shown(status, as_json=arguments.json))
     return 0
 

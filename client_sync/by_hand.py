@@ -8,7 +8,7 @@ from pathlib import Path
 from client_sync.cache import Documents
 from client_sync.config import Config, ConfigurationError, Role
 from wgfleet.peerset import PeerSet, WorkerState
-from wgfleet.quick import configuration, leaks_ipv6, worker_for
+from wgfleet.quick import NoWorkerError, configuration, leaks_ipv6, worker_for
 from wgfleet.signing import Verifier
 
 TIMEOUT_SECONDS = 10.0
@@ -20,8 +20,8 @@ def rendered(config: Config, status_file: Path, wanted: str | None) -> str:
     """The whole file: by the last good document, for this worker, or the active one.
 
     Raises:
-        ConfigurationError: this is no client, or there is no document that can be trusted.
-        NoWorkerError: there is no such worker.
+        ConfigurationError: this is no client.
+        NoWorkerError: there is no such worker, or no document that can be trusted.
 
     """
     if config.role is not Role.CLIENT:
@@ -32,7 +32,7 @@ def rendered(config: Config, status_file: Path, wanted: str | None) -> str:
     documents = Documents(config.state_directory, Verifier(config.trusted_keys), config.fleet)
     peer_set = documents.last_good()
     if peer_set is None:
-        raise ConfigurationError(
+        raise NoWorkerError(
             f"no peer set that can be trusted is kept in {config.state_directory}: has `wgfleet-sync run` heard the "
             "receiver yet?"
         )

@@ -41,7 +41,7 @@ STOP = (signal.SIGTERM, signal.SIGINT)
 
 
 def main() -> int:
-    """Run the command; return its exit code: 0 told to stop, 1 it failed, 2 it was asked wrongly."""
+    """Run the command; return its exit code: 0 told to stop, 1 it failed, 2 it was asked or configured wrongly."""
     arguments = parse()
     logs.configure(arguments.log_format)
     memory.keep()
@@ -53,7 +53,7 @@ def main() -> int:
         _serve(arguments)
     except (ListenError, NetnsError, WebConfigError) as error:
         print(f"wgfleet-exporter: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, WebConfigError) else 1  # systemd starts it again after a 1.
     return 0
 
 

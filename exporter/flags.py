@@ -47,8 +47,8 @@ there. An ICMP probe needs CAP_NET_RAW where the sysctl net.ipv4.ping_group_rang
 allow it, and --netns needs CAP_SYS_ADMIN. An interface may come and go while the exporter
 runs: without it the page says wireguard_interface_up 0.
 
-Exit code: 0 told to stop, 1 the address cannot be listened on or a file not be read, 2 a flag
-is wrong.
+Exit code: 0 told to stop, 1 the address cannot be listened on or --netns is not there, 2 a flag
+or a file that one names is wrong.
 """
 
 

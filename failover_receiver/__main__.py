@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 from wgfleet import __version__, logs
-from wgfleet.names import check_name
 
 try:
     import uvloop
@@ -28,13 +27,20 @@ KEYS = ", ".join(sorted(Settings.model_fields))
 
 
 def main() -> int:
-    """Run the command; return its exit code: 0 done, 1 it failed, 2 it was asked wrongly."""
+    """Run the command; return its exit code: 0 done, 1 it failed, 2 it was asked or configured wrongly."""
     arguments = _parser().parse_args()
     try:
         return int(arguments.run(arguments))
-    except (ConfigurationError, StoreUnavailableError, ValueError, OSError) as error:
-        print(f"wgfleet-receiver: {error}", file=sys.stderr)
-        return 1
+    except (StoreUnavailableError, ValueError, OSError) as error:
+        print(f"wgfleet-receiver: {_said(error)}", file=sys.stderr)
+        return 2 if isinstance(error, ConfigurationError) else 1  # systemd starts it again after a 1.
+
+
+def _said(error: Exception) -> str:
+    """What went wrong, without the number that Python puts before it."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -49,7 +55,9 @@ def _parser() -> argparse.ArgumentParser:
 
     init = commands.add_parser("init", help="make keys, store, first tokens and a configuration")
     what = init.add_mutually_exclusive_group(required=True)
-    what.add_argument("--fleet", help="the fleet's name: clients accept documents of this fleet only")
+    what.add_argument(
+        "--fleet", type=offline.name, help="the fleet's name: clients accept documents of this fleet only"
+    )
     what.add_argument(
         "--new-store",
         action="store_true",
@@ -92,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
 def _init(arguments: argparse.Namespace) -> int:
     if arguments.new_store:
         return _begin_anew(arguments.directory)
-    files = setup.make(arguments.directory, check_name(arguments.fleet))
+    files = setup.make(arguments.directory, arguments.fleet)
     print("Made:", *(f"  {file}" for file in files), sep="\n")
     print(f"\nNext: wgfleet-receiver run --config {arguments.directory / 'receiver.toml'}")
     return 0

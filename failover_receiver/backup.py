@@ -32,15 +32,18 @@ def back_up(store: Path, file: Path) -> Copied:
     """Write a copy of the store as it is at one moment; whoever writes to it meanwhile does not wait.
 
     Raises:
-        ValueError: there is no store, something of that name is there already, or the copy is not sound.
+        ValueError: there is no store, the file is there already or cannot be written, or the copy is not sound.
 
     """
     must_be_there(store)
     if file.exists():
         raise ValueError(f"{file} is already there: choose another name, backups are not overwritten")
-    descriptor, name = tempfile.mkstemp(
-        dir=file.parent, prefix=f".{file.name}."
-    )  # For its owner's eyes only.
+    try:
+        descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")  # For its owner's eyes.
+    except OSError as error:
+        raise ValueError(
+            f"{file} cannot be written: {error.strerror}; name a file in a folder that this user may write to"
+        ) from None
     os.close(descriptor)
     partial = Path(name)
     try:
@@ -78,6 +81,10 @@ def inspect(file: Path) -> Copied:
         ValueError: it is not sound, or no store of a receiver.
 
     """
+    try:
+        file.open("rb").close()  # SQLite would not say why it cannot.
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read: {error.strerror}; name what `backup` made") from None
     try:
         with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as db:
             ((verdict,), *_) = db.execute("PRAGMA integrity_check").fetchall()

@@ -145,7 +145,7 @@ class Enrolments:
             raise UnknownError(f"there is no {role} {name!r} to enrol again: enrol it as a new one")
         if not asked.again and (name in registered or name in others.roles):
             raise RefusedError(
-                f"{role} {name!r} is known: to replace its key and token, say that it is enrolled again"
+                f"{role} {name!r} is known: to replace its key and token, say that it is enrolled again (--again)"
             )
         made = Enrolment("", name, role, asked, "", 0.0, 0.0)
         if role is Role.CLIENT:

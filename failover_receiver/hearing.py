@@ -127,7 +127,7 @@ def _registered(known: Worker | None, name: str, spec: WorkerSpec, *, new_key: b
     if not new_key:
         raise RefusedError(
             f"worker {name!r} has the public_key {known.spec.public_key!r}, not {spec.public_key!r}: every client would "
-            "lose it; choose another name, or say that it has a new key"
+            "lose it; choose another name, or say that it has a new key (--new-key)"
         )
     return Worker(spec, drain=known.drain, banned=known.banned)
 
@@ -145,7 +145,7 @@ def _admit(state: State, name: str, *, force: bool, now: float, policy: Policy) 
     alerts = state.alerts
     if alert is not None:
         if not force:
-            raise RefusedError(f"{alert.name} fires for {name}: mend the worker, or admit it with force")
+            raise RefusedError(f"{alert.name} fires for {name}: mend the worker, or admit it with --force")
         alerts = {
             key: replace(other, overruled=True)
             if other.worker == name and other.action is Action.FAILOVER

@@ -5,8 +5,6 @@ import socket
 from contextlib import ExitStack
 from typing import Any
 
-from failover_receiver.settings import ConfigurationError
-
 BACKLOG = 4096
 """Connections that wait to be accepted: a whole fleet comes back at once. The kernel takes somaxconn, if that is less."""
 
@@ -23,11 +21,15 @@ OTHER_FILES = 512
 """Descriptors that streams must leave for webhooks, polls, the store and Alertmanager."""
 
 
+class ListenError(ValueError):
+    """What is listened on elsewhere, or an address that is not there yet: unlike a wrong configuration, time may mend it."""
+
+
 def listen(address: str, port: int) -> list[socket.socket]:
     """A socket for each address that the name stands for, on the same port; `::` takes IPv4 as well.
 
     Raises:
-        ConfigurationError: one cannot be listened on.
+        ListenError: one cannot be listened on.
 
     """
     with ExitStack() as undo:
@@ -38,7 +40,7 @@ def listen(address: str, port: int) -> list[socket.socket]:
                 chosen = (where[0], port or (sockets[0].getsockname()[1] if sockets else 0), *where[2:])
                 sockets.append(undo.enter_context(_bound(family, chosen)))
         except OSError as error:
-            raise ConfigurationError(
+            raise ListenError(
                 f"cannot listen on {address}:{port}: {error.strerror}; "
                 "stop what is there, or set listen_address and listen_port"
             ) from None

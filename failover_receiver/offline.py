@@ -37,13 +37,21 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         description="Makes a token and prints it, for whoever has lost the last operator's. While the receiver runs, "
         "`wgfleet token create` does that.",
     )
-    token.add_argument("name", metavar="NAME", help="a new name, as alice")
+    token.add_argument("name", type=name, metavar="NAME", help="a new name, as alice")
     token.add_argument("--role", choices=[str(role) for role in Role], required=True, help="what it opens")
     token.set_defaults(run=_token)
     for command in (save, back, token):
         command.add_argument(
             "--config", type=Path, default=config, help="the configuration (default: %(default)s)"
         )
+
+
+def name(text: str) -> str:
+    """A type of argparse's: what may be called so."""
+    try:
+        return check_name(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _backup(arguments: argparse.Namespace) -> int:
@@ -80,9 +88,9 @@ def _restore(arguments: argparse.Namespace) -> int:
 
 def _token(arguments: argparse.Namespace) -> int:
     settings = load(arguments.config)
-    name, role = check_name(arguments.name), Role(arguments.role)
-    secret = setup.make_token(settings.store, name, role, now=time.time())
-    sys.stderr.write(f"{name} has the role {role}; its token is shown this once:\n")
+    role = Role(arguments.role)
+    secret = setup.make_token(settings.store, arguments.name, role, now=time.time())
+    sys.stderr.write(f"{arguments.name} has the role {role}; its token is shown this once:\n")
     _tell(secret)  # Alone, so that it can go straight into a file.
     sys.stderr.write("\nNext: systemctl start wgfleet-receiver\n")
     return 0

@@ -15,7 +15,7 @@ from failover_receiver.driver import RETRY_SECONDS, Driver
 from failover_receiver.publication import Publication
 from failover_receiver.registry.changes import Draft
 from failover_receiver.registry.clients import Others, Roll
-from failover_receiver.registry.pools import Pool, spans
+from failover_receiver.registry.pools import Pool, span
 from failover_receiver.registry.published import client_list, says_the_same
 from failover_receiver.state import RefusedError, WorkerSpec
 from failover_receiver.store import Document, Noted, SqliteStore, StoreUnavailableError
@@ -135,10 +135,10 @@ class Registrar:
         client = self.roll.by_key.get(spec.public_key)
         if client is not None:
             raise RefusedError(f"public_key {spec.public_key!r} is already that of client {client!r}")
-        for one in spans(spec.tunnel_addresses):
-            owner = self.roll.space.owner(one)
+        for address in spec.tunnel_addresses:
+            owner = self.roll.space.owner(span(address))
             if owner is not None:
-                raise RefusedError(f"tunnel_addresses: client {owner!r} has one of them: choose another")
+                raise RefusedError(f"tunnel_addresses: {address} is that of client {owner!r}: choose another")
 
     async def others(self) -> Others:
         """Who else has names, keys and addresses."""

@@ -14,7 +14,7 @@ from failover_receiver.holding import held
 from failover_receiver.state import State
 from failover_receiver.store import Noted, SqliteStore, StoreUnavailableError
 
-RESTORED = "backup restored"
+RESTORED, MADE = "backup restored", "store made"
 """What the history calls it."""
 
 LOGS = ("-wal", "-shm")
@@ -42,6 +42,8 @@ def restore(file: Path, store: Path, fleet: str, *, now: float) -> Restored:
 
     """
     with held(store):
+        if store.exists() and file.exists() and file.samefile(store):
+            raise ValueError(f"{file} is the store itself: name a backup of it")
         copied = backup.inspect(file)
         if copied.fleet not in {None, fleet}:
             raise ValueError(f"{file} is of fleet {copied.fleet!r}, the configuration says {fleet!r}")
@@ -61,6 +63,13 @@ def restore(file: Path, store: Path, fleet: str, *, now: float) -> Restored:
     return Restored(copied, epoch, kept, None if old is None else tuple(_news(old, new)))
 
 
+def begin(store: SqliteStore, state: State, why: str, *, now: float) -> None:
+    """Let a new store say whose it is before a receiver has run on it: no other fleet may take it for its own."""
+    store.save(state, None, [], at=now, who="init")
+    with store.available(), store.transaction() as db:
+        store.note(db, Noted(now, "init", MADE, state.fleet, why, state.epoch, state.generation))
+
+
 def new_store(store: Path, fleet: str, *, now: float) -> None:
     """Begin anew under a number that is above all that were ever given.
 
@@ -76,7 +85,7 @@ def new_store(store: Path, fleet: str, *, now: float) -> None:
         fresh = _beside(store)
         opened = SqliteStore(fresh)
         try:
-            opened.save(State(fleet=fleet, epoch=int(now)), None, [], at=now, who="init")
+            begin(opened, State(fleet=fleet, epoch=int(now)), "the store before is lost", now=now)
         finally:
             opened.close()
         fresh.replace(store)

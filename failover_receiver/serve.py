@@ -57,6 +57,14 @@ class _Server(uvicorn.Server):
         for one in sockets or []:
             say(log, "serving", url=url(one, tls=self.config.ssl is not None))
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # A body that is not whole may never be: nothing was done of it, and its sender asks again.
+        for connection in list(self.server_state.connections):
+            cycle = getattr(connection, "cycle", None)
+            if cycle is not None and cycle.more_body and not cycle.response_started:
+                connection.transport.close()
+        await super().shutdown(sockets)
+
     def _stop(self) -> None:
         for stream in self._streams:
             stream.close()

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from failover_receiver.access import Role, digest, new_token
 from failover_receiver.holding import held, must_be_there
-from failover_receiver.restore import new_store
+from failover_receiver.restore import begin, new_store
+from failover_receiver.state import State
 from failover_receiver.store import Noted, SqliteStore, StoredToken
 from wgfleet.files import read_secret, write_whole
 from wgfleet.signing import Signer
@@ -39,7 +40,7 @@ def make(directory: Path, fleet: str) -> list[Path]:
     """Make the folder; return the files in it.
 
     Raises:
-        ValueError: it already holds a receiver, whose keys must not be lost.
+        ValueError: it already holds a receiver, whose keys must not be lost; or it cannot be made.
 
     """
     configuration = directory / "receiver.toml"
@@ -47,11 +48,18 @@ def make(directory: Path, fleet: str) -> list[Path]:
         raise ValueError(
             f"{configuration} is already there: its keys are what clients trust; choose another folder"
         )
-    directory.mkdir(parents=True, exist_ok=True, mode=0o750)
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o750)
+    except OSError as error:
+        why = "there is a file of that name" if isinstance(error, FileExistsError) else error.strerror
+        raise ValueError(
+            f"--directory {directory} cannot be made: {why}; name a folder that this user may make"
+        ) from None
     files = [directory / "signing.key"]
     write_whole(files[0], Signer.generate().to_text().encode() + b"\n")
     # Before SQLite makes it: its journals get the same mode.
     (directory / "receiver.db").touch(mode=0o600)
+    _begin(directory / "receiver.db", fleet)
     files += _let_in(directory / "receiver.db", directory, again=False)
     # Last: without it the folder counts as empty, and init can be run again after a crash.
     write_whole(configuration, CONFIGURATION.format(fleet=fleet).encode(), mode=0o640)
@@ -98,6 +106,18 @@ def _must_be_free(store: SqliteStore, name: str) -> None:
         )
     if name in store.clients.roll().clients or (state is not None and name in state.workers):
         raise ValueError(f"{name!r} is the name of a client or worker: choose another")
+
+
+def _begin(file: Path, fleet: str) -> None:
+    store = SqliteStore(file)
+    try:
+        known = store.load()
+        if known is None or (
+            known.generation == 0 and known.fleet != fleet
+        ):  # The latter: an init was cut off.
+            begin(store, State(fleet=fleet), "a new fleet", now=time.time())
+    finally:
+        store.close()
 
 
 def _let_in(file: Path, directory: Path, *, again: bool) -> list[Path]:

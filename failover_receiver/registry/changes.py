@@ -134,13 +134,13 @@ class Draft:
         if known is not None and known.public_key != key and not wish.new_key:
             raise RefusedError(
                 f"client {wish.name!r} has the public_key {known.public_key!r}, not {key!r}: it would be cut off; "
-                "choose another name, or say that it has a new key"
+                "choose another name, or say that it has a new key (--new-key)"
             )
         revoked = self.roll.revocations.get(key)
         if revoked is not None and not wish.again and self.roll.is_revoked(key, self._now):
             raise RefusedError(
                 f"public_key {key!r} was taken from client {revoked.name!r}: let the client make a new one, or say "
-                "that it shall be let in again"
+                "that it shall be let in again (--again)"
             )
 
     def _check_workers(self, client: Client, taken: Sequence[Span]) -> None:

@@ -101,4 +101,4 @@ def _forget(store: SqliteStore, revoked: Noted) -> None:
             f"{name!r} is the last operator's token: create another one first, or nobody gets in"
         )
     if not store.tokens.remove(name, revoked):
-        raise UnknownError(f"there is no token named {name!r}; GET /v1/tokens lists all")
+        raise UnknownError(f"there is no token named {name!r}: `wgfleet token list` names all")

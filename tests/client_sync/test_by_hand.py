@@ -111,7 +111,7 @@ def test_a_document_that_cannot_be_trusted_is_not_used(config: Config) -> None:
     """Somebody else signed it."""
     (config.state_directory / "peer-set.jws").write_bytes(signed(Signer.generate(), peer_set(worker(1))))
 
-    with pytest.raises(ConfigurationError, match="no peer set that can be trusted is kept in"):
+    with pytest.raises(NoWorkerError, match="no peer set that can be trusted is kept in"):
         rendered(config, active(config, "w1"), None)
 
 

@@ -85,11 +85,11 @@ def configured(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("what", ["run", "status", "render"])
 def test_a_missing_configuration_is_said(command: Command, tmp_path: Path, what: str) -> None:
-    """On standard error, with where to read what it should say."""
+    """On standard error, with where to read what it should say; 2, after which systemd starts nothing again."""
     file = tmp_path / "sync.toml"
 
     assert command(what, "--config", file) == Done(
-        1, "", f"wgfleet-sync: {file} is not there: see `wgfleet-sync run --help` for what it says\n"
+        2, "", f"wgfleet-sync: {file} is not there: see `wgfleet-sync run --help` for what it says\n"
     )
 
 
@@ -102,7 +102,7 @@ def test_a_faulty_configuration_is_said_with_all_its_faults(
 
     done = command(what, "--config", configured)
 
-    assert (done.code, done.out) == (1, "")
+    assert (done.code, done.out) == (2, "")
     assert [line.split(":")[0].strip() for line in done.err.splitlines()] == [
         "wgfleet-sync",
         "name",

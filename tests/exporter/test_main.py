@@ -183,6 +183,23 @@ def test_a_taken_port_ends_it_at_once(port: int, fake_wg: Path) -> None:
     assert (second.returncode, second.stdout, second.stderr) == (1, "", expected)
 
 
+def test_a_wrong_web_config_ends_it_like_a_wrong_flag(port: int, fake_wg: Path) -> None:
+    """With 2, after which systemd does not start it again."""
+    config = fake_wg / "web.yml"
+    config.write_text("tls_server_confg: {}\n")
+
+    ended = subprocess.run(
+        [*command(port), "--web.config.file", config],
+        capture_output=True,
+        text=True,
+        timeout=LAST_SECONDS,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith(f"wgfleet-exporter: {config}: tls_server_confg: there is no such field")
+
+
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_no_secret_leaves_it(port: int, fake_wg: Path, log_format: str) -> None:
     """Neither by the page nor by the log: when all is well, when the dump is damaged, when `wg` prints it as an error."""

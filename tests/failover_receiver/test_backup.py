@@ -106,3 +106,23 @@ def test_a_damaged_backup_is_noticed(store: Path, tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match=r"is damaged|is no store of a receiver"):
         inspect(file)
+
+
+def test_a_backup_that_cannot_be_written_names_what_was_asked_for(store: Path, tmp_path: Path) -> None:
+    """Not the name that it would have had for a moment."""
+    file = tmp_path / "gone" / "backup.db"
+
+    with pytest.raises(
+        ValueError, match=f"^{file} cannot be written: No such file or directory; name a file in"
+    ):
+        back_up(store, file)
+
+
+def test_a_backup_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+    """SQLite alone says that it cannot open it."""
+    file = tmp_path / "backup.db"
+
+    with pytest.raises(ValueError, match=f"^{file} cannot be read: No such file or directory; name what"):
+        inspect(file)
+    with pytest.raises(ValueError, match=f"^{tmp_path} cannot be read: Is a directory; name what"):
+        inspect(tmp_path)

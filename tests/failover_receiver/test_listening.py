@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from failover_receiver import listening
-from failover_receiver.listening import listen, most_streams, url
-from failover_receiver.settings import ConfigurationError
+from failover_receiver.listening import ListenError, listen, most_streams, url
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ def test_a_taken_port_is_named(listener: socket.socket) -> None:
     """With what to do."""
     port = listener.getsockname()[1]
 
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(ListenError) as caught:
         listen("127.0.0.1", port)
 
     assert str(caught.value) == (
@@ -51,10 +50,10 @@ def test_a_taken_port_is_named(listener: socket.socket) -> None:
 def test_an_address_that_is_not_ours_is_named() -> None:
     """Likewise; a name that nobody knows, too."""
     with pytest.raises(
-        ConfigurationError, match=r"^cannot listen on 192\.0\.2\.1:9587: Cannot assign requested address; "
+        ListenError, match=r"^cannot listen on 192\.0\.2\.1:9587: Cannot assign requested address; "
     ):
         listen("192.0.2.1", 9587)
-    with pytest.raises(ConfigurationError, match=r"^cannot listen on receiver\.invalid:9587: "):
+    with pytest.raises(ListenError, match=r"^cannot listen on receiver\.invalid:9587: "):
         listen("receiver.invalid", 9587)
 
 

@@ -80,13 +80,11 @@ def test_a_fleet_that_cannot_be_called_so_is_refused(tmp_path: Path, command: Co
     """Before anything is made."""
     directory = tmp_path / "receiver"
 
-    assert command("init", "--fleet", "My Fleet", "--directory", directory) == (
-        1,
-        "",
-        (
-            "wgfleet-receiver: 'My Fleet' is not a name: "
-            "lower-case letters, digits and inner hyphens, 1 to 63 of them\n"
-        ),
+    code, _, err = command("init", "--fleet", "My Fleet", "--directory", directory)
+
+    assert code == 2
+    assert err.endswith(
+        "argument --fleet: 'My Fleet' is not a name: lower-case letters, digits and inner hyphens, 1 to 63 of them\n"
     )
     assert not directory.exists()
 
@@ -99,19 +97,57 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path, command: Command) 
     assert command("init", "--fleet", "test", "--directory", directory) == (
         1,
         "",
-        f"wgfleet-receiver: [Errno 20] Not a directory: '{directory}'\n",
+        (
+            f"wgfleet-receiver: --directory {directory} cannot be made: Not a directory; "
+            "name a folder that this user may make\n"
+        ),
+    )
+
+
+def test_a_folder_that_is_a_file_is_said(tmp_path: Path, command: Command) -> None:
+    """In words, not as Python's number."""
+    (tmp_path / "file").touch()
+
+    code, _, err = command("init", "--fleet", "test", "--directory", tmp_path / "file")
+
+    assert code == 1
+    assert "--directory" in err
+    assert "there is a file of that name" in err
+
+
+def test_whatever_the_system_refuses_is_said_without_its_number(tmp_path: Path, command: Command) -> None:
+    """A store whose folder is gone."""
+    file = configuration(tmp_path, 0)
+    file.write_text(file.read_text().replace('"receiver.db"', '"gone/receiver.db"'))
+
+    code, _, err = command("restore", tmp_path / "backup.db", "--config", file)
+
+    assert (code, err) == (
+        1,
+        f"wgfleet-receiver: {tmp_path / 'gone' / 'receiver.db.lock'}: No such file or directory\n",
     )
 
 
 def test_a_missing_configuration_says_how_to_make_one(tmp_path: Path, command: Command) -> None:
-    """Exit code 1."""
+    """Exit code 2, after which systemd does not start it again."""
     file = tmp_path / "receiver.toml"
 
     assert command("run", "--config", file) == (
-        1,
+        2,
         "",
         f"wgfleet-receiver: {file} is not there: `wgfleet-receiver init` makes one\n",
     )
+
+
+def test_a_wrong_configuration_is_no_failure_that_time_mends(tmp_path: Path, command: Command) -> None:
+    """A misspelt key: the same exit code as of a wrong flag."""
+    file = configuration(tmp_path, 0)
+    file.write_text(file.read_text() + "hold_donw = 30\n")
+
+    code, out, err = command("run", "--config", file)
+
+    assert (code, out) == (2, "")
+    assert "hold_donw: there is no such key" in err
 
 
 @pytest.mark.parametrize(("family", "address"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
@@ -157,7 +193,7 @@ def test_a_missing_certificate_is_said(tmp_path: Path, command: Command) -> None
     code, _, err = command("run", "--config", file)
 
     assert (code, err) == (
-        1,
+        2,
         (
             f"wgfleet-receiver: tls_certificate_file: {tmp_path / 'tls.pem'} cannot be read: "
             "No such file or directory; is it there, and this user's to read?\n"

@@ -361,7 +361,7 @@ async def test_a_worker_may_not_take_what_a_client_has(pooled: Parts) -> None:
         (
             "fra1",
             replace(free, tunnel_addresses=("10.88.0.1", "fd99::1")),
-            "tunnel_addresses: client 'ann' has one of them: choose another",
+            "tunnel_addresses: fd99::1 is that of client 'ann': choose another",
         ),
     ):
         with pytest.raises(RefusedError) as caught:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
+from failover_receiver import setup
 from failover_receiver.access import Role
 from failover_receiver.backup import back_up
 from failover_receiver.holding import held
@@ -180,6 +181,28 @@ def test_another_fleets_backup_is_refused(files: Files) -> None:
     assert sorted(file.name for file in files.store.parent.iterdir()) == [
         "backup.db", "receiver.db", "receiver.db.lock"
     ]  # fmt: skip
+
+
+def test_another_fleets_store_that_never_ran_is_refused(files: Files, tmp_path: Path) -> None:
+    """It says whose it is from its first moment."""
+    setup.make(tmp_path / "elsewhere", "other")
+
+    with pytest.raises(ValueError, match=r"is of fleet 'other', the configuration says 'test'"):
+        restore(tmp_path / "elsewhere" / "receiver.db", files.store, FLEET, now=NOON)
+
+    assert files.read() == OLD
+
+
+def test_the_store_is_no_backup_of_itself(files: Files) -> None:
+    """By another name neither: whoever names it has mistaken the file."""
+    link = files.store.with_name("link.db")
+    link.symlink_to(files.store)
+
+    for file in (files.store, link):
+        with pytest.raises(ValueError, match="is the store itself: name a backup of it"):
+            restore(file, files.store, FLEET, now=NOON)
+
+    assert files.read() == OLD
 
 
 def test_a_damaged_backup_is_refused(files: Files) -> None:

@@ -130,6 +130,23 @@ async def test_told_to_stop_it_ends_all_streams_and_exits_with_0(
     assert [line for line in running.log if line["level"] != "info"] == []
 
 
+@pytest.mark.parametrize("path", ["/v1/alerts", "/v1/enrolments"])
+async def test_told_to_stop_it_waits_for_no_body_that_is_half_sent(running: Running, path: str) -> None:
+    """Nothing was done of it; its sender sees the connection end, and no traceback is in the log."""
+    url = httpx.URL(running.url)
+    role = Role.ALERTMANAGER if path == "/v1/alerts" else Role.OPERATOR
+    with socket.create_connection((url.host, url.port), timeout=LIMIT) as sender:
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {running.secret(role)}\r\n"
+        sender.sendall(f'{head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"ver'.encode())
+        async with running.ask() as http:
+            await http.get("/health")  # What came before is with the receiver by now.
+
+        assert running.stop() == 0
+        assert sender.recv(1) == b""
+
+    assert [line for line in running.log if line["level"] == "error" or "exceeded" in line["event"]] == []
+
+
 async def test_revoking_a_token_ends_its_stream(running: Running) -> None:
     """Over a real connection, and cleanly; the operator's goes on."""
     async with running.ask() as http:

@@ -33,6 +33,14 @@ def tokens(directory: Path) -> list[StoredToken]:
     return known
 
 
+def history(directory: Path) -> list[tuple[str, str, str, str]]:
+    """Who did what to whom, and why."""
+    store = SqliteStore(directory / "receiver.db")
+    events = store.events(10)
+    store.close()
+    return [(event.who, event.what, event.subject, event.reason) for event in events]
+
+
 def test_a_new_folder_holds_everything_that_run_needs(tmp_path: Path) -> None:
     """A configuration that can be read, a signing key, and the first tokens, which the store knows."""
     directory = tmp_path / "var" / "receiver"
@@ -73,6 +81,29 @@ def test_a_second_init_is_refused_and_changes_nothing(tmp_path: Path) -> None:
         f"{tmp_path / 'receiver.toml'} is already there: its keys are what clients trust; choose another folder"
     )
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_a_new_store_says_whose_it_is_and_who_made_it(tmp_path: Path) -> None:
+    """Before a receiver has run on it, and anew where one is lost."""
+    setup.make(tmp_path, "test")
+    first = history(tmp_path)
+    (tmp_path / "receiver.db").unlink()
+    setup.begin_anew(tmp_path, tmp_path / "receiver.db", "test")
+
+    assert first == [("init", "store made", "test", "a new fleet")]
+    assert history(tmp_path) == [("init", "store made", "test", "the store before is lost")]
+
+
+def test_an_init_that_was_cut_off_can_be_repeated_under_another_name(tmp_path: Path) -> None:
+    """Nobody has trusted the first one."""
+    setup.make(tmp_path, "test")
+    (tmp_path / "receiver.toml").unlink()
+
+    setup.make(tmp_path, "other")
+
+    store = SqliteStore(tmp_path / "receiver.db")
+    assert store.load() == State(fleet="other")
+    store.close()
 
 
 def test_two_receivers_share_no_secret(tmp_path: Path) -> None:
@@ -127,7 +158,7 @@ def test_a_token_is_made_where_every_one_is_lost(tmp_path: Path) -> None:
     (made,) = [token for token in tokens(tmp_path) if token.name == "alice"]
     assert (made.role, made.digest, made.created_at) == ("operator", digest(secret), 5.0)
     store = SqliteStore(tmp_path / "receiver.db")
-    (event,) = store.events(10)
+    *_, event = store.events(10)
     store.close()
     assert (event.who, event.what, event.subject, event.reason) == (
         "token",

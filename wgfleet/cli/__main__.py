@@ -19,6 +19,8 @@ except ModuleNotFoundError as missing:
 
 def main() -> int:
     """Run the command; return its exit code: 0 done, 1 it failed, 2 it was asked wrongly, 3 monitoring is blind."""
+    if sys.argv[1:2] == [completion.HIDDEN]:  # Not among the others, or an error would offer it.
+        return completion.tell_names(sys.argv[2:])
     arguments = _parser().parse_args()
     try:
         return int(arguments.run(arguments))

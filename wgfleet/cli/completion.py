@@ -1,7 +1,7 @@
 """`wgfleet completion`: a script by which a shell completes this command's words, made from its parsers."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,7 +25,7 @@ NEW = frozenset({"add", "create", "enrol", "import"})
 def add_parser(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]", whole: argparse.ArgumentParser
 ) -> None:
-    """Add `completion`, and the hidden command that tells the names. `whole` is the parser of everything."""
+    """Add `completion`. `whole` is the parser of everything."""
     parser = commands.add_parser(
         "completion",
         help="print a script by which a shell completes this command",
@@ -36,10 +36,6 @@ def add_parser(
     )
     parser.add_argument("shell", choices=SHELLS)
     parser.set_defaults(run=run, whole=whole)
-    names = commands.add_parser(HIDDEN)  # Without a help text it is in no list.
-    names.add_argument("what", choices=sorted(NAMES.values()))
-    add_receiver(names)
-    names.set_defaults(run=tell_names)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -58,8 +54,12 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def tell_names(arguments: argparse.Namespace) -> int:
+def tell_names(words: Sequence[str]) -> int:
     """Print the names, or nothing: a key that was pressed is no moment for complaints."""
+    parser = argparse.ArgumentParser(prog=f"wgfleet {HIDDEN}")
+    parser.add_argument("what", choices=sorted(NAMES.values()))
+    add_receiver(parser)
+    arguments = parser.parse_args(words)
     with suppress(ApiError, ValueError, OSError):
         answer = api(arguments, timeout=PATIENCE_SECONDS).call("GET", f"/v1/{arguments.what}")
         # Tokens are a list, workers and clients are listed by their names.

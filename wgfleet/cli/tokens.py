@@ -52,7 +52,7 @@ def until(text: str, *, now: float) -> float:
             date = datetime.fromisoformat(text)
         except ValueError:
             raise ValueError(
-                f"{text!r} is no time: as 90d, 12h, 4w, 2027-01-31 or 2027-01-31T18:00"
+                f"{text!r} is no time: hours, days or weeks, as 12h, 90d, 4w, or a date, as 2027-01-31 or 2027-01-31T18:00"
             ) from None
         at = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     if at <= now:

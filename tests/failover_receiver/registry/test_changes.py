@@ -202,7 +202,7 @@ def test_a_name_keeps_its_key() -> None:
 
     assert refusal(changed, lambda it: it.put(wish("ann", 2))) == (
         f"client 'ann' has the public_key '{key(1)}', not '{key(2)}': it would be cut off; choose another name, or "
-        "say that it has a new key"
+        "say that it has a new key (--new-key)"
     )
 
 
@@ -224,7 +224,7 @@ def test_a_revoked_key_does_not_come_back_by_mistake() -> None:
 
     assert refusal(changed, lambda it: it.put(wish("bob", 1))) == (
         f"public_key '{key(1)}' was taken from client 'ann': let the client make a new one, or say that it shall be "
-        "let in again"
+        "let in again (--again)"
     )
     changed.put(wish("bob", 1, again=True))
     assert (list(changed.roll.clients), changed.roll.revocations) == (["bob"], {})

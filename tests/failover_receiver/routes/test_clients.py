@@ -95,7 +95,10 @@ async def test_another_key_is_taken_only_as_a_new_key(parts: Parts) -> None:
     refused = await ask(parts, "PUT", "/v1/clients/ann", {"public_key": BOB})
     taken = await ask(parts, "PUT", "/v1/clients/ann?new_key=true", {"public_key": BOB})
 
-    assert (refused.status_code, "say that it has a new key" in refused.json()["error"]) == (409, True)
+    assert (refused.status_code, "say that it has a new key (--new-key)" in refused.json()["error"]) == (
+        409,
+        True,
+    )
     assert (taken.json()["public_key"], taken.json()["networks"]) == (BOB, ["192.168.7.0/24"])
 
 

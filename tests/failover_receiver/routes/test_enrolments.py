@@ -201,7 +201,7 @@ async def test_a_known_name_is_enrolled_again_only_on_demand(parts: Parts) -> No
 
     assert refused == (
         409,
-        "client 'ann' is known: to replace its key and token, say that it is enrolled again",
+        "client 'ann' is known: to replace its key and token, say that it is enrolled again (--again)",
     )
     assert (meanwhile, (await itself(parts, first["token"])).status_code) == (200, 401)
     assert (await itself(parts, second["token"])).json()["public_key"] == OTHER
@@ -301,7 +301,7 @@ async def test_bundles_are_listed_and_cancelled(parts: Parts) -> None:
         (
             {"name": "fra1", "role": "worker", "worker": WORKER},
             409,
-            "worker 'fra1' is known: to replace its key and token, say that it is enrolled again",
+            "worker 'fra1' is known: to replace its key and token, say that it is enrolled again (--again)",
         ),
     ],
 )

@@ -106,7 +106,7 @@ async def test_another_key_under_an_old_name_must_be_meant(parts: Parts) -> None
     assert refused.status_code == 409
     assert refused.json()["error"] == (
         f"worker 'fra1' has the public_key '{BODY['public_key']}', not '{spec(9).public_key}': "
-        "every client would lose it; choose another name, or say that it has a new key"
+        "every client would lose it; choose another name, or say that it has a new key (--new-key)"
     )
     assert (unchanged["public_key"], unchanged["state"]) == (BODY["public_key"], "serving")
     worker = meant.json()["workers"]["fra1"]
@@ -319,7 +319,7 @@ async def test_a_worker_is_admitted_against_an_alert_only_by_force(parts: Parts)
     forced = await ask(parts, "POST", "/v1/workers/fra1/admit", {"force": True})
     state = await parts.hear(seen("down", "fra1", NOON), seen("up", "ams1", NOON))
 
-    error = "WireGuardWorkerDown fires for fra1: mend the worker, or admit it with force"
+    error = "WireGuardWorkerDown fires for fra1: mend the worker, or admit it with --force"
     assert (refused.status_code, refused.json()) == (409, {"error": error})
     assert forced.json()["workers"]["fra1"]["state"] == "serving"
     assert {worker.state for worker in state.published} == {"serving"}

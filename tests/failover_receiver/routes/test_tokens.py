@@ -72,7 +72,7 @@ async def test_a_revoked_token_opens_no_more(parts: Parts) -> None:
             "/v1/tokens/nobody",
             None,
             404,
-            "there is no token named 'nobody'; GET /v1/tokens lists all",
+            "there is no token named 'nobody': `wgfleet token list` names all",
         ),
         (
             "POST",

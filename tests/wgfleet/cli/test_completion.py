@@ -139,6 +139,15 @@ def test_another_shell_takes_its_script(shell: str, home: Path, tmp_path: Path) 
         assert said.split("\t")[0] == "drain"
 
 
+def test_a_mistyped_command_is_not_offered_the_hidden_one() -> None:
+    """It is the shell's alone."""
+    done = wgfleet("statsu")
+
+    assert done.returncode == 2
+    assert "'status'" in done.stderr
+    assert "__complete" not in done.stderr
+
+
 def test_a_shell_that_is_not_known_is_refused() -> None:
     """With those that are."""
     done = wgfleet("completion", "cmd")

@@ -46,7 +46,10 @@ def test_when_a_token_shall_end_is_said_as_people_say_it(text: str, at: float) -
 @pytest.mark.parametrize("text", ["", "soon", "90", "90m", "-1d", "2027-13-01", "1.5d"])
 def test_what_is_no_time_is_refused(text: str) -> None:
     """With examples."""
-    with pytest.raises(ValueError, match=r"is no time: as 90d, 12h, 4w, 2027-01-31 or 2027-01-31T18:00$"):
+    with pytest.raises(
+        ValueError,
+        match=r"is no time: hours, days or weeks, as 12h, 90d, 4w, or a date, as 2027-01-31 or 2027-01-31T18:00$",
+    ):
         until(text, now=NOW)
 
 
