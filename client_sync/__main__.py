@@ -63,6 +63,7 @@ on a worker, the same but for what concerns probes, policy and failback, and:
   role = "worker"                   # follow the client list; the token's role is worker, too
   forwarding = false                # true: let the kernel forward packets
   masquerade = []                   # ["eth0"]: what clients send out there gets this machine's address
+  client_hook = "/etc/wgfleet/client-hook"  # none: run when a client becomes active here, or leaves: docs/hooks.md
 """
 PER_WORKER = """\
 on a client with an interface for each worker, which the daemon makes itself, the same file says instead:

@@ -77,6 +77,8 @@ class Config:
     """Let the kernel forward packets."""
     masquerade: tuple[str, ...] = ()
     """Network devices; what clients send out there leaves with the worker's own address."""
+    client_hook: Path | None = None
+    """A program that is run when a client becomes active on this worker, and when it leaves."""
     proxy: str | None = None
     """The HTTP proxy that receivers are reached through; None: none, whatever the environment says."""
     proxy_credentials_file: Path | None = None
@@ -264,6 +266,7 @@ _READERS: Mapping[str, Callable[[Any], object]] = {
     "role": _role,
     "forwarding": _flag,
     "masquerade": _interfaces,
+    "client_hook": _text,
     "proxy": _proxy,
     "proxy_credentials_file": _text,
     "poll_interval": _poll_seconds,
@@ -294,7 +297,7 @@ _OF_ROLE = {
         ),
         Role.CLIENT,
     ),
-    **dict.fromkeys(("forwarding", "masquerade"), Role.WORKER),
+    **dict.fromkeys(("forwarding", "masquerade", "client_hook"), Role.WORKER),
 }
 """The keys that mean something in one role only."""
 _PATHS = (
@@ -304,6 +307,7 @@ _PATHS = (
     "proxy_credentials_file",
     "textfile",
     "private_key_file",
+    "client_hook",
 )
 _UNQUOTED = ("trusted_keys", "proxy", "private_key_file")
 """What is no public key may be a secret in the wrong place, a proxy's URL may have a password; errors go to the log."""

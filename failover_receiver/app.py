@@ -23,6 +23,7 @@ from failover_receiver.routes import (
     enrolments,
     health,
     operators,
+    places,
     simulations,
     tokens,
 )
@@ -39,6 +40,7 @@ def create_app(receiver: Receiver) -> FastAPI:
         documents,
         operators,
         clients,
+        places,
         enrolments,
         tokens,
         discovery,

@@ -12,6 +12,7 @@ from failover_receiver.driver import Driver
 from failover_receiver.enrolments import Enrolments
 from failover_receiver.loads import Load, fresh
 from failover_receiver.metrics import Metrics
+from failover_receiver.places import Places
 from failover_receiver.publication import Publication
 from failover_receiver.registrar import Registrar
 from failover_receiver.settings import Settings
@@ -49,6 +50,8 @@ class Receiver:
     """Keeps the clients and publishes their list."""
     enrolments: Enrolments = field(init=False)
     """Lets machines join."""
+    places: Places = field(init=False)
+    """Which worker each client uses, for workers."""
     _said_by: dict[str, Holder] = field(default_factory=dict, init=False)
     """Whose words these are."""
 
@@ -58,6 +61,8 @@ class Receiver:
         registrar = Registrar(self.driver, self.client_list, self.settings.client_pools, self.learn_tokens)
         object.__setattr__(self, "registrar", registrar)
         object.__setattr__(self, "enrolments", Enrolments(self.driver, registrar))
+        object.__setattr__(self, "places", Places(self.driver.clock))
+        self.streams.append(self.places)
         self.gate.follow(self._forget_unknown)
 
     def allow(self, *roles: Role) -> Callable[[Request], Awaitable[Holder]]:
@@ -90,6 +95,9 @@ class Receiver:
         before = said.get(holder.name)
         said[holder.name] = ack
         self._said_by[holder.name] = holder
+        # An ack that hung on a broken connection may come after the next one; documents' numbers only rise.
+        if holder.role is Role.CLIENT and (before is None or ack.document >= before.document):
+            self.places.said(holder.name, ack.active)
         self.metrics.acks.inc()
         took = propagation(before, ack, self.driver.state)
         if took is not None:
@@ -109,3 +117,5 @@ class Receiver:
             del self._said_by[name]
             self.acks.pop(name, None)
             self.worker_acks.pop(name, None)
+            self.places.forget(name)
+        self.places.wake()  # Streams of whom it does not know any more end.

@@ -54,6 +54,7 @@ PURE = {
     "client_sync.perworker.marking": (),
     "client_sync.perworker.routing": (),
     "client_sync.worker.forwarding": (),
+    "client_sync.worker.hooks": (),
     "client_sync.worker.plan": (),
     "exporter.load": ("prometheus_client",),
     "exporter.peers": ("prometheus_client",),

@@ -16,6 +16,7 @@ from client_sync.control import Proxy, marked_client
 from client_sync.feed import Feed
 from client_sync.worker.around import Around, Kernel
 from client_sync.worker.driver import Worker
+from client_sync.worker.hooking import ClientHook
 from client_sync.worker.status import ack, describe, headline
 from client_sync.worker.tunnel import Tunnel, Wireguard
 from wgfleet.files import read_secret, write_whole
@@ -68,19 +69,19 @@ async def serve(config: Config, *, wireguard: Wireguard | None = None, kernel: K
     around.begin()
     news, supervisor = asyncio.Event(), Supervisor()
     lists = ClientLists(config.state_directory, Verifier(config.trusted_keys), config.fleet)
-    worker = Worker(lists, tunnel, around=around, changed=news.set)
-    await worker.start()
     addresses = AddressBook(config.state_directory / "addresses.json")
     proxy = Proxy.by(config.proxy, config.proxy_credentials_file)
     async with marked_client(config.ca_file, lambda: tunnel.mark, addresses, proxy) as http:
-        feed = Feed(
-            http,
-            config.receivers,
-            lambda: read_secret(config.token_file),
-            document="client-list",
-            most_bytes=MOST_BYTES,
-            poll_interval=config.poll_interval,
-        )
+        feed, places = feed_of(config, http, "client-list"), feed_of(config, http, "places")
+        hook = hook_of(config, places, news.set)
+
+        def changed() -> None:
+            if hook is not None and worker.held is not None and worker.applied == worker.held.number:
+                hook.listed(worker.held)
+            news.set()
+
+        worker = Worker(lists, tunnel, around=around, changed=changed)
+        await worker.start()
         supervisor.ready()
         news.set()
         try:
@@ -88,11 +89,46 @@ async def serve(config: Config, *, wireguard: Wireguard | None = None, kernel: K
                 tasks.create_task(supervisor.feed())  # Ends at once where there is no watchdog.
                 tasks.create_task(follow(feed, worker))
                 tasks.create_task(keep_looking(worker))
-                tasks.create_task(report(config, feed, worker, http, news, tell=supervisor.status))
+                tasks.create_task(report(config, feed, worker, http, news, tell=supervisor.status, hook=hook))
+                if hook is not None:
+                    tasks.create_task(follow_places(places, hook))
+                    tasks.create_task(hook.run())
         except ExceptionGroup as group:
             raise group.exceptions[0] from None
         finally:
             supervisor.stopping()
+
+
+def feed_of(config: Config, http: httpx.AsyncClient, document: str) -> Feed:
+    """What the receivers publish under that name."""
+    return Feed(
+        http,
+        config.receivers,
+        lambda: read_secret(config.token_file),
+        document=document,
+        most_bytes=MOST_BYTES,
+        poll_interval=config.poll_interval,
+    )
+
+
+def hook_of(config: Config, places: Feed, changed: Callable[[], None]) -> ClientHook | None:
+    """The hook, if there is one. Raises ValueError."""
+    if config.client_hook is None:
+        return None
+    return ClientHook(
+        config.client_hook,
+        worker=config.name,
+        interface=config.interface,
+        directory=config.state_directory,
+        followed=lambda: places.receiver is not None,
+        changed=changed,
+    )
+
+
+async def follow_places(places: Feed, hook: ClientHook) -> None:
+    """Take every word of where clients are."""
+    async for message in places.documents():
+        hook.heard(message)
 
 
 async def follow(feed: Feed, worker: Worker) -> None:
@@ -116,6 +152,7 @@ async def report(
     news: asyncio.Event,
     *,
     tell: Callable[[str], None],
+    hook: ClientHook | None = None,
 ) -> None:
     """Tell the receiver, and whoever asks on this machine, what is applied."""
     wait = ACK_SECONDS
@@ -125,7 +162,7 @@ async def report(
                 await news.wait()
         news.clear()
         wait = ACK_SECONDS
-        status = describe(worker, feed.receiver)
+        status = describe(worker, feed.receiver, hook.status() if hook is not None else None)
         tell(headline(status))
         try:
             write_whole(config.state_directory / "status.json", json.dumps(status).encode())

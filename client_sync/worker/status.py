@@ -5,8 +5,8 @@ from typing import Any
 from client_sync.worker.driver import Worker
 
 
-def describe(worker: Worker, receiver: str | None) -> dict[str, Any]:
-    """What `wgfleet-sync status` shows."""
+def describe(worker: Worker, receiver: str | None, hook: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What `wgfleet-sync status` shows; `hook` is the client hook's part, if there is one."""
     held, standing, refused = worker.held, worker.tunnel.standing, worker.refused
     return {
         "role": "worker",
@@ -22,6 +22,7 @@ def describe(worker: Worker, receiver: str | None) -> dict[str, Any]:
         "refused": None
         if refused is None
         else {"epoch": refused.number[0], "generation": refused.number[1], "reason": refused.reason},
+        "hook": hook,
         "error": worker.error or worker.error_around,
     }
 
@@ -54,6 +55,7 @@ def shown(status: dict[str, Any]) -> str:
         f"cut off      peer {key}: revoked, but added by others: take it out of the interface's configuration"
         for key in status["cut_off"]
     ]
+    lines += _hook(status.get("hook"))
     refused = status["refused"]
     if refused is not None:
         lines.append(f"REFUSED      list {refused['epoch']}.{refused['generation']}: {refused['reason']}")
@@ -66,3 +68,17 @@ def _applied(status: dict[str, Any]) -> str | None:
     if status["generation"] is None:
         return None
     return f"{status['epoch']}.{status['generation']}, {status['clients']} clients"
+
+
+def _hook(status: dict[str, Any] | None) -> list[str]:
+    if status is None:
+        return []
+    lines = [
+        f"client hook  ran for {status['active']} active clients; {status['waiting'] + status['running']} to come"
+    ]
+    lines += [
+        f"HOOK FAILS   `{one['verb']} {one['client']}`, tried {one['tries']} times: {one['reason']}"
+        for one in status["failures"]
+    ]
+    more = status["failing"] - len(status["failures"])
+    return [*lines, f"HOOK FAILS   for {more} clients more"] if more > 0 else lines

@@ -19,10 +19,10 @@ token_file = "token"
 trusted_keys = ["{KEY}"]
 """
 KNOWN = (
-    "active_probe_interval, addresses, ca_file, drain_deadline, failback_after, failback_spread, firewall_mark, fleet, "
-    "forwarding, interface, layout, local_failover, manage_routes, masquerade, name, policy, poll_interval, "
-    "private_key_file, proxy, proxy_credentials_file, receivers, role, standby_probe_interval, state_directory, textfile, "
-    "token_file, trusted_keys, wireguard"
+    "active_probe_interval, addresses, ca_file, client_hook, drain_deadline, failback_after, failback_spread, "
+    "firewall_mark, fleet, forwarding, interface, layout, local_failover, manage_routes, masquerade, name, policy, "
+    "poll_interval, private_key_file, proxy, proxy_credentials_file, receivers, role, standby_probe_interval, "
+    "state_directory, textfile, token_file, trusted_keys, wireguard"
 )
 
 NO_PROXY = "an HTTP proxy's URL was expected, without user or password: as http://proxy.example.com:3128"

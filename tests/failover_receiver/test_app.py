@@ -18,7 +18,8 @@ pytestmark = pytest.mark.anyio
 ALL = frozenset(Role)
 OPERATOR = frozenset({Role.OPERATOR})
 OBSERVERS = OPERATOR | {Role.PROMETHEUS}
-READERS = OPERATOR | {Role.CLIENT, Role.WORKER}
+WORKER = frozenset({Role.WORKER})
+READERS = OPERATOR | {Role.CLIENT, Role.VANTAGE, Role.WORKER}
 ACK = {"epoch": 1, "generation": 1, "active": "fra1"}
 CLIENT = {"public_key": spec(9).public_key, "addresses": ["10.6.0.2"]}
 
@@ -28,6 +29,8 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[Role], Any]] = {
     ("GET", "/v1/peer-set/events"): (READERS, None),
     ("GET", "/v1/client-list"): (OPERATOR | {Role.WORKER}, None),
     ("GET", "/v1/client-list/events"): (OPERATOR | {Role.WORKER}, None),
+    ("GET", "/v1/places"): (WORKER, None),
+    ("GET", "/v1/places/events"): (WORKER, None),
     ("POST", "/v1/acks"): (frozenset({Role.CLIENT, Role.WORKER}), ACK),
     ("GET", "/v1/signing-key"): (ALL, None),
     ("GET", "/v1/workers"): (OPERATOR, None),
@@ -133,6 +136,7 @@ async def test_every_role_that_may_is_let_in(parts: Parts, method: str, path: st
     """Whatever comes of it."""
     parts.publication.close()  # Or the answer would never end.
     parts.receiver.client_list.close()
+    parts.receiver.places.close()
 
     for role in sorted(ROUTES[method, path][0]):
         answer = await ask(parts, method, path, who=role)

@@ -54,6 +54,7 @@ async def test_everybody_reaches_what_the_table_says_and_nothing_else(parts: Par
     """A route that is added without a decision on who may ask it is in no line of the table."""
     parts.receiver.publication.close()  # Or streams would not end.
     parts.receiver.client_list.close()
+    parts.receiver.places.close()
 
     lines = [HEADING, f"{'':40}" + "".join(f"{who or 'nobody':14}" for who in WHO).rstrip()]
     for path, method in routes(parts):

@@ -30,7 +30,7 @@ from tests.failover_receiver.running import Running
 EXAMPLES = 10
 """For each route, mode and way of letting in: few enough to be asked at each `make test`."""
 
-STREAMS = ["/v1/peer-set/events", "/v1/client-list/events"]
+STREAMS = ["/v1/peer-set/events", "/v1/client-list/events", "/v1/places/events"]
 """They do not end."""
 
 CHECKS = [

@@ -61,6 +61,7 @@ def test_everything_that_is_wrong_is_told(tmp_path: Path) -> None:
         "withheld": [withheld],
         "cut_off": [public_key(9)],
         "refused": {"epoch": 1, "generation": 2, "reason": "too many"},
+        "hook": None,
         "error": "no route",
     }
     assert headline(status) == (
@@ -74,4 +75,18 @@ def test_everything_that_is_wrong_is_told(tmp_path: Path) -> None:
         f"cut off      peer {public_key(9)}: revoked, but added by others: take it out of the interface's configuration",
         "REFUSED      list 1.2: too many",
         "ERROR        no route",
+    ]
+
+
+def test_what_the_client_hook_did_and_where_it_fails_is_told(tmp_path: Path) -> None:
+    """A client by its name, with the reason; of many, how many more."""
+    failure = {"client": "ann", "verb": "active", "tries": 3, "reason": "it ended with 2: no such device"}
+    hook = {"active": 7, "waiting": 1, "running": 1, "failing": 3, "failures": [failure]}
+
+    lines = shown(describe(worker(tmp_path, FakeInterface()), None, hook)).splitlines()
+
+    assert lines[3:] == [
+        "client hook  ran for 7 active clients; 2 to come",
+        "HOOK FAILS   `active ann`, tried 3 times: it ended with 2: no such device",
+        "HOOK FAILS   for 2 clients more",
     ]
