@@ -202,6 +202,8 @@ def _shown(status: dict[str, Any], *, as_json: bool) -> str:
         f"receiver   {status['receiver'] or '(not connected)'}{by}",
         f"peer set   {number if known else '(none yet)'}",
     ]
+    for name, count in status.get("draining", {}).items():
+        lines.append(f"leaving    {name}, connections left: {'not counted' if count is None else count}")
     for name, worker in status["workers"].items():
         lines.append(f"  {name:20} {worker['state']:10} {worker['reason']:16} {_probes(worker)}")
     return "\n".join(lines)

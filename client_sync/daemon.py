@@ -77,7 +77,7 @@ async def run(config: Config) -> None:
         tasks = [
             asyncio.create_task(_follow(feed, driver)),
             asyncio.create_task(_report(showing, feed, driver, http, news, role=config.role)),
-            asyncio.create_task(laid.beside()),
+            asyncio.create_task(laid.beside(news.set)),
             asyncio.create_task(stop.wait()),
         ]
         alive = asyncio.create_task(supervisor.feed())  # Ends at once where there is no watchdog.
@@ -113,22 +113,28 @@ async def _report(
 
     The receiver counts who acks: a vantage, which is no client, does not.
     """
-    acked_at = -ACK_SECONDS
+    acked_at, acked_left = -ACK_SECONDS, driver.connections_left
     while True:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STATUS_SECONDS):
                 await news.wait()
         told = news.is_set()
         news.clear()
-        state, now = driver.state, time.monotonic()
-        showing.show({"role": role, **describe(state, feed.receiver, feed.way, now=now)})
+        state, left, now = driver.state, driver.connections_left, time.monotonic()
+        showing.show({"role": role, **describe(state, feed.receiver, feed.way, left, now=now)})
         if role is Role.VANTAGE or feed.receiver is None or state.peer_set is None:
             continue
-        if not told and now - acked_at < ACK_SECONDS:
+        if not told and left == acked_left and now - acked_at < ACK_SECONDS:
             continue
-        acked_at = now
+        acked_at, acked_left = now, left
         epoch, generation = state.peer_set.number
-        ack = {"epoch": epoch, "generation": generation, "active": state.active, "sees": seen(state)}
+        ack = {
+            "epoch": epoch,
+            "generation": generation,
+            "active": state.active,
+            "sees": seen(state),
+            "draining": left,
+        }
         try:
             answer = await http.post(
                 f"{feed.receiver}/v1/acks", json=ack, headers=feed.headers(), timeout=10.0

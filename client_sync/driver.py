@@ -66,6 +66,11 @@ class Driver:
         self._traffic = Traffic(packets)
         self._looked = False
 
+    @property
+    def connections_left(self) -> dict[str, int | None]:
+        """How many connections each worker that is being left still carries; None: that is not known."""
+        return dict(self._interface.connections_left)
+
     def start(self, kept: PeerSet | None) -> None:
         """Take up what the device holds and what the last run kept: no network is needed for it."""
         if self._counting is None:

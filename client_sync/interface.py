@@ -54,6 +54,11 @@ class Interface:
         self.mark: int | None = None
         """The interface's firewall mark, as last read."""
 
+    @property
+    def connections_left(self) -> Mapping[str, int | None]:
+        """None: whatever was connected moves along."""
+        return {}
+
     def read(self) -> Device:
         """The interface as it is. Raises WgError."""
         try:

@@ -16,6 +16,10 @@ class Layout(Protocol):
     def mark(self) -> int | None:
         """The tunnels' firewall mark; the control connection has it too."""
 
+    @property
+    def connections_left(self) -> Mapping[str, int | None]:
+        """How many connections each worker that is being left still carries; None: that is not known."""
+
     def read(self) -> Device:
         """What there is, as one device. Raises WgError."""
 

@@ -26,8 +26,8 @@ class Laid:
     prober: Prober
     packets: Callable[[], Packets | None]
     """What has come in and gone out, but for probes that the driver does not know of."""
-    beside: Callable[[], Coroutine[None, None, None]]
-    """To be run for ever: what the layout needs done beside the driver's work."""
+    beside: Callable[[Callable[[], None]], Coroutine[None, None, None]]
+    """To be run for ever: what the layout needs done beside the driver's work. It calls when there is something to tell."""
     close: Callable[[], None]
 
 
@@ -51,7 +51,11 @@ def lay_out(config: Config, resolve: Resolve) -> Laid:
         return None if counted is None else (counted[0] - own[0], counted[1] - own[1])
 
     return Laid(
-        per_worker, echoes, packets, lambda: watch(per_worker, echoes), _all(echoes.close, counters.close)
+        per_worker,
+        echoes,
+        packets,
+        lambda changed: watch(per_worker, echoes, changed),
+        _all(echoes.close, counters.close),
     )
 
 
@@ -69,7 +73,8 @@ def _single(config: Config, resolve: Resolve) -> Laid:
     return Laid(single, echo, counters, _nothing, _all(echo.close, counters.close))
 
 
-async def _nothing() -> None:
+async def _nothing(changed: Callable[[], None]) -> None:
+    del changed
     await asyncio.Event().wait()  # A single interface needs nothing beside.
 
 

@@ -1,5 +1,7 @@
 """What the daemon tells of itself: to people on this machine, and to the receiver. Pure."""
 
+from collections.abc import Mapping
+
 from client_sync.feed import Way
 from client_sync.liveness import Liveness
 from client_sync.state import State, liveness_of, workers
@@ -10,8 +12,24 @@ SEES_MOST = 64
 """Workers that an ack tells of: more, the receiver does not take."""
 
 
-def describe(state: State, receiver: str | None, way: Way | None = None, *, now: float) -> dict[str, object]:
-    """What `wgfleet-sync status` shows; `now` is of the clock that the state's times are of."""
+def describe(
+    state: State,
+    receiver: str | None,
+    way: Way | None = None,
+    draining: Mapping[str, int | None] | None = None,
+    *,
+    now: float,
+) -> dict[str, object]:
+    """What `wgfleet-sync status` shows.
+
+    Args:
+        state: the core's.
+        receiver: the one that is followed, and
+        way: how.
+        draining: how many connections each worker that is being left still carries.
+        now: of the clock that the state's times are of.
+
+    """
     peer_set = state.peer_set
     return {
         "receiver": receiver,
@@ -22,6 +40,7 @@ def describe(state: State, receiver: str | None, way: Way | None = None, *, now:
         "fresh_until": peer_set.fresh_until if peer_set else None,
         "active": state.active,
         "reason": state.reason,
+        "draining": dict(draining or {}),
         "workers": {
             name: {
                 "state": worker.state,

@@ -33,6 +33,8 @@ class Ack:
     """The number of the client list that it has applied, if it is a worker."""
     sees: Mapping[str, Sees] = field(default_factory=dict)
     """By worker, for operators."""
+    draining: Mapping[str, int | None] = field(default_factory=dict)
+    """The connections that it still has on each worker that it is leaving; None: it cannot count them."""
 
     @property
     def document(self) -> tuple[int, int]:

@@ -77,11 +77,15 @@ class Echoes:
             self._echoes.pop(gone).close()
 
 
-async def watch(layout: PerWorker, echoes: Echoes) -> None:
-    """For ever: end drains that are over, and make interfaces again that are gone."""
+async def watch(layout: PerWorker, echoes: Echoes, changed: Callable[[], None]) -> None:
+    """For ever: end drains that are over, and make interfaces again that are gone.
+
+    `changed` is called when another worker is being left, or no more, or its connections are counted for the first time.
+    """
     loop = asyncio.get_running_loop()
     looked_at = loop.time()
     said_unknown = False
+    before: dict[str, bool] = {}
     while True:
         if layout.draining:
             await asyncio.sleep(PROBE_SECONDS)
@@ -95,7 +99,8 @@ async def watch(layout: PerWorker, echoes: Echoes) -> None:
             if loop.time() - looked_at >= LOOK_SECONDS:
                 looked_at = loop.time()
                 layout.mend()
-                left = await asyncio.to_thread(layout.flows) if layout.draining else {}
+                counting = layout.draining.keys()  # A drain that begins meanwhile is counted the next time.
+                left = await asyncio.to_thread(layout.flows) if counting else {}
                 if left is None and not said_unknown:
                     said_unknown = True
                     say(
@@ -103,7 +108,11 @@ async def watch(layout: PerWorker, echoes: Echoes) -> None:
                         "connections cannot be counted, drains last until their deadline",
                         level=logging.WARNING,
                     )
-                layout.counted(left or {})
+                layout.counted({name: count for name, count in (left or {}).items() if name in counting})
             layout.end_drains()
         except (WgError, OSError) as error:
             say(log, "not applied", level=logging.ERROR, error=error)
+        now = {name: count is None for name, count in layout.connections_left.items()}
+        if now != before:
+            before = now
+            changed()

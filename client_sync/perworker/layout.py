@@ -131,6 +131,11 @@ class PerWorker:
         return dict(self._drains)
 
     @property
+    def connections_left(self) -> Mapping[str, int | None]:
+        """How many connections each of these still carries, as last counted; None: not yet, or that is not known."""
+        return {name: drain.flows for name, drain in self._drains.items()}
+
+    @property
     def watched(self) -> tuple[str, ...]:
         """Where to probe while workers are being left: at these, and at the active one, which tells whose fault silence is."""
         workers = [*self._drains, *([self._active] if self._active else [])]

@@ -16,6 +16,8 @@ class Remaining:
     """Those whose traffic it carries."""
     behind: tuple[str, ...]
     """Those that have not applied the peer set that tells them to leave, and use another worker, or say none."""
+    connections: Mapping[str, int | None]
+    """Those that have left it but for so many connections; None: they cannot count them."""
     sure_in: float
     """Seconds until every client must have been heard, if it is there: after a start the receiver knows of none."""
 
@@ -27,7 +29,12 @@ def remaining(
     lately = {name: ack for name, ack in sorted(acks.items()) if now - ack.received_at <= ACK_LIFETIME}
     using = tuple(name for name, ack in lately.items() if ack.active == worker)
     behind = tuple(name for name, ack in lately.items() if ack.active != worker and ack.document < number)
-    return Remaining(len(lately), using, behind, max(0.0, since + ACK_LIFETIME - now))
+    left = {
+        name: ack.draining[worker]
+        for name, ack in lately.items()
+        if worker in ack.draining and ack.active != worker
+    }
+    return Remaining(len(lately), using, behind, left, max(0.0, since + ACK_LIFETIME - now))
 
 
 def number_of_list(number: tuple[int, int]) -> dict[str, int]:

@@ -55,12 +55,14 @@ class AckBody(BaseModel):
     """Which worker carries its traffic."""
     client_list: NumberBody | None = None
     sees: Annotated[dict[WorkerName, SeesBody], Field(max_length=SEES_MOST)] | None = None
+    draining: Annotated[dict[WorkerName, Number | None], Field(max_length=SEES_MOST)] | None = None
+    """The connections that it still has on each worker that it is leaving; null: it cannot count them."""
 
     def ack(self, now: float) -> Ack:
         """The same, as it is kept."""
         clients = None if self.client_list is None else (self.client_list.epoch, self.client_list.generation)
         sees = {name: Sees(said.answers, said.rtt_ms) for name, said in (self.sees or {}).items()}
-        return Ack(self.epoch, self.generation, self.active, now, clients, sees)
+        return Ack(self.epoch, self.generation, self.active, now, clients, sees, self.draining or {})
 
 
 def routes(receiver: Receiver) -> APIRouter:

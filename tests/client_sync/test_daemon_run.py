@@ -96,7 +96,13 @@ def test_a_whole_run_from_the_first_document_to_the_end(tmp_path: Path) -> None:
             while ack["active"] is None:
                 ack = json.loads((await acks.taken.get()).body)
             assert ack["sees"]["w1"].pop("rtt_ms") < 1000 * SECONDS
-            assert ack == {"epoch": 1, "generation": 1, "active": "w1", "sees": {"w1": {"answers": True}}}
+            assert ack == {
+                "epoch": 1,
+                "generation": 1,
+                "active": "w1",
+                "sees": {"w1": {"answers": True}},
+                "draining": {},
+            }
             assert json.loads((tmp_path / "state" / "status.json").read_text())["active"] == "w1"
             assert await stop(process, said) == 0
             return said

@@ -53,7 +53,7 @@ def test_the_watch_never_ends_of_itself(tmp_path: Path, said: LayoutKind) -> Non
 
     async def story() -> bool:
         laid = lay_out(configuration(tmp_path, said), unresolved)
-        watching = asyncio.create_task(laid.beside())
+        watching = asyncio.create_task(laid.beside(lambda: None))
         done, _ = await asyncio.wait([watching], timeout=0.05)
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)

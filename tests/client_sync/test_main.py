@@ -233,6 +233,21 @@ peer set   1.7, monitoring live
     )
 
 
+def test_what_is_left_on_a_worker_that_is_being_left_is_shown(command: Command, configured: Path) -> None:
+    """Whoever waits for the end of a drain sees whom it waits for."""
+    left = {"w2": 3, "w3": None}
+    status = describe(SHOWN, "https://a.example.com", draining=left, now=6.0)
+    (configured.parent / "state").mkdir()
+    (configured.parent / "state" / "status.json").write_text(json.dumps(status))
+
+    lines = command("status", "--config", configured).out.splitlines()
+
+    assert lines[3:5] == [
+        "leaving    w2, connections left: 3",
+        "leaving    w3, connections left: not counted",
+    ]
+
+
 def test_that_the_stream_does_not_come_through_is_shown(command: Command, configured: Path) -> None:
     """It explains why a wish is heard some seconds late."""
     show(configured, SHOWN, "https://a.example.com", Way.POLL)

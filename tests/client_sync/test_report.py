@@ -22,6 +22,7 @@ def test_before_anything_is_known_the_status_says_so() -> None:
         "fresh_until": None,
         "active": None,
         "reason": None,
+        "draining": {},
         "workers": {},
     }
 
@@ -38,7 +39,7 @@ def test_the_status_says_what_is_applied_and_what_was_probed() -> None:
         },
     )
 
-    assert describe(state, "https://monitoring.example.com", Way.POLL, now=7.5) == {
+    assert describe(state, "https://monitoring.example.com", Way.POLL, {"w2": 3}, now=7.5) == {
         "receiver": "https://monitoring.example.com",
         "heard_by": "poll",
         "epoch": 1,
@@ -47,6 +48,7 @@ def test_the_status_says_what_is_applied_and_what_was_probed() -> None:
         "fresh_until": 4600.0,
         "active": "w1",
         "reason": "silent",
+        "draining": {"w2": 3},
         "workers": {
             "w1": {
                 "state": "serving",

@@ -341,12 +341,20 @@ def test_the_whole_fleet_drains_and_fails_over_with_an_interface_for_each_worker
         old = stream(client, "old")
         began = time.time()
 
-        fleet.api.call("PUT", f"/v1/workers/{first}/drain")
+        drained = fleet.api.call("PUT", f"/v1/workers/{first}/drain")
         wait_until(lambda: fleet.active("c1") == second, LIMIT, "the move")
         answered = len(old.output().splitlines())
         wait_until(lambda: len(old.output().splitlines()) > answered + 20, LIMIT, "answers after the move")
         assert via(stream(client, "new")) == second
         assert traffic.lost_between(began, time.time()) == 0
+        path = f"/v1/workers/{first}/clients"
+        number = {"epoch": drained["epoch"], "generation": drained["generation"]}
+        left = wait_until(
+            lambda: fleet.api.call("GET", path, **number)["connections"].get("c1"),
+            LIMIT,
+            "the connections left to be told",
+        )
+        assert left >= 2, "the stream, and the packets that were under way before it"
 
         fleet.api.call("DELETE", f"/v1/workers/{first}/drain")
         fleet.wait_until_serving()

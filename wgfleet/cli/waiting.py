@@ -33,7 +33,7 @@ Look = Callable[[], str]
 def add_drain(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `worker drain`."""
     drain = command(verbs, "drain", _drain, "move clients away, without haste", name="worker")
-    _add_wait(drain, DRAIN_SECONDS, "until no client that was heard lately uses it")
+    _add_wait(drain, DRAIN_SECONDS, "until no client that was heard lately uses it, or has connections on it")
 
 
 def add_revoke(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -110,6 +110,8 @@ def _using(receiver: Api, name: str, drained: dict[str, Any]) -> str:
     parts = []
     if left["using"]:
         parts.append(f"clients on {name}: {named(left['using'])}")
+    if left["connections"]:
+        parts.append(f"connections left on {name}: {_connections(left['connections'])}")
     if left["behind"]:
         parts.append(f"clients that have not heard of it yet: {named(left['behind'])}")
     if not parts and left["sure_in"] > 0:
@@ -117,6 +119,17 @@ def _using(receiver: Api, name: str, drained: dict[str, Any]) -> str:
             "the receiver started a short while ago: waiting for clients that it may not have heard yet"
         )
     return "; ".join(parts)
+
+
+def _connections(left: dict[str, int | None]) -> str:
+    counted = [count for count in left.values() if count is not None]
+    known = (
+        []
+        if not counted
+        else [f"{sum(counted)} of clients {named([n for n, c in left.items() if c is not None])}"]
+    )
+    unknown = [name for name, count in left.items() if count is None]
+    return ", ".join(known + ([f"an unknown number of clients {named(unknown)}"] if unknown else []))
 
 
 def _revoke(arguments: argparse.Namespace) -> int:

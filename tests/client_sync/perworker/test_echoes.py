@@ -113,11 +113,17 @@ def test_nothing_is_held_for_workers_that_were_removed(layout: PerWorker) -> Non
     assert air.closed == ["wg-w1"]
 
 
-def watched(layout: PerWorker, air: Air, story: Callable[[], Coroutine[None, None, None]]) -> None:
+def watched(
+    layout: PerWorker,
+    air: Air,
+    story: Callable[[], Coroutine[None, None, None]],
+    changed: Callable[[], None] | None = None,
+) -> None:
     """Play the story while the watch runs."""
 
     async def play() -> None:
-        watching = asyncio.create_task(watch(layout, Echoes(layout, air.open)))
+        told = changed or (lambda: None)
+        watching = asyncio.create_task(watch(layout, Echoes(layout, air.open), told))
         try:
             async with asyncio.timeout(SECONDS):
                 await story()
@@ -169,6 +175,22 @@ def test_a_drain_is_watched_from_its_first_moment(
 
     watched(layout, air, story)
     assert machine.pinned == {str(MARK + 2)}
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_a_drain_leaves_is_told(machine: Machine, layout: PerWorker) -> None:
+    """When it begins, when it is counted for the first time, and when nothing is left: an operator waits for it."""
+    machine.connections = [connection(MARK + 1), connection(MARK + 1)]
+    told: list[dict[str, int | None]] = []
+
+    async def story() -> None:
+        layout.configure(DRAINED, "w2")
+        await until(lambda: {"w1": 2} in told)
+        machine.connections = []
+        await until(lambda: told[-1] == {})
+
+    watched(layout, Air(), story, lambda: told.append(dict(layout.connections_left)))
+    assert [one for one in told if one.get("w1", 0) is not None] == [{"w1": 2}, {}]
 
 
 @pytest.mark.usefixtures("quick")

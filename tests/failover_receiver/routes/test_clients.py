@@ -302,14 +302,15 @@ async def test_a_client_cannot_stand_for_a_worker(parts: Parts) -> None:
 async def test_a_worker_is_empty_when_no_client_uses_it_or_has_yet_to_hear(parts: Parts) -> None:
     """Of those that were heard lately; soon after a start nobody knows who else there is."""
     await parts.serve("ams1", "fra1")
-    for name, generation, active in (
-        ("ann", 9, "fra1"),
-        ("bob", 7, "ams1"),
-        ("cat", 8, "ams1"),
-        ("dan", 7, None),
+    for name, generation, active, draining in (
+        ("ann", 9, "fra1", {"fra1": 5}),
+        ("bob", 7, "ams1", {}),
+        ("cat", 8, "ams1", {"fra1": 3, "osl1": 1}),
+        ("dan", 7, None, {"fra1": None}),
+        ("eve", 8, "ams1", {"osl1": 1}),
     ):
         token = await let_in(parts, name, Role.CLIENT)
-        ack = {"epoch": 1, "generation": generation, "active": active}
+        ack = {"epoch": 1, "generation": generation, "active": active, "draining": draining}
         await ask(parts, "POST", "/v1/acks", ack, token=token)
     parts.clock.now += 50.0
     path = "/v1/workers/fra1/clients?epoch=1&generation=8"
@@ -318,6 +319,12 @@ async def test_a_worker_is_empty_when_no_client_uses_it_or_has_yet_to_hear(parts
     parts.clock.now += 101.0
     later = (await ask(parts, "GET", path)).json()
 
-    assert now == {"heard": 4, "using": ["ann"], "behind": ["bob", "dan"], "sure_in": 100.0}
-    assert later == {"heard": 0, "using": [], "behind": [], "sure_in": 0.0}
+    assert now == {
+        "heard": 5,
+        "using": ["ann"],
+        "behind": ["bob", "dan"],
+        "connections": {"cat": 3, "dan": None},
+        "sure_in": 100.0,
+    }
+    assert later == {"heard": 0, "using": [], "behind": [], "connections": {}, "sure_in": 0.0}
     assert (await ask(parts, "GET", "/v1/workers/lon1/clients")).status_code == 404

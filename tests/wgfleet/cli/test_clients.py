@@ -334,12 +334,20 @@ def test_a_drain_waits_for_the_clients(wgfleet: Run, receiver: Running) -> None:
 
     in_vain = wgfleet("worker", "drain", "fra1", "--wait", "--timeout", "0")
     ack(receiver, ann, epoch=1, generation=99, active="ams1")
+    ack(receiver, bob, epoch=1, generation=99, active="ams1", draining={"fra1": 12})
+    connected = wgfleet("worker", "drain", "fra1", "--wait", "--timeout", "0")
+    ack(receiver, ann, epoch=1, generation=99, active="ams1", draining={"fra1": None})
+    uncounted = wgfleet("worker", "drain", "fra1", "--wait", "--timeout", "0")
+    ack(receiver, ann, epoch=1, generation=99, active="ams1")
     ack(receiver, bob, epoch=1, generation=99, active="ams1")
     unsure = wgfleet("worker", "drain", "fra1", "--wait", "--timeout", "0", "--json")
 
     assert in_vain.returncode == 4
     assert "clients on fra1: 1 (ann); clients that have not heard of it yet: 1 (bob)" in in_vain.stderr
     assert "fra1 is not empty; it stays draining" in in_vain.stderr
+    assert connected.returncode == uncounted.returncode == 4
+    assert "connections left on fra1: 12 of clients 1 (bob)" in connected.stderr
+    assert "12 of clients 1 (bob), an unknown number of clients 1 (ann)" in uncounted.stderr
     assert said(unsure, code=4)["remains"].startswith("the receiver started a short while ago")
 
 
