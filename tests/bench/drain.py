@@ -1,8 +1,8 @@
 """`python -m tests.bench drain --moves 100`: what a planned move costs, with one interface and with one for each worker.
 
 Two workers that masquerade, half the round trip away each way by a relay in user space; a packet of UDP each millisecond
-and its echo, moved to and fro; then TCP connections, each with a move in its middle. A last line of JSON; exit status 1
-if the layout per-worker lost a packet or a connection.
+and its echo, moved to and fro; then TCP transfers, all under way when their worker is drained, and a new one after it. A
+last line of JSON; exit status 1 if the layout per-worker lost a packet or a transfer.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from tests.lab import addresses
 from tests.lab.inside import command
 from tests.lab.machines import Client
 from tests.lab.network import Network
-from tests.lab.perworker import PerWorkerClient, ask, document, listen, stream
+from tests.lab.perworker import PerWorkerClient, ask, document, listen, stream, via
 from tests.lab.process import Process
 from tests.lab.traffic import Traffic
 from tests.lab.waiting import WaitedInVainError, wait_until
@@ -28,13 +28,12 @@ from tests.lab.waiting import WaitedInVainError, wait_until
 DELAYED_PORT = 51830
 MILLISECONDS = 1
 """Between packets."""
-PAUSE_SECONDS = 0.25
-"""Between moves: some round trips, so that what one loses is not the next one's."""
+PAUSE_SECONDS = 1.0
+"""Between moves: many round trips, so that what one loses is not the next one's."""
 SETTLE_SECONDS = 1.0
-MORE_ANSWERS = 5
-"""So many on a connection after a move, and it has survived."""
-BROKEN_SECONDS = 3.0
-"""Without any, and it has not."""
+LINES = 500
+"""Of a transfer, each answered before the next one goes: longer than it takes to begin all of them."""
+TRANSFER_SECONDS = 120.0
 SINGLE, PER_WORKER = "single", "per-worker"
 
 
@@ -52,13 +51,15 @@ class Moved:
     """Seconds that the median configuration took, from the first program run to the last."""
     connections: int
     survived: int
+    new_on_new: bool
+    """A connection that began after the drain took the other worker."""
 
 
 def main() -> int:
     """Run the bench; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench drain", description=__doc__)
     parser.add_argument("--moves", type=int, default=100, help="of the UDP flow (default: %(default)s)")
-    parser.add_argument("--connections", type=int, default=30, help="of TCP (default: %(default)s)")
+    parser.add_argument("--connections", type=int, default=50, help="of TCP (default: %(default)s)")
     parser.add_argument("--round-trip", type=float, default=50.0, help="milliseconds (default: %(default)s)")
     arguments = parser.parse_args()
     found = [
@@ -97,10 +98,13 @@ def summary(found: Sequence[Moved], round_trip: float) -> dict[str, object]:
         "packets": per_worker.sent,
         "per_worker_lost": per_worker.lost,
         "single_lost": single.lost,
+        "single_lost_per_move": round(single.lost / single.moves, 2),
         "nat_tcp_survived": per_worker.survived,
         "nat_tcp_total": per_worker.connections,
         "single_nat_tcp_survived": single.survived,
-        "kept": per_worker.lost == 0 and per_worker.survived == per_worker.connections > 0,
+        "kept": per_worker.lost == 0
+        and per_worker.survived == per_worker.connections > 0
+        and per_worker.new_on_new,
     }
 
 
@@ -117,8 +121,8 @@ def _measure(layout: str, moves: int, connections: int, round_trip: float) -> Mo
         traffic = run.client.traffic(milliseconds=MILLISECONDS)
         traffic.wait_until_flowing(via="w1")
         sent, lost, silence, took = run.packets(traffic, moves)
-        survived = run.survivors(connections)
-    return Moved(layout, moves, sent, lost, silence, took, connections, survived)
+        survived, new_on_new = run.transfers(connections)
+    return Moved(layout, moves, sent, lost, silence, took, connections, survived, new_on_new)
 
 
 class _Run:
@@ -159,33 +163,26 @@ class _Run:
         traffic.stop()
         return sent, lost, silence, statistics.median(took)
 
-    def survivors(self, connections: int) -> int:
-        """How many of so many connections are answered after a planned move."""
-        survived = 0
-        place = "w1"
-        for number in range(connections):
-            self.move([place])
-            held = stream(self.client, f"stream{number}")
-            place = "w2" if place == "w1" else "w1"
-            self.move([place])
-            survived += _goes_on(held)
-            held.kill()
-        return survived
+    def transfers(self, connections: int) -> tuple[int, bool]:
+        """Of so many transfers that are under way when their worker is drained, how many complete; do new ones leave it?"""
+        self.move(["w1"])
+        held = [stream(self.client, f"transfer{number}", lines=LINES) for number in range(connections)]
+        over = [one for one in held if _end(one)]
+        if over:
+            raise WaitedInVainError(
+                f"{len(over)} of {connections} transfers were over before the drain", _end(over[0])
+            )
+        self.move(["w2"])
+        new = via(stream(self.client, "new", lines=1))
+        for one in held:
+            wait_until(lambda one=one: _end(one), TRANSFER_SECONDS, "a transfer's end")  # type: ignore[misc]
+        return sum(_end(one) == "done" for one in held), new == "w2"
 
 
-def _goes_on(held: Process) -> bool:
-    answered = len(held.output().splitlines())
-
-    def known() -> str | None:
-        lines = held.output().splitlines()
-        if not lines[-1][0].isdigit():
-            return "broken"
-        return "answered" if len(lines) >= answered + MORE_ANSWERS else None
-
-    try:
-        return wait_until(known, BROKEN_SECONDS, "more answers") == "answered"
-    except WaitedInVainError:
-        return False
+def _end(held: Process) -> str | None:
+    """How a transfer ended; None: it goes on."""
+    last = held.output().splitlines()[-1]
+    return None if last[0].isdigit() else last
 
 
 if __name__ == "__main__":

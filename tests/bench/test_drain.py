@@ -6,8 +6,8 @@ import pytest
 
 from tests.bench.drain import PER_WORKER, SINGLE, Moved, summary
 
-SINGLE_MOVED = Moved(SINGLE, 100, 30000, 5000, 0.06, 0.005, 30, 0)
-PER_WORKER_MOVED = Moved(PER_WORKER, 100, 30000, 0, 0.02, 0.04, 30, 30)
+SINGLE_MOVED = Moved(SINGLE, 100, 30000, 5000, 0.06, 0.005, 30, 0, new_on_new=True)
+PER_WORKER_MOVED = Moved(PER_WORKER, 100, 30000, 0, 0.02, 0.04, 30, 30, new_on_new=True)
 
 
 def test_the_last_line_has_both_layouts() -> None:
@@ -18,6 +18,7 @@ def test_the_last_line_has_both_layouts() -> None:
         "packets": 30000,
         "per_worker_lost": 0,
         "single_lost": 5000,
+        "single_lost_per_move": 50.0,
         "nat_tcp_survived": 30,
         "nat_tcp_total": 30,
         "single_nat_tcp_survived": 0,
@@ -31,8 +32,9 @@ def test_the_last_line_has_both_layouts() -> None:
         replace(PER_WORKER_MOVED, lost=1),
         replace(PER_WORKER_MOVED, survived=29),
         replace(PER_WORKER_MOVED, survived=0, connections=0),
+        replace(PER_WORKER_MOVED, new_on_new=False),
     ],
-    ids=["a packet", "a connection", "none tried"],
+    ids=["a packet", "a connection", "none tried", "a new one on the old worker"],
 )
 def test_a_loss_is_no_success(worse: Moved) -> None:
     """Nor is it one if nothing was tried."""

@@ -138,9 +138,9 @@ def network_behind(net: Network, client: Client) -> Host:
     return behind
 
 
-def stream(client: Host, name: str, *, milliseconds: int = 20) -> Process:
-    """One TCP connection to the service, for ever; it has been answered once."""
-    hold = command("stream", "hold", addresses.SERVICE, STREAM_PORT, milliseconds)
+def stream(client: Host, name: str, *, milliseconds: int = 20, lines: int = 0) -> Process:
+    """One TCP connection to the service, for so many lines (0: for ever); it has been answered once."""
+    hold = command("stream", "hold", addresses.SERVICE, STREAM_PORT, milliseconds, lines)
     return client.spawn(name, hold, ready=" via ")
 
 

@@ -1,9 +1,10 @@
 """TCP that says which worker carried a connection: a service that answers each line with the address it sees.
 
-Arguments: `serve`, address, port; or `hold`, address, port, milliseconds between lines: one connection, for ever.
+Arguments: `serve`, address, port; or `hold`, address, port, milliseconds between lines, and how many: one connection; 0, for ever.
 """
 
 import contextlib
+import itertools
 import selectors
 import socket
 import sys
@@ -39,21 +40,20 @@ def answer(connection: socket.socket) -> bool:
     return False
 
 
-def hold(address: str, port: int, interval: float) -> None:
-    """Send a line, print the answer, and so on, until the connection breaks."""
+def hold(address: str, port: int, interval: float, lines: int) -> None:
+    """Send a line, print the answer, and so on, until all are answered or the connection breaks."""
     try:
         with socket.create_connection((address, port), PATIENCE_SECONDS) as connection:
             answers = connection.makefile("r")
-            count = 0
-            while True:
+            for count in itertools.count(1) if lines == 0 else range(1, lines + 1):
                 connection.sendall(b"?\n")
                 via = answers.readline().strip()
                 if not via:
                     print("ended", flush=True)
                     return
-                count += 1
                 print(f"{count} via {via}", flush=True)
                 time.sleep(interval)
+            print("done", flush=True)
     except OSError as error:
         print(f"broken: {error}", flush=True)
 
@@ -62,4 +62,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "serve":
         serve(sys.argv[2], int(sys.argv[3]))
     else:
-        hold(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]) / 1000)
+        hold(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]) / 1000, int(sys.argv[5]))
