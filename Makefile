@@ -8,6 +8,9 @@ NAME ?= failover
 # What the lab and the virtual environment need of Debian. Daemons come by tools/parts.sh, which installs nothing.
 PACKAGES := ca-certificates iproute2 nftables procps python3-venv util-linux wireguard-go wireguard-tools
 
+# Slow tests that share nothing and measure nothing, so that they may run two at a time: promtool, mostly.
+SIDE_BY_SIDE := tests/deploy tests/mutants tests/wgfleet/cli
+
 help: ## this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
@@ -44,7 +47,10 @@ demo: setup ## the story of a failover, live; KEEP=1 leaves it running
 	@$(PYTHON) -m tests.lab.demo $(if $(KEEP),--keep)
 
 test: setup .parts3/.ready .browser style types ## everything: style, types, unit, promtool, end-to-end
-	$(PYTHON) -m pytest
+	@status=0; \
+	$(PYTHON) -m pytest -n 2 --dist loadfile $(SIDE_BY_SIDE) || status=1; \
+	$(PYTHON) -m pytest $(addprefix --ignore=,$(SIDE_BY_SIDE)) || status=1; \
+	exit $$status
 
 style: setup ## ruff
 	.venv/bin/ruff format --check .
