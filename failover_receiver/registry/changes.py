@@ -66,6 +66,7 @@ class Draft:
         )
         if client == known:
             return client
+        self._check_pools(client)
         taken = spans(client.allowed_ips)
         self._check_workers(client, taken)
         self._check_clients(client, taken)
@@ -142,6 +143,15 @@ class Draft:
                 f"public_key {key!r} was taken from client {revoked.name!r}: let the client make a new one, or say "
                 "that it shall be let in again (--again)"
             )
+
+    def _check_pools(self, client: Client) -> None:
+        for address in client.addresses:
+            for pool in self._pools:
+                if pool.has_end(span(address)):
+                    raise RefusedError(
+                        f"addresses: {address} is the network's own or its broadcast address in {pool.network} of "
+                        "client_pools: choose another"
+                    )
 
     def _check_workers(self, client: Client, taken: Sequence[Span]) -> None:
         for one in taken:

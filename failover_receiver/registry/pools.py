@@ -52,6 +52,14 @@ class Pool:
             return whole
         return Span(whole.version, whole.first + 1, whole.last - (whole.version == 4))
 
+    def has_end(self, address: Span) -> bool:
+        """Whether it is one of the two that are nobody's: the network's own, or IPv4's broadcast address."""
+        whole, usable = span(self.network), self.usable
+        inside = (
+            whole.version == address.version and whole.first <= address.first and address.last <= whole.last
+        )
+        return inside and not usable.first <= address.first <= usable.last
+
 
 class Space:
     """Spans that do not overlap, each with its owner; in order, so that neighbours are found by bisection."""

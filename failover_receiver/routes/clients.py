@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path
 from fastapi.responses import JSONResponse
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from failover_receiver.access import Holder, Role
 from failover_receiver.acks import Ack
@@ -26,7 +26,16 @@ MOST_NETWORKS = 256
 
 Name = Annotated[str, AfterValidator(check_name)]
 Key = Annotated[str, AfterValidator(check_public_key)]
-Address = Annotated[str, AfterValidator(check_address), AfterValidator(check_own)]
+
+
+def _alone(address: object) -> object:
+    """A single address may be written as a network of one, as wg's own files do."""
+    if not isinstance(address, str):
+        return address
+    return address.removesuffix("/128" if ":" in address else "/32")
+
+
+Address = Annotated[str, BeforeValidator(_alone), AfterValidator(check_address), AfterValidator(check_own)]
 Network = Annotated[str, AfterValidator(check_prefix), AfterValidator(check_network)]
 
 

@@ -1,4 +1,4 @@
-"""Which worker each client is on, for workers: return routes follow it. And a worker's own drain, when it stops."""
+"""Which worker each client is on, for workers: return routes follow it."""
 
 from typing import Annotated, Any
 

@@ -114,6 +114,15 @@ def test_without_pools_addresses_must_be_said() -> None:
     )
 
 
+@pytest.mark.parametrize("address", ["10.99.0.0", "10.99.255.255", "fd99::"])
+def test_a_pools_own_and_its_broadcast_address_are_nobodys(address: str) -> None:
+    """The kernel would treat them in a way of its own. IPv6 has no broadcast."""
+    assert refusal(draft(), lambda it: it.put(wish("ann", 1, address))).startswith(
+        f"addresses: {address} is the network's own or its broadcast address in "
+    )
+    draft().put(wish("ann", 1, "10.98.255.255", "fd99::ffff:ffff:ffff:ffff"))
+
+
 # What belongs to another.
 
 

@@ -88,6 +88,15 @@ async def test_clients_are_listed_with_what_they_said_last(parts: Parts) -> None
     assert all_of_them == {"epoch": 1, "generation": 1, "clients": {"ann": one}}
 
 
+async def test_an_address_may_be_written_as_a_network_of_one(parts: Parts) -> None:
+    """As it stands in the file that somebody copies it from."""
+    said = {"public_key": ANN, "addresses": ["10.50.0.1/32", "fd50::1/128"]}
+
+    added = await ask(parts, "PUT", "/v1/clients/ann", said)
+
+    assert added.json()["addresses"] == ["10.50.0.1", "fd50::1"]
+
+
 async def test_another_key_is_taken_only_as_a_new_key(parts: Parts) -> None:
     """As with workers; what is left out stays."""
     await add(parts, "ann", ANN, networks=["192.168.7.0/24"])
@@ -144,7 +153,8 @@ async def test_an_unknown_client_is_not_found(parts: Parts, method: str, path: s
     [
         ({"public_key": "short"}, "body.public_key"),
         ({"addresses": []}, "body.addresses"),
-        ({"addresses": ["10.99.0.1/32"]}, "body.addresses.0"),
+        ({"addresses": ["10.99.0.1/24"]}, "body.addresses.0"),
+        ({"addresses": [7]}, "body.addresses.0"),
         ({"addresses": ["127.0.0.1"]}, "body.addresses.0"),
         ({"networks": ["10.0.0.1/8"]}, "body.networks.0"),
         ({"networks": ["0.0.0.0/0"]}, "body.networks.0"),
