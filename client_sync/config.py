@@ -13,8 +13,8 @@ import httpx
 
 from client_sync.choice import Policy
 from client_sync.perworker.allotments import LONGEST_PREFIX
-from client_sync.perworker.system import Implementation
 from client_sync.polling import POLL_SECONDS
+from client_sync.tunnels.making import Implementation
 from wgfleet.names import PUBLIC_KEY, check_interface, check_name
 from wgfleet.signing import Verifier
 

@@ -50,7 +50,7 @@ PURE = {
     "client_sync.peers": (),
     "client_sync.perworker.draining": (),
     "client_sync.perworker.marking": (),
-    "client_sync.perworker.routing": (),
+    "client_sync.tunnels.routing": (),
     "client_sync.worker.forwarding": (),
     "client_sync.worker.plan": (),
     "exporter.load": ("prometheus_client",),

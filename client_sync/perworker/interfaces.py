@@ -8,9 +8,11 @@ from pathlib import Path
 from client_sync.endpoints import Endpoints
 from client_sync.peers import wanted_peers
 from client_sync.perworker.allotments import Allotment, Allotments, allotted
-from client_sync.perworker.keys import public_key_of
-from client_sync.perworker.routing import Tunnel
-from client_sync.perworker.system import Dress, Implementation, LayoutError, System
+from client_sync.perworker.system import System
+from client_sync.tunnels.keys import public_key_of
+from client_sync.tunnels.making import Dress, Implementation
+from client_sync.tunnels.programs import LayoutError
+from client_sync.tunnels.routing import Tunnel
 from wgfleet.device import Device
 from wgfleet.diff import Kind, PeerChange, difference
 from wgfleet.logs import say

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from client_sync.config import ConfigurationError, LayoutKind, load
-from client_sync.perworker.system import Implementation
+from client_sync.tunnels.making import Implementation
 from wgfleet.signing import Signer
 
 KEY = Signer.generate().public_text

@@ -8,8 +8,10 @@ from client_sync.endpoints import Endpoints
 from client_sync.perworker.allotments import Allotments
 from client_sync.perworker.interfaces import Settings
 from client_sync.perworker.layout import PerWorker
-from client_sync.perworker.routing import EVERYTHING, Route, Rule, Tables
-from client_sync.perworker.system import Dress, Implementation, LayoutError, System
+from client_sync.perworker.system import System
+from client_sync.tunnels.making import Dress, Implementation
+from client_sync.tunnels.programs import LayoutError
+from client_sync.tunnels.routing import EVERYTHING, Route, Rule, Tables
 from tests.client_sync.device import unresolved
 from tests.lab.keys import KeyPair, new_key_pair
 from tests.wgfleet.model import after
