@@ -8,17 +8,12 @@ from pathlib import Path
 from client_sync.tunnels.making import Dress, Implementation, dress, links, make, remove
 from client_sync.tunnels.programs import run
 from client_sync.tunnels.routing import Tables
-from client_sync.tunnels.tables import change, tables
+from client_sync.tunnels.tables import change, load, tables
 from wgfleet.device import Device
 from wgfleet.diff import PeerChange
 from wgfleet.wg import read_device, set_peers
 
 CONNTRACK = Path("/proc/net/nf_conntrack")
-
-
-def load(ruleset: str) -> None:
-    """Load nftables rules, all or none. Raises LayoutError."""
-    run(["nft", "-f", "-"], given=ruleset)
 
 
 def connections() -> list[str] | None:

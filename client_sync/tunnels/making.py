@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import json
 import os
 import socket
 import struct
@@ -18,6 +19,8 @@ LOOSE = 2
 IFREQ = struct.Struct("16sH22x")
 """A name and flags, as netdevice(7) has them."""
 SIOCGIFFLAGS, IFF_UP = 0x8913, 1
+IFREQ_MTU = struct.Struct("16si20x")
+SIOCGIFMTU = 0x8921
 LISTENING_SECONDS = 2.0
 """A userspace WireGuard that `wg` cannot talk to by then has failed."""
 
@@ -38,7 +41,8 @@ class Dress:
     private_key_file: Path
     mark: int
     addresses: tuple[str, ...]
-    """The client's own inside the tunnel, without prefix length: a network would belong to one interface only."""
+    """The client's own inside the tunnel; where there are several tunnels, without prefix length: a network would belong to
+    one interface only."""
 
 
 def links() -> dict[str, bool]:
@@ -51,6 +55,12 @@ def links() -> dict[str, bool]:
                 _, flags = IFREQ.unpack(fcntl.ioctl(door, SIOCGIFFLAGS, request))
                 found[name] = bool(flags & IFF_UP)
     return found
+
+
+def addresses(interface: str) -> list[str]:
+    """The interface's own, with their prefix lengths. Raises LayoutError."""
+    shown = json.loads(run(["ip", "-json", "address", "show", "dev", interface]) or "[]")
+    return [f"{one['local']}/{one['prefixlen']}" for entry in shown for one in entry.get("addr_info", ())]
 
 
 def make(interface: str, implementation: Implementation) -> None:
@@ -90,6 +100,21 @@ def dress(interface: str, what: Dress, mtu: int | None) -> None:
     _loosen(interface)
 
 
+def fit(interface: str, mtu: int) -> None:
+    """Give it this MTU, if it has another. Raises LayoutError, OSError."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as door:
+        _, has = IFREQ_MTU.unpack(fcntl.ioctl(door, SIOCGIFMTU, IFREQ_MTU.pack(interface.encode(), 0)))
+    if has != mtu:
+        run(["ip", "link", "set", "dev", interface, "mtu", str(mtu)])
+
+
+def strict_beside(interface: str) -> bool:
+    """Whether any other interface, or one to come, drops what arrives where no answer would leave."""
+    everywhere = _setting("all", "rp_filter")
+    others = {one.name for one in SETTINGS.iterdir()} - {"all", "lo", interface}
+    return any(max(everywhere, _setting(one, "rp_filter")) == 1 for one in others)
+
+
 def remove(interface: str) -> None:
     """Delete it; a userspace WireGuard ends with its interface. Raises LayoutError."""
     run(["ip", "link", "delete", "dev", interface])
@@ -120,7 +145,7 @@ def _loosen(interface: str) -> None:
             (SETTINGS / where / name).write_text(str(value))
         except OSError as error:
             raise LayoutError(
-                f"net.ipv4.conf.{where}.{name} cannot be set ({error.strerror}): packets of a worker that is being left "
+                f"net.ipv4.conf.{where}.{name} cannot be set ({error.strerror}): packets that come out of a tunnel "
                 f"would be dropped: `sysctl -w net.ipv4.conf.{where}.{name}={value}`, or let the service write it "
                 "(ProtectKernelTunables=no)"
             ) from None

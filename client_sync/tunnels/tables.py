@@ -1,4 +1,4 @@
-"""The kernel's routes and rules, as far as they are ours: read, and changed."""
+"""The kernel's routes and rules, as far as they are ours: read, and changed; and its connection marks."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -30,3 +30,8 @@ def change(family: int, lines: Sequence[str]) -> None:
     """Carry out lines in ip(8)'s words, in their order. Raises LayoutError."""
     if lines:
         run(["ip", f"-{family}", "-batch", "-"], given="\n".join(lines) + "\n")
+
+
+def load(ruleset: str) -> None:
+    """Load nftables rules, all or none. Raises LayoutError."""
+    run(["nft", "-f", "-"], given=ruleset)

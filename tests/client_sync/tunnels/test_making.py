@@ -118,7 +118,7 @@ def test_a_setting_that_cannot_be_written_is_said_with_the_ways_out(
         dress("wg-w1", Dress(Path("key"), MARK, ()), None)
 
     assert str(caught.value) == (
-        "net.ipv4.conf.all.src_valid_mark cannot be set (Read-only file system): packets of a worker that is being left "
+        "net.ipv4.conf.all.src_valid_mark cannot be set (Read-only file system): packets that come out of a tunnel "
         "would be dropped: `sysctl -w net.ipv4.conf.all.src_valid_mark=1`, or let the service write it "
         "(ProtectKernelTunables=no)"
     )

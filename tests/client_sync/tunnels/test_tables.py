@@ -1,12 +1,25 @@
-"""Tests of client_sync/tunnels/tables.py, with the real `ip` in a network of its own."""
+"""Tests of client_sync/tunnels/tables.py, with the real `ip` and `nft` in a network of its own."""
+
+import json
+from pathlib import Path
 
 import pytest
 
+from client_sync.perworker.marking import ruleset
+from client_sync.tunnels.programs import LayoutError, run
 from client_sync.tunnels.routing import Plan, Tables, Tunnel, changes, wanted
-from client_sync.tunnels.tables import change, tables
+from client_sync.tunnels.tables import change, load, tables
 from tests.client_sync.own_network import in_own_network, ip
 
 MARK = 958600
+
+
+def test_a_missing_program_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an error that the driver reports and tries again."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(LayoutError, match=r"`nft -f -` could not be run: .*'nft'"):
+        load("")
 
 
 @pytest.mark.system
@@ -42,3 +55,16 @@ def test_a_real_kernel_has_what_it_was_told_and_needs_nothing_more() -> None:
         return left
 
     assert in_own_network(part) == [(4, []), (6, [])] * len(plans)
+
+
+@pytest.mark.system
+def test_a_real_nft_takes_the_ruleset_again_and_again() -> None:
+    """Also the one without workers."""
+
+    def part() -> str:
+        for devices in ({"wg-w1": MARK + 1}, {"wg-w1": MARK + 1, "wg-w2": MARK + 2}, {}):
+            load(ruleset(MARK, devices, ["10.99.0.1", "fd00::1"] if devices else []))
+        return run(["nft", "-j", "list", "tables"])
+
+    listed = json.loads(in_own_network(part))["nftables"]
+    assert [entry["table"]["name"] for entry in listed if "table" in entry] == ["wgfleet"]
