@@ -148,7 +148,7 @@ class OwnInterface:
         up = self.kernel.links().get(self.name)
         if up and self._dressed:
             return
-        self._dressed = self._led = False
+        self._dressed = False
         bare = not self._fits(self.read(), up=bool(up))
         if up is None:
             self._lead()  # Nothing may leave in clear while it is made, nor if it cannot be.
@@ -156,6 +156,7 @@ class OwnInterface:
             say(log, "interface made", interface=self.name)
         if bare:
             self.kernel.dress(self.name, self.settings.dress, self._mtu)
+        self._led = False  # Routes into it could only be made now.
         self._keep_marks()
         self._dressed = True
 
@@ -198,9 +199,11 @@ class OwnInterface:
         if not routed:
             return self.networks.of
         own = {address for worker in usable for address in worker.tunnel_addresses}
-        within = {str(ipaddress.ip_interface(one).network) for one in self.settings.dress.addresses}
+        # The main table has these too, and loses them with the interface.
+        within = {ipaddress.ip_interface(one).network for one in self.settings.dress.addresses}
+        nets = {str(network) for network in within if network.prefixlen < network.max_prefixlen}
         hosts = {str(ipaddress.ip_network(address)) for address in own}
-        return tuple(sorted(routed | hosts | within))
+        return tuple(sorted(routed | hosts | nets))
 
     @property
     def _mtu(self) -> int | None:

@@ -46,7 +46,8 @@ class OwnClient(BareClient):
 
     def index(self) -> str:
         """The kernel's number of it."""
-        return self.run("cat", f"/sys/class/net/{NAME}/ifindex").strip()
+        assert self._number(), f"there is no {NAME}"
+        return self._number()
 
     def led(self) -> str:
         """All rules, and the routes of the tunnel's table, of both families."""
@@ -62,6 +63,7 @@ class OwnClient(BareClient):
 
     def kill_wireguard(self) -> bool:
         """Kill this machine's userspace WireGuard; False: it has none, but the kernel's."""
+        number = self._number()
         here = Path(f"/proc/{self.pid}/ns/net").readlink()
         for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
@@ -69,6 +71,9 @@ class OwnClient(BareClient):
                 if words[0].endswith(b"wireguard-go") and (process / "ns" / "net").readlink() == here:
                     os.kill(int(process.name), signal.SIGKILL)
                     # Its interface goes when the process has ended, not when it was told to.
-                    wait_until(lambda: not self.there, GONE_SECONDS, "the interface to go")
+                    wait_until(lambda: self._number() != number, GONE_SECONDS, "the interface to go")
                     return True
         return False
+
+    def _number(self) -> str:
+        return self.run("/bin/sh", "-c", f"cat /sys/class/net/{NAME}/ifindex 2>/dev/null || true").strip()

@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 from client_sync.tunnels import making
-from client_sync.tunnels.making import Dress, Implementation, dress, links, make, remove
+from client_sync.tunnels.making import (
+    Dress,
+    Implementation,
+    addresses,
+    dress,
+    fit,
+    links,
+    make,
+    remove,
+    strict_beside,
+)
 from client_sync.tunnels.programs import LayoutError
 from tests.client_sync.own_network import in_own_network, ip
 from tests.client_sync.programs import Programs, called
@@ -124,6 +134,22 @@ def test_a_setting_that_cannot_be_written_is_said_with_the_ways_out(
     )
 
 
+@pytest.mark.parametrize(
+    ("everywhere", "beside", "here", "is_strict"),
+    [("1", "0", "0", True), ("0", "1", "0", True), ("2", "1", "0", False), ("0", "0", "1", False)],
+)
+def test_whether_the_kernel_is_strict_elsewhere(
+    tmp_path: Path, programs: Programs, *, everywhere: str, beside: str, here: str, is_strict: bool
+) -> None:
+    """The higher of the two settings counts; our own interface is loosened anyway."""
+    del programs
+    (tmp_path / "eth0").mkdir()
+    for where, value in (("all", everywhere), ("eth0", beside), ("wg-w1", here)):
+        (tmp_path / where / "rp_filter").write_text(value)
+
+    assert strict_beside("wg-w1") is is_strict
+
+
 # With the real ones.
 
 
@@ -139,19 +165,21 @@ def test_a_real_interface_is_made_dressed_and_removed(tmp_path: Path) -> None:
             dress(name, Dress(tmp_path / "key", MARK, ("10.99.1.7", "fd00::7")), 1380)
             device = read_device(name)
             routes = ip(f"-4 route show dev {name}")
+            fit(name, 1360)
+            fit(name, 1360)
             shown = json.loads(ip(f"-json address show dev {name}"))[0]
+            has = {address for address in addresses(name) if not address.startswith("fe80:")}
             there = links().get(name)
         finally:
             remove(name)
-        addresses = {entry["local"] for entry in shown["addr_info"] if entry["scope"] == "global"}
         return (
             device.public_key,
             device.firewall_mark,
-            addresses,
+            has,
             shown["mtu"],
             routes,
             there,
             name in links(),
         )
 
-    assert in_own_network(part) == (keys.public, MARK, {"10.99.1.7", "fd00::7"}, 1380, "", True, False)
+    assert in_own_network(part) == (keys.public, MARK, {"10.99.1.7/32", "fd00::7/128"}, 1360, "", True, False)
