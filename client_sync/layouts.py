@@ -45,7 +45,7 @@ def lay_out(config: Config, resolve: Resolve) -> Laid:
     settings = Settings(
         prefix=config.interface,
         private_key_file=config.private_key_file,
-        addresses=tuple(address.partition("/")[0] for address in config.addresses),
+        addresses=config.addresses,
         mark=config.firewall_mark,
         drain_deadline=config.drain_deadline,
         implementation=config.wireguard,

@@ -43,7 +43,7 @@ class Machine:
         """The layout of a daemon just started here."""
         key = self.directory / "private.key"
         key.write_text(f"{self.keys.private}\n")
-        settings = Settings("wg", key, ("10.99.1.7",), MARK, DEADLINE)
+        settings = Settings("wg", key, ("10.99.1.7/16",), MARK, DEADLINE)
         return PerWorker(
             settings,
             Allotments(self.directory),
