@@ -14,6 +14,7 @@ from wgfleet.wg import WgError
 
 try:
     from client_sync import enrolling
+    from client_sync.adopting import command as adopting
     from client_sync.daemon import run
     from client_sync.report import STATUS
     from client_sync.worker import status as worker_status
@@ -128,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
         else:
             command.add_argument("--json", action="store_true", help="for programs")
     enrolling.add_to(commands)
+    adopting.add_to(commands, enrolling.DIRECTORY)
     return parser
 
 
