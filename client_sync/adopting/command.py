@@ -79,11 +79,10 @@ def adopt(arguments: argparse.Namespace) -> int:
         raise AdoptionError(f"{file} was left as it is: {error}") from None
     key = str(wanted.get("private_key_file", ""))
     copies = bool(key) and not _is_same(directory / key, device, again=arguments.again)
-    complete = True
+    complete = _is_complete(file)
     if not arguments.dry_run:
-        complete = _write(directory, after, key if copies else None, device.interface, draft=text == DRAFT)
-    elif text == DRAFT:
-        complete = False
+        _write(directory, after, key if copies else None, device.interface, was_complete=complete)
+        complete = _is_complete(file)
     adopted = Adopted(is_there, makers(interface), str(file), complete, workers is not None, wanted)
     if arguments.json:
         sys.stdout.write(json.dumps(described(adopted, dry=arguments.dry_run)) + "\n")
@@ -92,15 +91,19 @@ def adopt(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _write(directory: Path, text: str, key: str | None, interface: str, *, draft: bool) -> bool:
-    """Write the file, and the key before it; whether the daemon would take it."""
+def _write(directory: Path, text: str, key: str | None, interface: str, *, was_complete: bool) -> None:
+    """Write the file, and the key before it. A file that the daemon takes is not made one that it refuses."""
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     with Staged(directory) as files:
         if key is not None:
             files.write(key, f"{private_key(interface)}\n".encode())
-        complete = _is_complete(files.write(CONFIGURATION, text.encode()), draft=draft)
+        waiting = files.write(CONFIGURATION, text.encode())
+        try:
+            load(waiting)
+        except ConfigurationError as error:
+            if was_complete:
+                raise AdoptionError(f"nothing was written: the daemon would refuse it: {error}") from None
         files.put()
-    return complete
 
 
 def _is_same(file: Path, device: Device, *, again: bool) -> bool:
@@ -118,15 +121,12 @@ def _is_same(file: Path, device: Device, *, again: bool) -> bool:
     return same
 
 
-def _is_complete(file: Path, *, draft: bool) -> bool:
+def _is_complete(file: Path) -> bool:
+    """Whether the daemon takes it."""
     try:
         load(file)
-    except ConfigurationError as error:
-        if draft:
-            return False
-        raise AdoptionError(
-            f"nothing was written: with what was found the daemon would refuse it: {error}"
-        ) from None
+    except ConfigurationError:
+        return False
     return True
 
 

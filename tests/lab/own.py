@@ -51,11 +51,13 @@ class OwnClient(BareClient):
 
     def led(self) -> str:
         """All rules, and the routes of the tunnel's table, of both families."""
-        table = str(addresses.FIREWALL_MARK)
-        said = [self.run("ip", family, "rule", "show") for family in ("-4", "-6")]
-        return "".join(
-            [*said, *(self.run("ip", family, "route", "show", "table", table) for family in ("-4", "-6"))]
-        )
+        table = addresses.FIREWALL_MARK
+        # A table without any route is none to the kernel.
+        asked = [
+            f"ip {family} rule show; ip {family} route show table {table} 2>/dev/null || true"
+            for family in ("-4", "-6")
+        ]
+        return self.run("/bin/sh", "-c", "; ".join(asked))
 
     def delete(self) -> None:
         """Somebody deletes the interface."""
