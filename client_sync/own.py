@@ -21,7 +21,7 @@ from client_sync.tunnels import making
 from client_sync.tunnels.keys import public_key_of
 from client_sync.tunnels.making import Dress, Implementation
 from client_sync.tunnels.programs import LayoutError
-from client_sync.tunnels.routing import Plan, Tables, Tunnel, changes, wanted
+from client_sync.tunnels.routing import FAMILIES, Plan, Tables, Tunnel, changes, networks, wanted
 from client_sync.tunnels.tables import change, load, tables
 from wgfleet.device import Device
 from wgfleet.dump import DumpError
@@ -77,7 +77,7 @@ class OwnInterface:
         self.name = self.peers.name
         self._workers: Workers = {}
         self._active: str | None = None
-        self._dressed = self._led = False
+        self._dressed = self._led = self._marked = False
         """It was found to be, or made, as it should be in this run."""
         self._looks = 0
 
@@ -156,8 +156,7 @@ class OwnInterface:
             say(log, "interface made", interface=self.name)
         if bare:
             self.kernel.dress(self.name, self.settings.dress, self._mtu)
-        self._led = False  # Routes into it could only be made now.
-        self._keep_marks()
+        self._led = self._marked = False  # Routes into it could only be made now.
         self._dressed = True
 
     def _fits(self, device: Device, *, up: bool) -> bool:
@@ -168,8 +167,10 @@ class OwnInterface:
         return wants <= has
 
     def _keep_marks(self) -> None:
-        """Where packets must come by the interface that an answer would take, let the tunnel's own be known by their mark."""
-        if not self.settings.manage_routes or not self.kernel.strict_beside(self.name):
+        """Where packets must come by the interface that an answer would take, let a full tunnel's be known by their mark."""
+        routed = [network for family in FAMILIES for network in networks(self.networks.of, family)]
+        full = any(network.prefixlen == 0 for network in routed)
+        if self._marked or not full or not self.kernel.strict_beside(self.name):
             return
         try:
             self.kernel.load(ruleset(self.mark, {}, ()))
@@ -178,19 +179,24 @@ class OwnInterface:
                 f"{error}: rp_filter is strict here, and the kernel would drop what workers send: install nftables, or "
                 "`sysctl -w` a 2 to each net.ipv4.conf.*.rp_filter that is 1"
             ) from None
+        self._marked = True
 
     def _lead(self) -> None:
         """Bring routes and rules up to date."""
-        if self.settings.manage_routes:
-            up = self.kernel.links().get(self.name)
-            tunnels = {TUNNEL: Tunnel(self.name, self.mark, ())} if up else {}
-            plan = Plan(self.mark, self.networks.of, tunnels, TUNNEL, frozenset())
-            for family, have in self.kernel.tables([self.mark]).items():
-                lines = changes(have, wanted(plan, family), self.mark)
-                self.kernel.change(family, lines)
-                for line in lines:
-                    say(log, "changed", family=family, change=line)
+        self._led = not self.settings.manage_routes
+        if self._led:
+            return
+        up = self.kernel.links().get(self.name)
+        tunnels = {TUNNEL: Tunnel(self.name, self.mark, ())} if up else {}
+        plan = Plan(self.mark, self.networks.of, tunnels, TUNNEL, frozenset())
+        for family, have in self.kernel.tables([self.mark]).items():
+            lines = changes(have, wanted(plan, family), self.mark)
+            self.kernel.change(family, lines)
+            for line in lines:
+                say(log, "changed", family=family, change=line)
         self._led = True
+        if up:
+            self._keep_marks()
 
     def _routed(self) -> tuple[str, ...]:
         """What leads into the tunnel: kept while no worker says any, so that it does not leave in clear then."""
