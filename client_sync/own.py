@@ -8,6 +8,7 @@ network before the interface is made, and is left when it goes.
 """
 
 import asyncio
+import contextlib
 import ipaddress
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -158,6 +159,10 @@ class OwnInterface:
             self.kernel.dress(self.name, self.settings.dress, self._mtu)
         self._led = self._marked = False  # Routes into it could only be made now.
         self._dressed = True
+        with contextlib.suppress(
+            LayoutError
+        ):  # Said when all else is done. Before the first handshake: its answer is one.
+            self._keep_marks()
 
     def _fits(self, device: Device, *, up: bool) -> bool:
         if not up or device.public_key is None or device.firewall_mark is None:
@@ -169,7 +174,7 @@ class OwnInterface:
     def _keep_marks(self) -> None:
         """Where packets must come by the interface that an answer would take, let a full tunnel's be known by their mark."""
         routed = [network for family in FAMILIES for network in networks(self.networks.of, family)]
-        full = any(network.prefixlen == 0 for network in routed)
+        full = self.settings.manage_routes and any(network.prefixlen == 0 for network in routed)
         if self._marked or not full or not self.kernel.strict_beside(self.name):
             return
         try:

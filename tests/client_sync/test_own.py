@@ -231,6 +231,8 @@ def test_a_strict_kernel_is_told_which_packets_are_the_tunnels_own(machine: Alon
     machine.own().configure(TWO, "w1")
 
     assert len(machine.rulesets) == 1
+    first = next(number for number, line in enumerate(machine.done) if "add peer" in line)
+    assert machine.done.index("load") < first, "or the answer to the first handshake is dropped"
     assert f"meta mark {MARK} ct mark set {MARK}" in machine.rulesets[0]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.addresses import FIREWALL_MARK, MONITORING
+from tests.lab.addresses import FIREWALL_MARK, MONITORING, UNDERLAY, UNDERLAY_GATEWAY
 from tests.lab.bare import OUTSIDE
 from tests.lab.fleet import Fleet, Profile
 from tests.lab.journal import Journal
@@ -217,6 +217,13 @@ def test_where_packets_must_come_by_the_way_of_their_answers_the_tunnels_own_do(
     """rp_filter is strict everywhere, as some distributions have it: what workers send would look as if it came astray."""
     for where in ("all", "default", "eth0"):
         client.sysctl(f"net.ipv4.conf.{where}.rp_filter", 1)
+    # Workers are no neighbours: only the default route in clear leads to them, and the tunnel's rules hide that one.
+    client.ip(
+        f"address delete {client.address}/{UNDERLAY.prefixlen} dev eth0",
+        f"address add {client.address}/32 dev eth0",
+        f"route add {UNDERLAY_GATEWAY}/32 dev eth0",
+        f"route add default via {UNDERLAY_GATEWAY} src {client.address}",
+    )
 
     flowing(client, sync)
 
