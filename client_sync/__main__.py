@@ -17,6 +17,7 @@ from wgfleet.wg import WgError
 
 try:
     from client_sync import enrolling
+    from client_sync.adopting import command as adopting
     from client_sync.by_hand import rendered
     from client_sync.daemon import run
     from client_sync.report import STATUS
@@ -35,7 +36,7 @@ the configuration, with all that is required:
 
   fleet = "example"                 # as given to `wgfleet-receiver init`
   name = "laptop-1"                 # this client's own name
-  interface = "wg0"                 # an interface that exists, with its key and addresses
+  interface = "wg0"                 # one that exists, with its key and addresses; or one that the daemon makes: below
   receivers = ["https://monitoring.example.com:9587"]
   token_file = "token"              # from `wgfleet token create laptop-1 --role client`
   trusted_keys = ["..."]            # from `wgfleet signing-key`
@@ -65,8 +66,19 @@ on a worker, the same but for what concerns probes, policy and failback, and:
   masquerade = []                   # ["eth0"]: what clients send out there gets this machine's address
   client_hook = "/etc/wgfleet/client-hook"  # none: run when a client becomes active here, or leaves: docs/hooks.md
 """
+OWN = """\
+on a client whose interface the daemon makes itself, at start and whenever it is gone, with the routing of a full tunnel:
+
+  private_key_file = "private.key"  # the client's own, from `wg genkey`
+  addresses = ["10.99.1.7"]         # the client's own inside the tunnel; "10.99.1.7/16" leads that network there, too
+
+and may add, with its default:
+
+  wireguard = "auto"                # the kernel's, else wireguard-go; or "kernel", or "userspace"
+  firewall_mark = 958600            # the number of its routing table, too; of an interface that is there: what it has
+"""
 PER_WORKER = """\
-on a client with an interface for each worker, which the daemon makes itself, the same file says instead:
+on a client with an interface for each worker, which the daemon makes likewise, the same file says instead:
 
   layout = "per-worker"
   interface = "wg"                  # what the interfaces' names begin with
@@ -119,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
             name,
             help=does,
             description=does,
-            epilog=f"{EXAMPLE}\n{PER_WORKER}\n{WORKER_EXAMPLE}\n{VANTAGE_EXAMPLE}",
+            epilog=f"{EXAMPLE}\n{OWN}\n{PER_WORKER}\n{WORKER_EXAMPLE}\n{VANTAGE_EXAMPLE}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.add_argument(
@@ -145,6 +157,7 @@ def _parser() -> argparse.ArgumentParser:
                 help="between looks for a change (default: %(default)s)",
             )
     enrolling.add_to(commands)
+    adopting.add_to(commands, enrolling.DIRECTORY)
     return parser
 
 

@@ -1,5 +1,6 @@
 """What the daemon keeps on disk: its last good document, and which peers are its own."""
 
+import ipaddress
 import json
 import logging
 from collections.abc import Callable
@@ -136,6 +137,25 @@ class ClientLists(Kept[ClientList]):
             name="client-list",
             read=lambda payload, before: ClientList.from_bytes(payload, fleet=fleet, before=before),
         )
+
+
+class RoutedNetworks:
+    """What was led into the tunnel last: it goes nowhere else while there is no worker at all, nor after a restart."""
+
+    def __init__(self, directory: Path) -> None:
+        """Read what is kept; a broken file counts as empty."""
+        self._file = directory / "routed.json"
+        self.of: tuple[str, ...] = ()
+        try:
+            kept = json.loads(self._file.read_text())
+            self.of = tuple(str(ipaddress.ip_network(one)) for one in kept)
+        except (OSError, ValueError, TypeError):
+            self.of = ()
+
+    def keep(self, networks: tuple[str, ...]) -> None:
+        """Put these on disk, before anything is done about them."""
+        write_whole(self._file, json.dumps(networks).encode())
+        self.of = networks
 
 
 class ManagedPeers:

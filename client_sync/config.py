@@ -13,8 +13,8 @@ import httpx
 
 from client_sync.choice import Policy
 from client_sync.perworker.allotments import LONGEST_PREFIX
-from client_sync.perworker.system import Implementation
 from client_sync.polling import POLL_SECONDS
+from client_sync.tunnels.making import Implementation
 from wgfleet.names import PUBLIC_KEY, check_interface, check_name
 from wgfleet.signing import Verifier
 
@@ -38,7 +38,7 @@ class LayoutKind(StrEnum):
     """How workers and interfaces go together."""
 
     SINGLE = "single"
-    """All workers are peers of one interface, which somebody else brought up."""
+    """All workers are peers of one interface, which somebody else brought up; the daemon makes it if it has the key."""
     PER_WORKER = "per-worker"
     """Each worker has an interface of its own, which the daemon makes."""
 
@@ -89,11 +89,11 @@ class Config:
     """Where node_exporter's textfile collector looks for what this client has applied."""
     layout: LayoutKind = LayoutKind.SINGLE
     private_key_file: Path | None = None
-    """Of the layout per-worker, as all that follow: there `interface` is what its interfaces' names begin with."""
+    """Of interfaces that the daemon makes, as all that follow. With per-worker `interface` is what their names begin with."""
     addresses: tuple[str, ...] = ()
-    """The client's own inside the tunnel, without prefix length."""
+    """The client's own inside the tunnel; a prefix length that is said makes a network of it, with the layout single."""
     firewall_mark: int = 958600
-    """The tunnels' own; the workers' are the numbers after it."""
+    """The tunnels' own; with per-worker the workers' are the numbers after it."""
     wireguard: Implementation = Implementation.AUTO
     drain_deadline: float = 3600.0
     """Seconds that connections may stay on a worker that is being left."""
@@ -220,9 +220,10 @@ def _one_of(value: object, kind: type[StrEnum]) -> str:
 
 def _addresses(value: object) -> tuple[str, ...]:
     try:
-        return tuple(str(ipaddress.ip_interface(one).ip) for one in _texts(value))
+        said = [(one, ipaddress.ip_interface(one)) for one in _texts(value)]
     except ValueError as error:
         raise ValueError(f"{error}: addresses were expected, as 10.99.1.7 or fd00::7") from None
+    return tuple(str(read if "/" in one else read.ip) for one, read in said)
 
 
 def _key_file(value: object) -> str:
@@ -279,9 +280,10 @@ _READERS: Mapping[str, Callable[[Any], object]] = {
     "drain_deadline": _deadline,
 }
 _REQUIRED = ("fleet", "name", "interface", "receivers", "token_file", "trusted_keys")
-_PER_WORKER = ("private_key_file", "addresses")
-"""What the layout per-worker requires, too."""
-_PER_WORKER_ONLY = (*_PER_WORKER, "firewall_mark", "wireguard", "drain_deadline")
+_TO_MAKE = ("private_key_file", "addresses")
+"""What it takes to make an interface."""
+_OF_MADE = ("firewall_mark", "wireguard")
+"""What may be said of one that is made."""
 _OF_ROLE = {
     **dict.fromkeys(
         (
@@ -293,7 +295,9 @@ _OF_ROLE = {
             "failback_spread",
             "textfile",
             "layout",
-            *_PER_WORKER_ONLY,
+            *_TO_MAKE,
+            *_OF_MADE,
+            "drain_deadline",
         ),
         Role.CLIENT,
     ),
@@ -339,9 +343,8 @@ def _read(said: Mapping[str, object], folder: Path) -> tuple[Config | None, list
 def _layout_faults(values: Mapping[str, Any]) -> list[str]:
     """What does not go together with the layout."""
     if values.get("layout") is not LayoutKind.PER_WORKER:
-        here = [key for key in _PER_WORKER_ONLY if key in values]
-        return [f'{key}: is for layout = "per-worker" only' for key in here]
-    faults = [f'{key}: is missing, with layout = "per-worker"' for key in _PER_WORKER if key not in values]
+        return _single_faults(values)
+    faults = [f'{key}: is missing, with layout = "per-worker"' for key in _TO_MAKE if key not in values]
     interface = str(values.get("interface", ""))
     if len(interface) > LONGEST_PREFIX:
         faults.append(
@@ -352,4 +355,22 @@ def _layout_faults(values: Mapping[str, Any]) -> list[str]:
         faults.append(
             'manage_routes: is false: with layout = "per-worker" a move is a change of routes, so leave it out'
         )
+    return faults
+
+
+def _single_faults(values: Mapping[str, Any]) -> list[str]:
+    """What does not go together with one interface."""
+    faults = ['drain_deadline: is for layout = "per-worker" only'] if "drain_deadline" in values else []
+    said = [key for key in _TO_MAKE if key in values]
+    if len(said) == 1:
+        (missing,) = set(_TO_MAKE) - set(said)
+        faults.append(
+            f"{missing}: is missing, with {said[0]}: for an interface that the daemon makes, both are needed"
+        )
+    if not said:
+        faults += [
+            f"{key}: is for an interface that the daemon makes: say private_key_file and addresses, too"
+            for key in _OF_MADE
+            if key in values
+        ]
     return faults

@@ -3,19 +3,24 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from pathlib import Path
 
-from client_sync.cache import ManagedPeers
+from client_sync.cache import ManagedPeers, RoutedNetworks
 from client_sync.config import Config, LayoutKind, Role
 from client_sync.echo import Echo
 from client_sync.endpoints import Endpoints, Resolve
 from client_sync.interface import Interface, Wireguard
 from client_sync.layout import Layout, Prober
+from client_sync.own import OwnInterface
+from client_sync.own import Settings as OwnSettings
+from client_sync.own import watch as watch_own
 from client_sync.perworker.allotments import Allotments
 from client_sync.perworker.echoes import Echoes, watch
 from client_sync.perworker.interfaces import Settings
 from client_sync.perworker.layout import PerWorker
 from client_sync.perworker.system import System
 from client_sync.traffic import Counters, Packets
+from client_sync.tunnels.making import Dress
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +38,10 @@ class Laid:
 
 def lay_out(config: Config, resolve: Resolve) -> Laid:
     """The layout, nothing of it touched yet."""
-    if config.layout is LayoutKind.SINGLE or config.private_key_file is None:
+    if config.private_key_file is None:
         return _single(config, resolve)
+    if config.layout is LayoutKind.SINGLE:
+        return _own(config, config.private_key_file, resolve)
     settings = Settings(
         prefix=config.interface,
         private_key_file=config.private_key_file,
@@ -71,6 +78,16 @@ def _single(config: Config, resolve: Resolve) -> Laid:
     )
     echo, counters = Echo(config.interface), Counters(lambda: (config.interface,))
     return Laid(single, echo, counters, _nothing, _all(echo.close, counters.close))
+
+
+def _own(config: Config, private_key_file: Path, resolve: Resolve) -> Laid:
+    dress = Dress(private_key_file, config.firewall_mark, config.addresses)
+    settings = OwnSettings(dress, config.wireguard, config.manage_routes)
+    managed, name = ManagedPeers(config.state_directory), config.interface
+    peers = Interface(name, managed, resolve, manage_routes=False, wireguard=Wireguard())
+    own = OwnInterface(settings, peers, RoutedNetworks(config.state_directory))
+    echo, counters = Echo(name), Counters(lambda: (name,))
+    return Laid(own, echo, counters, lambda _changed: watch_own(own), _all(echo.close, counters.close))
 
 
 async def _nothing(changed: Callable[[], None]) -> None:

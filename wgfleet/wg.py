@@ -84,6 +84,11 @@ def new_private_key() -> str:
     return _run("genkey").decode().strip()
 
 
+def private_key(interface: str) -> str:
+    """The interface's private key, for a file that only its owner reads. Raises WgError."""
+    return _run("show", interface, "private-key").decode().strip()
+
+
 def set_private_key(interface: str, file: Path) -> None:
     """Give the interface the private key in that file, which never stands on a command line. Raises WgError."""
     _run("set", interface, "private-key", str(file))

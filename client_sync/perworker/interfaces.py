@@ -8,9 +8,11 @@ from pathlib import Path
 from client_sync.endpoints import Endpoints
 from client_sync.peers import wanted_peers
 from client_sync.perworker.allotments import Allotment, Allotments, allotted
-from client_sync.perworker.keys import public_key_of
-from client_sync.perworker.routing import Tunnel
-from client_sync.perworker.system import Dress, Implementation, LayoutError, System
+from client_sync.perworker.system import System
+from client_sync.tunnels.keys import public_key_of
+from client_sync.tunnels.making import Dress, Implementation
+from client_sync.tunnels.programs import LayoutError
+from client_sync.tunnels.routing import Tunnel
 from wgfleet.device import Device
 from wgfleet.diff import Kind, PeerChange, difference
 from wgfleet.logs import say
@@ -27,7 +29,7 @@ class Settings:
     """Interfaces are named by it and the worker."""
     private_key_file: Path
     addresses: tuple[str, ...]
-    """The client's own inside the tunnel, without prefix length."""
+    """The client's own inside the tunnel."""
     mark: int
     """The tunnels' own; the workers' are the numbers after it. All are numbers of routing tables, too."""
     drain_deadline: float = 3600.0
@@ -46,7 +48,9 @@ class Interfaces:
         self._allotments = allotments
         self._endpoints = endpoints
         self._system = system
-        self._dress = Dress(settings.private_key_file, settings.mark, settings.addresses)
+        # A network would belong to one interface only.
+        addresses = tuple(address.partition("/")[0] for address in settings.addresses)
+        self._dress = Dress(settings.private_key_file, settings.mark, addresses)
         self._dressed: set[str] = set()
         """Those that were found to be, or made, as they should be in this run."""
 

@@ -12,8 +12,8 @@ from client_sync.perworker.allotments import Allotments
 from client_sync.perworker.draining import SILENT_AFTER, Drain, Ended, ended
 from client_sync.perworker.interfaces import Interfaces, Settings
 from client_sync.perworker.marking import flows, ruleset
-from client_sync.perworker.routing import PIN, Plan, Tables, carrier, changes, wanted
 from client_sync.perworker.system import System
+from client_sync.tunnels.routing import PIN, Plan, Tables, carrier, changes, wanted
 from wgfleet.device import Device
 from wgfleet.logs import say
 from wgfleet.peerset import PublishedWorker, WorkerState

@@ -1,140 +1,19 @@
-"""The edge of this layout: interfaces made and removed, routes, rules, connection marks and their count."""
+"""The edge of this layout: what tunnels/ makes, and connection marks and their count."""
 
-import contextlib
-import fcntl
-import json
-import os
 import shutil
-import socket
-import struct
-import subprocess
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
-from client_sync.perworker.routing import Tables, read_tables
+from client_sync.tunnels.making import Dress, Implementation, dress, links, make, remove
+from client_sync.tunnels.programs import run
+from client_sync.tunnels.routing import Tables
+from client_sync.tunnels.tables import change, load, tables
 from wgfleet.device import Device
 from wgfleet.diff import PeerChange
-from wgfleet.wg import WgError, read_device, set_peers
+from wgfleet.wg import read_device, set_peers
 
-TIMEOUT_SECONDS = 10.0
 CONNTRACK = Path("/proc/net/nf_conntrack")
-SETTINGS = Path("/proc/sys/net/ipv4/conf")
-LOOSE = 2
-"""rp_filter: a packet of an old connection may come by an interface that new ones do not take."""
-IFREQ = struct.Struct("16sH22x")
-"""A name and flags, as netdevice(7) has them."""
-SIOCGIFFLAGS, IFF_UP = 0x8913, 1
-LISTENING_SECONDS = 2.0
-"""A userspace WireGuard that `wg` cannot talk to by then has failed."""
-
-
-class LayoutError(WgError):
-    """An interface, a route, a rule or a mark could not be set; the text says what to do next."""
-
-
-class Implementation(StrEnum):
-    """Whose WireGuard."""
-
-    AUTO = "auto"
-    """The kernel's, or where it has none, wireguard-go."""
-    KERNEL = "kernel"
-    USERSPACE = "userspace"
-
-
-@dataclass(frozen=True, slots=True)
-class Dress:
-    """What all interfaces have alike."""
-
-    private_key_file: Path
-    mark: int
-    addresses: tuple[str, ...]
-    """The client's own inside the tunnel, without prefix length: a network would belong to one interface only."""
-
-
-def links() -> dict[str, bool]:
-    """All interfaces there are, and whether each is up."""
-    found = {}
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as door:
-        for _, name in socket.if_nameindex():
-            request = IFREQ.pack(name.encode(), 0)
-            with contextlib.suppress(OSError):  # It went between the two questions.
-                _, flags = IFREQ.unpack(fcntl.ioctl(door, SIOCGIFFLAGS, request))
-                found[name] = bool(flags & IFF_UP)
-    return found
-
-
-def make(interface: str, implementation: Implementation) -> None:
-    """Make a WireGuard interface. Raises LayoutError."""
-    said = []
-    if implementation is not Implementation.USERSPACE:
-        try:
-            run(["ip", "link", "add", "dev", interface, "type", "wireguard"])
-        except LayoutError as error:
-            said.append(str(error))
-        else:
-            return
-    if implementation is not Implementation.KERNEL:
-        try:
-            # It goes on in the background, in a session of its own: what ends this daemon does not end the tunnel. A log
-            # level would keep our ends of its output open.
-            environment = {key: value for key, value in os.environ.items() if key != "LOG_LEVEL"}
-            run(["wireguard-go", interface], environment=environment, new_session=True)
-        except LayoutError as error:
-            said.append(str(error))
-        else:
-            return
-    raise LayoutError(
-        f"no WireGuard interface can be made: {'; '.join(said)}: "
-        "load the kernel's module (`modprobe wireguard`), or install the package wireguard-go"
-    )
-
-
-def dress(interface: str, what: Dress, mtu: int | None) -> None:
-    """Give it key, mark and addresses, and take it up. The key goes by the name of its file. Raises LayoutError."""
-    keyed = ["wg", "set", interface, "private-key", str(what.private_key_file), "fwmark", str(what.mark)]
-    _until_listening(keyed)
-    for address in what.addresses:
-        six = ["nodad"] if ":" in address else []
-        run(["ip", "address", "replace", address, "dev", interface, *six])
-    run(["ip", "link", "set", "dev", interface, *(["mtu", str(mtu)] if mtu else []), "up"])
-    _loosen(interface)
-
-
-def remove(interface: str) -> None:
-    """Delete it; a userspace WireGuard ends with its interface. Raises LayoutError."""
-    run(["ip", "link", "delete", "dev", interface])
-
-
-def tables(ours: Iterable[int]) -> dict[int, Tables]:
-    """The routes and rules that are ours, by family. Raises LayoutError."""
-    numbers = frozenset(ours)
-    # Of IPv6, only where the kernel has it.
-    families = (4, 6) if Path("/proc/sys/net/ipv6").exists() else (4,)
-    return {
-        family: read_tables(
-            json.loads(
-                run(["ip", f"-{family}", "-json", "-details", "route", "show", "table", "all"]) or "[]"
-            ),
-            json.loads(run(["ip", f"-{family}", "-json", "rule", "show"]) or "[]"),
-            family,
-            numbers,
-        )
-        for family in families
-    }
-
-
-def change(family: int, lines: Sequence[str]) -> None:
-    """Carry out lines in ip(8)'s words, in their order. Raises LayoutError."""
-    if lines:
-        run(["ip", f"-{family}", "-batch", "-"], given="\n".join(lines) + "\n")
-
-
-def load(ruleset: str) -> None:
-    """Load nftables rules, all or none. Raises LayoutError."""
-    run(["nft", "-f", "-"], given=ruleset)
 
 
 def connections() -> list[str] | None:
@@ -163,65 +42,3 @@ class System:
     change: Callable[[int, Sequence[str]], None] = change
     load: Callable[[str], None] = load
     connections: Callable[[], list[str] | None] = connections
-
-
-def run(
-    command: list[str],
-    *,
-    given: str = "",
-    environment: Mapping[str, str] | None = None,
-    new_session: bool = False,
-) -> str:
-    """Run a program and return what it prints. Raises LayoutError."""
-    try:
-        done = subprocess.run(
-            command,
-            input=given,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-            start_new_session=new_session,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise LayoutError(f"`{' '.join(command)}` could not be run: {error}") from None
-    if done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip()).partition("\n")[0]
-        raise LayoutError(f"`{' '.join(command)}` failed: {said}")
-    return done.stdout
-
-
-def _until_listening(command: list[str]) -> None:
-    """The first call to a userspace WireGuard that has just begun to listen may fail."""
-    deadline = time.monotonic() + LISTENING_SECONDS
-    while True:
-        try:
-            run(command)
-        except LayoutError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-        else:
-            return
-
-
-def _loosen(interface: str) -> None:
-    """Of several settings of rp_filter the strictest counts least: the kernel takes the highest number."""
-    strict = max(_setting("all", "rp_filter"), _setting(interface, "rp_filter")) == 1
-    wrong = [(interface, "rp_filter", LOOSE)] if strict else []
-    if not _setting("all", "src_valid_mark"):
-        wrong.append(("all", "src_valid_mark", 1))
-    for where, name, value in wrong:
-        try:
-            (SETTINGS / where / name).write_text(str(value))
-        except OSError as error:
-            raise LayoutError(
-                f"net.ipv4.conf.{where}.{name} cannot be set ({error.strerror}): packets of a worker that is being left "
-                f"would be dropped: `sysctl -w net.ipv4.conf.{where}.{name}={value}`, or let the service write it "
-                "(ProtectKernelTunables=no)"
-            ) from None
-
-
-def _setting(where: str, name: str) -> int:
-    return int((SETTINGS / where / name).read_text())

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from client_sync.config import ConfigurationError, LayoutKind, load
-from client_sync.perworker.system import Implementation
+from client_sync.tunnels.making import Implementation
 from wgfleet.signing import Signer
 
 KEY = Signer.generate().public_text
@@ -40,12 +40,12 @@ def refusal(directory: Path, text: str) -> str:
 
 
 def test_the_smallest_file_of_this_layout(tmp_path: Path) -> None:
-    """A prefix length of an address is left out: a network would belong to one interface only."""
+    """Addresses are as they are said; the layout leaves a prefix length out."""
     config = load(read(tmp_path, PER_WORKER))
 
     assert config.layout is LayoutKind.PER_WORKER
     assert config.private_key_file == tmp_path / "private.key"
-    assert config.addresses == ("10.99.1.7", "fd00::7")
+    assert config.addresses == ("10.99.1.7/16", "fd00::7")
     assert (config.firewall_mark, config.wireguard, config.drain_deadline) == (
         958600,
         Implementation.AUTO,

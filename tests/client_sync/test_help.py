@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from client_sync.__main__ import EXAMPLE, PER_WORKER, VANTAGE_EXAMPLE, WORKER_EXAMPLE, main
+from client_sync.__main__ import EXAMPLE, OWN, PER_WORKER, VANTAGE_EXAMPLE, WORKER_EXAMPLE, main
 from client_sync.config import _OF_ROLE, Config, LayoutKind, Role, load
 from wgfleet.signing import Signer
 
@@ -76,6 +76,23 @@ def test_the_help_shows_a_configuration_that_is_right(help_text: str, tmp_path: 
     ):
         assert getattr(config, name) == defaults[name]
     assert config.manage_routes is defaults["manage_routes"]
+
+
+def test_the_help_shows_a_configuration_whose_interface_the_daemon_makes(
+    help_text: str, tmp_path: Path
+) -> None:
+    """It goes with all that the first says."""
+    assert OWN in help_text
+    both = tomllib.loads(settings_of(EXAMPLE)) | tomllib.loads(settings_of(OWN))
+    file = tmp_path / "sync.toml"
+    file.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in both.items()))
+    defaults = {name: field.default for name, field in Config.__dataclass_fields__.items()}
+
+    config = load(file)
+
+    assert config.private_key_file == tmp_path / "private.key"
+    assert config.wireguard is defaults["wireguard"]
+    assert config.firewall_mark == defaults["firewall_mark"]
 
 
 def test_the_help_shows_a_configuration_with_an_interface_for_each_worker(

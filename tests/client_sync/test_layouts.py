@@ -1,6 +1,7 @@
 """Tests of client_sync/layouts.py: which layout the configuration makes, and that none of it is touched yet."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from client_sync.config import Config, LayoutKind
 from client_sync.echo import Echo
 from client_sync.interface import Interface
 from client_sync.layouts import lay_out
+from client_sync.own import OwnInterface
 from client_sync.perworker.echoes import Echoes
 from client_sync.perworker.layout import PerWorker
 from tests.client_sync.device import unresolved
@@ -33,7 +35,7 @@ def configuration(directory: Path, layout: LayoutKind) -> Config:
 
 @pytest.mark.parametrize(
     ("said", "kind", "prober"),
-    [(LayoutKind.SINGLE, Interface, Echo), (LayoutKind.PER_WORKER, PerWorker, Echoes)],
+    [(LayoutKind.SINGLE, OwnInterface, Echo), (LayoutKind.PER_WORKER, PerWorker, Echoes)],
 )
 def test_each_layout_has_its_own_way_to_probe(
     tmp_path: Path, said: LayoutKind, kind: type, prober: type
@@ -44,6 +46,16 @@ def test_each_layout_has_its_own_way_to_probe(
     assert type(laid.layout) is kind
     assert type(laid.prober) is prober
     assert list(tmp_path.iterdir()) == []
+    laid.close()
+
+
+def test_without_a_key_the_interface_is_somebody_elses(tmp_path: Path) -> None:
+    """It is never made."""
+    config = replace(configuration(tmp_path, LayoutKind.SINGLE), private_key_file=None)
+
+    laid = lay_out(config, unresolved)
+
+    assert type(laid.layout) is Interface
     laid.close()
 
 

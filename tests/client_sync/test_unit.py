@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from client_sync.perworker import system
+from client_sync.tunnels import making
 from wgfleet.wg import TIMEOUT_SECONDS
 
 SYSTEMD = Path(__file__).parents[2] / "deploy" / "systemd"
@@ -20,7 +20,7 @@ def test_stopping_the_daemon_does_not_end_the_tunnels_that_it_made() -> None:
 
 def test_the_kernels_settings_that_the_layout_writes_are_open_to_it_and_to_no_other() -> None:
     """The unit by itself protects them: one interface needs none."""
-    assert str(system.SETTINGS).startswith("/proc/sys/")
+    assert str(making.SETTINGS).startswith("/proc/sys/")
     assert "ProtectKernelTunables=no" in PER_WORKER
     assert "ProtectKernelTunables=yes" in UNIT.splitlines()
 

@@ -22,6 +22,7 @@ from typing import Any, Self
 
 from tests.lab.addresses import SERVICE
 from tests.lab.authority import Authority
+from tests.lab.bare import BareClient
 from tests.lab.journal import Journal
 from tests.lab.machines import Client, Worker
 from tests.lab.monitoring import (
@@ -33,7 +34,6 @@ from tests.lab.monitoring import (
     Station,
 )
 from tests.lab.network import Network
-from tests.lab.perworker import PerWorkerClient
 from tests.lab.preflight import require
 from tests.lab.process import Process
 from tests.lab.programs import LAB, MONITORING
@@ -63,8 +63,8 @@ class Profile:
     """Each exporter probes the service from its worker's tunnel address, as it would for a client."""
     local_failover: bool = False
     """Clients leave a worker that their own probes find silent. Else they wait for the alert, so that its way is seen."""
-    per_worker: bool = False
-    """Clients have an interface for each worker, which their daemon makes."""
+    client: type[Client] = Client
+    """The kind of machine that clients are: one with an interface, or one whose daemon makes what it needs."""
     ports: bool = False
     """Give Prometheus, Alertmanager and the receiver their usual ports on this machine's loopback."""
 
@@ -86,8 +86,7 @@ class Fleet:
     ) -> None:
         """Describe it."""
         self.profile = profile or Profile()
-        kind = PerWorkerClient if self.profile.per_worker else Client
-        self.network = Network(workers, clients, self.profile.vantages, keep=keep, client=kind)
+        self.network = Network(workers, clients, self.profile.vantages, keep=keep, client=self.profile.client)
         self._stack = ExitStack()
         self.sync: dict[str, Process] = {}
         self.exporters: dict[str, Process] = {}
@@ -166,7 +165,7 @@ class Fleet:
     def active(self, client: str) -> str | None:
         """The worker that carries this client's traffic, by the device itself: whose peer holds the routed prefixes."""
         machine = self.network.client(client)
-        if isinstance(machine, PerWorkerClient):
+        if isinstance(machine, BareClient):
             return machine.active()
         held = machine.run("wg", "show", "wg0", "allowed-ips")
         keys = {worker.public_key: worker.name for worker in self.network.workers}
@@ -324,7 +323,7 @@ class Fleet:
             "state_directory": "state",
             "local_failover": self.profile.local_failover,
         }
-        if isinstance(client, PerWorkerClient):
+        if isinstance(client, BareClient):
             settings |= client.settings()
         write_whole(home / "sync.toml", _toml(settings))
         command = _daemon("client_sync", home / "sync.toml")

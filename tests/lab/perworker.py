@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.lab import addresses
+from tests.lab.bare import BareClient
 from tests.lab.host import Host
 from tests.lab.inside import command
 from tests.lab.machines import Client, Worker
@@ -14,14 +15,11 @@ from tests.lab.network import Network
 from tests.lab.process import Process
 from wgfleet.device import Device
 from wgfleet.dump import parse_dump
-from wgfleet.files import write_whole
 from wgfleet.peerset import Monitoring, PeerSet, PublishedWorker, WorkerState
 
 FLEET = "lab"
 LIMIT_SECONDS = 20.0
 STREAM_PORT = 8
-OUTSIDE = "2001:db8:2::1"
-"""Behind the default route in clear."""
 EVERYTHING = "0.0.0.0/0"
 
 
@@ -34,35 +32,8 @@ class Laid:
     flows: dict[str, int]
 
 
-class PerWorkerClient(Client):
-    """A machine with a cable and nothing else: no interface, no rule, no route into any tunnel."""
-
-    def set_up(self, underlay: Host, _service: Host) -> None:
-        """The cable, and IPv6 on it with a default route in clear: a leak would find its way."""
-        self.attach("eth0", underlay, self.name, bridge="underlay")
-        self.ip(
-            f"address add {self.address}/{addresses.UNDERLAY.prefixlen} dev eth0",
-            "link set eth0 up",
-            f"route add default via {addresses.UNDERLAY_GATEWAY}",
-        )
-        self.run("ip", "-6", "address", "add", "2001:db8:1::2/64", "dev", "eth0", "nodad")
-        self.run("ip", "-6", "route", "add", "default", "via", "2001:db8:1::1", "dev", "eth0")
-        self.nft(
-            "table inet lab {\n"
-            "  counter leaked {}\n"
-            "  chain postrouting {\n"
-            "    type filter hook postrouting priority 300;\n"
-            f'    oifname "eth0" ip daddr {{ {addresses.LAN}, {addresses.TUNNEL} }} counter name leaked\n'
-            f'    oifname "eth0" ip6 daddr {OUTSIDE} counter name leaked\n'
-            "  }\n"
-            "}\n"
-        )
-        self.home = self.directory / f"{self.name}.perworker"
-        self.home.mkdir(mode=0o700)
-        write_whole(self.home / "private.key", f"{self.wg0.keys.private}\n".encode())
-
-    def start(self) -> None:
-        """Nothing: the layout makes the interfaces."""
+class PerWorkerClient(BareClient):
+    """Its daemon makes an interface for each worker."""
 
     def lay(
         self,
@@ -108,11 +79,6 @@ class PerWorkerClient(Client):
     def index(self, worker: str) -> str:
         """The kernel's number of that interface."""
         return self.run("cat", f"/sys/class/net/wg-{worker}/ifindex").strip()
-
-    def leaked(self) -> int:
-        """Packets for the tunnel, or for what lies behind it, that this machine sent out in clear; of IPv6, too."""
-        listed = json.loads(self.run("nft", "--json", "list", "counter", "inet", "lab", "leaked"))
-        return sum(int(entry["counter"]["packets"]) for entry in listed["nftables"] if "counter" in entry)
 
     def end_wireguard(self, worker: str) -> None:
         """Kill this client's own end of a tunnel, as a crash of its userspace WireGuard would."""

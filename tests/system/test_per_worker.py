@@ -1,33 +1,27 @@
 """One interface for each worker, on real WireGuard: what moves, what stays where it was, and what must never leak."""
 
 import errno
-import json
 import sys
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from client_sync.cache import Documents
 from tests.lab.addresses import FIREWALL_MARK, worker_tunnel
+from tests.lab.bare import OUTSIDE
 from tests.lab.fleet import Fleet, Profile
 from tests.lab.journal import Journal
 from tests.lab.network import Network
+from tests.lab.offline import daemon, publish
 from tests.lab.perworker import (
-    FLEET,
-    OUTSIDE,
     PerWorkerClient,
-    document,
     listen,
     network,
     network_behind,
     stream,
     via,
 )
-from tests.lab.process import Process
 from tests.lab.waiting import wait_until
-from wgfleet.files import write_whole
-from wgfleet.signing import Signer, Verifier
 
 pytestmark = pytest.mark.system
 LIMIT = 30.0
@@ -263,43 +257,13 @@ def test_connections_of_a_network_behind_the_client_survive_a_drain(
 
 # The daemon itself, from its last good document: no receiver is up.
 
-SIGNER = Signer.generate()
-
-
-def daemon(client: PerWorkerClient) -> Process:
-    """The daemon with this layout, not started yet."""
-    (client.home / "token").write_text("none\n")
-    settings = {
-        "fleet": FLEET,
-        "name": "c1",
-        "receivers": ["http://127.0.0.1:9"],
-        "token_file": "token",
-        "trusted_keys": [SIGNER.public_text],
-        "state_directory": "state",
-        "policy": "priority",
-        "standby_probe_interval": 0.2,
-        **client.settings(),
-    }
-    said = "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
-    write_whole(client.home / "sync.toml", said.encode())
-    (client.home / "state").mkdir()
-    command = [sys.executable, "-m", "client_sync", "run", "--log-format", "json"]
-    return client.prepare("sync", [*command, "--config", client.home / "sync.toml"])
-
-
-def publish(client: PerWorkerClient, net: Network, generation: int, **states: str) -> None:
-    """What the daemon finds when it starts: w1 is preferred."""
-    documents = Documents(client.home / "state", Verifier([SIGNER.public_text]), FLEET)
-    documents.take(SIGNER.sign(document(net.workers, states, generation=generation).to_bytes()))
-    documents.keep()
-
 
 def test_the_daemon_drains_a_worker_and_lets_go_of_it_when_it_dies(
     net: Network, client: PerWorkerClient
 ) -> None:
     """Started, stopped, started with another document: the interfaces outlive it, and a death ends the drain at once."""
     sync = daemon(client)
-    publish(client, net, 1)
+    publish(client, net.workers, 1)
     sync.start()
     said = Journal(sync.log)
     said.wait_for("moved", since=0.0, timeout=LIMIT, worker="w1")
@@ -308,7 +272,7 @@ def test_the_daemon_drains_a_worker_and_lets_go_of_it_when_it_dies(
     before = (client.index("w1"), client.index("w2"))
     assert sync.terminate() == 0
     assert via(old) == "w1"
-    publish(client, net, 2, w1="draining")
+    publish(client, net.workers, 2, w1="draining")
 
     sync.start()
     said.wait_for("moved", since=0.0, timeout=LIMIT, worker="w2", before="w1")
@@ -327,7 +291,7 @@ def test_the_daemon_drains_a_worker_and_lets_go_of_it_when_it_dies(
 
 def test_the_whole_fleet_drains_and_fails_over_with_an_interface_for_each_worker() -> None:
     """An operator's drain moves nothing that is connected; then monitoring finds the new worker dead, and all leave it."""
-    profile = Profile(hold_down=3.0, hold_down_factor=1.0, per_worker=True)
+    profile = Profile(hold_down=3.0, hold_down_factor=1.0, client=PerWorkerClient)
     with Fleet(profile, workers=2, clients=1) as fleet:
         listen(fleet.network)
         fleet.wait_until_serving()

@@ -8,8 +8,10 @@ from client_sync.endpoints import Endpoints
 from client_sync.perworker.allotments import Allotments
 from client_sync.perworker.interfaces import Settings
 from client_sync.perworker.layout import PerWorker
-from client_sync.perworker.routing import EVERYTHING, Route, Rule, Tables
-from client_sync.perworker.system import Dress, Implementation, LayoutError, System
+from client_sync.perworker.system import System
+from client_sync.tunnels.making import Dress, Implementation
+from client_sync.tunnels.programs import LayoutError
+from client_sync.tunnels.routing import EVERYTHING, Route, Rule, Tables
 from tests.client_sync.device import unresolved
 from tests.lab.keys import KeyPair, new_key_pair
 from tests.wgfleet.model import after
@@ -41,7 +43,7 @@ class Machine:
         """The layout of a daemon just started here."""
         key = self.directory / "private.key"
         key.write_text(f"{self.keys.private}\n")
-        settings = Settings("wg", key, ("10.99.1.7",), MARK, DEADLINE)
+        settings = Settings("wg", key, ("10.99.1.7/16",), MARK, DEADLINE)
         return PerWorker(
             settings,
             Allotments(self.directory),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from client_sync.perworker.allotments import Allotments
-from client_sync.perworker.system import LayoutError
+from client_sync.tunnels.programs import LayoutError
 from tests.client_sync.device import named, peer
 from tests.client_sync.perworker.kernel import MARK, Machine
 from tests.client_sync.samples import ALL, public_key, worker

@@ -3,7 +3,7 @@
 import pytest
 
 from client_sync.perworker.layout import PerWorker
-from client_sync.perworker.system import LayoutError
+from client_sync.tunnels.programs import LayoutError
 from tests.client_sync.device import named
 from tests.client_sync.perworker.kernel import DEADLINE, MARK, Machine
 from tests.client_sync.samples import ALL, public_key, worker

@@ -143,7 +143,8 @@ def wanted(plan: Plan, family: int) -> Tables:
             for prefix in carried
         ),
     ]
-    rules = {_spare(network) for network, _ in routed}
+    # No route is more specific than one to a host.
+    rules = {_spare(network) for network, _ in routed if network.prefixlen < network.max_prefixlen}
     rules |= {
         Rule(PIN, str(tunnel.mark), tunnel.mark)
         for name, tunnel in plan.tunnels.items()

@@ -1,4 +1,4 @@
-"""Tests of client_sync/perworker/routing.py: all routes and rules, as `ip` would be told them."""
+"""Tests of client_sync/tunnels/routing.py: all routes and rules, as `ip` would be told them."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client_sync.perworker.routing import (
+from client_sync.tunnels.routing import (
     EVERYTHING,
     PIN,
     Plan,

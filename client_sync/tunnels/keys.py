@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from client_sync.perworker.system import LayoutError
+from client_sync.tunnels.programs import LayoutError
 from wgfleet.names import check_public_key
 
 
