@@ -1,10 +1,12 @@
 """Makes the layout that the configuration names, what probes through it and what counts its packets."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 
 from client_sync.cache import ManagedPeers
+from client_sync.comings import comings
 from client_sync.config import Config, LayoutKind
 from client_sync.echo import Echo
 from client_sync.endpoints import Endpoints, Resolve
@@ -15,7 +17,15 @@ from client_sync.perworker.echoes import Echoes, watch
 from client_sync.perworker.interfaces import Settings
 from client_sync.perworker.layout import PerWorker
 from client_sync.perworker.system import System
+from client_sync.routes import RouteError
 from client_sync.traffic import Counters, Packets
+from wgfleet.dump import DumpError
+from wgfleet.logs import say
+from wgfleet.wg import WgError
+
+log = logging.getLogger(__name__)
+TRIES, RETRY_SECONDS = 5, 1.0
+"""While an interface that came up refuses to be mended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +69,19 @@ def _single(config: Config, resolve: Resolve) -> Laid:
     managed, routes = ManagedPeers(config.state_directory), config.manage_routes
     single = Interface(config.interface, managed, resolve, manage_routes=routes, wireguard=Wireguard())
     echo, counters = Echo(config.interface), Counters(lambda: (config.interface,))
-    return Laid(single, echo, counters, _nothing, _all(echo.close, counters.close))
+    return Laid(single, echo, counters, lambda: _mend(single), _all(echo.close, counters.close))
 
 
-async def _nothing() -> None:
-    await asyncio.Event().wait()  # A single interface needs nothing beside.
+async def _mend(single: Interface) -> None:
+    async for _ in comings(single.name):
+        for _ in range(TRIES):  # One that went away again is told again when it is back.
+            try:
+                single.mend()
+            except (WgError, DumpError, RouteError, OSError) as error:
+                say(log, "not applied", level=logging.ERROR, error=error)
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                break
 
 
 def _all(*closing: Callable[[], None]) -> Callable[[], None]:
