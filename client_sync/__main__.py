@@ -15,6 +15,7 @@ from wgfleet.wg import WgError
 try:
     from client_sync import enrolling
     from client_sync.daemon import run
+    from client_sync.layouts import guard_of
     from client_sync.report import STATUS
     from client_sync.worker import status as worker_status
     from client_sync.worker.daemon import run as run_worker
@@ -52,6 +53,8 @@ and what may be added, with its default:
   textfile = "/var/lib/prometheus/node-exporter/wgfleet.prom"  # none: for node_exporter's textfile collector
   poll_interval = 10.0              # seconds between questions where the event stream does not come through
   layout = "single"                 # or "per-worker": below
+  kill_switch = false               # true: what is routed through the tunnel leaves by it or not at all, daemon or no daemon
+  kill_switch_allow = []            # ["192.168.0.0/16"]: but for these networks
 """
 WORKER_EXAMPLE = """\
 on a worker, the same but for what concerns probes, policy and failback, and:
@@ -116,6 +119,15 @@ def _parser() -> argparse.ArgumentParser:
             )
         else:
             command.add_argument("--json", action="store_true", help="for programs")
+    for name, what, does in (
+        ("open", _open, "take the kill switch away until the daemon starts again; stop the daemon first"),
+        ("close", _close, "put the kill switch back as the daemon left it, as when the machine starts"),
+    ):
+        command = commands.add_parser(name, help=does, description=does)
+        command.add_argument(
+            "--config", type=Path, default=CONFIGURATION, help="the configuration (default: %(default)s)"
+        )
+        command.set_defaults(run=what)
     enrolling.add_to(commands)
     return parser
 
@@ -124,6 +136,23 @@ def _run(arguments: argparse.Namespace) -> int:
     logs.configure(arguments.log_format)
     config = load(arguments.config)
     asyncio.run(run_worker(config) if config.role is Role.WORKER else run(config))
+    return 0
+
+
+def _open(arguments: argparse.Namespace) -> int:
+    guard_of(load(arguments.config)).open()
+    print("open: what is routed through the tunnel may leave in clear until the daemon starts again")
+    return 0
+
+
+def _close(arguments: argparse.Namespace) -> int:
+    config = load(arguments.config)
+    if not config.kill_switch:
+        raise ConfigurationError(f"{arguments.config}: kill_switch is false: nothing is to be closed")
+    if not guard_of(config).close():
+        print("nothing is barred yet: the daemon has had no peer set", file=sys.stderr)
+        return 1
+    print("closed")
     return 0
 
 

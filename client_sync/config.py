@@ -93,6 +93,10 @@ class Config:
     wireguard: Implementation = Implementation.AUTO
     drain_deadline: float = 3600.0
     """Seconds that connections may stay on a worker that is being left."""
+    kill_switch: bool = False
+    """Of a client: what is routed through the tunnels leaves this machine by them, or not at all."""
+    kill_switch_allow: tuple[str, ...] = ()
+    """Networks that may be reached in clear all the same."""
 
 
 def load(path: Path) -> Config:
@@ -221,6 +225,13 @@ def _addresses(value: object) -> tuple[str, ...]:
         raise ValueError(f"{error}: addresses were expected, as 10.99.1.7 or fd00::7") from None
 
 
+def _networks(value: object) -> tuple[str, ...]:
+    try:
+        return tuple(str(ipaddress.ip_network(one)) for one in _texts(value)) if value != [] else ()
+    except ValueError as error:
+        raise ValueError(f"{error}: networks were expected, as 192.168.0.0/16") from None
+
+
 def _key_file(value: object) -> str:
     if PUBLIC_KEY.fullmatch(_text(value)):  # A private key looks the same.
         raise ValueError(
@@ -272,6 +283,8 @@ _READERS: Mapping[str, Callable[[Any], object]] = {
     "firewall_mark": _mark,
     "wireguard": _wireguard,
     "drain_deadline": _deadline,
+    "kill_switch": _flag,
+    "kill_switch_allow": _networks,
 }
 _REQUIRED = ("fleet", "name", "interface", "receivers", "token_file", "trusted_keys")
 _PER_WORKER = ("private_key_file", "addresses")
@@ -288,6 +301,8 @@ _OF_ROLE = {
             "failback_spread",
             "textfile",
             "layout",
+            "kill_switch",
+            "kill_switch_allow",
             *_PER_WORKER_ONLY,
         ),
         Role.CLIENT,
@@ -327,6 +342,8 @@ def _read(said: Mapping[str, object], folder: Path) -> tuple[Config | None, list
         else:
             values[key] = folder / str(read) if key in _PATHS else read
     faults += _layout_faults(values)
+    if values.get("kill_switch_allow") and not values.get("kill_switch"):
+        faults.append("kill_switch_allow: is for kill_switch = true only")
     return (None, faults) if faults else (Config(**values), [])
 
 

@@ -42,6 +42,7 @@ async def run(config: Config) -> None:
     addresses = AddressBook(config.state_directory / "addresses.json")
     documents = Documents(config.state_directory, Verifier(config.trusted_keys), config.fleet)
     laid = lay_out(config, _resolver(addresses))
+    laid.first()
     interface = laid.layout
     interface.read()  # An interface that is not there is said now.
     news, supervisor = asyncio.Event(), Supervisor()

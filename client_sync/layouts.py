@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from client_sync.cache import ManagedPeers
 from client_sync.comings import comings
 from client_sync.config import Config, LayoutKind
 from client_sync.echo import Echo
 from client_sync.endpoints import Endpoints, Resolve
+from client_sync.guard import Guard, Guarded
 from client_sync.interface import Interface, Wireguard
 from client_sync.layout import Layout, Prober
 from client_sync.perworker.allotments import Allotments
@@ -39,10 +40,27 @@ class Laid:
     beside: Callable[[], Coroutine[None, None, None]]
     """To be run for ever: what the layout needs done beside the driver's work."""
     close: Callable[[], None]
+    first: Callable[[], object] = object
+    """To be done before anything else: closes the kill switch, or takes one away that is not wanted any more."""
 
 
 def lay_out(config: Config, resolve: Resolve) -> Laid:
     """The layout, nothing of it touched yet."""
+    laid = _laid_out(config, resolve)
+    guard = guard_of(config)
+    if not config.kill_switch:
+        return replace(laid, first=guard.forget)
+    return replace(laid, first=guard.close, layout=Guarded(laid.layout, guard, resolve))
+
+
+def guard_of(config: Config) -> Guard:
+    """The kill switch; whether there is to be one, is not asked."""
+    single = config.layout is LayoutKind.SINGLE
+    tunnels = config.interface if single else f"{config.interface}-*"
+    return Guard(config.state_directory, tunnels, config.kill_switch_allow)
+
+
+def _laid_out(config: Config, resolve: Resolve) -> Laid:
     if config.layout is LayoutKind.SINGLE or config.private_key_file is None:
         return _single(config, resolve)
     settings = Settings(

@@ -45,6 +45,7 @@ PURE = {
     "failover_receiver.registry.published": (),
     "failover_receiver.simulation": (),
     "failover_receiver.state": (),
+    "client_sync.barring": (),
     "client_sync.choice": (),
     "client_sync.core": (),
     "client_sync.peers": (),

@@ -20,8 +20,8 @@ trusted_keys = ["{KEY}"]
 """
 KNOWN = (
     "active_probe_interval, addresses, ca_file, drain_deadline, failback_after, failback_spread, firewall_mark, fleet, "
-    "forwarding, interface, layout, local_failover, manage_routes, masquerade, name, policy, poll_interval, "
-    "private_key_file, proxy, proxy_credentials_file, receivers, role, standby_probe_interval, state_directory, textfile, "
+    "forwarding, interface, kill_switch, kill_switch_allow, layout, local_failover, manage_routes, masquerade, name, "
+    "policy, poll_interval, private_key_file, proxy, proxy_credentials_file, receivers, role, standby_probe_interval, state_directory, textfile, "
     "token_file, trusted_keys, wireguard"
 )
 
@@ -297,3 +297,22 @@ def test_a_file_that_is_no_text_is_said(tmp_path: Path) -> None:
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     """What the system says is passed on."""
     assert refusal(tmp_path) == "FILE cannot be read: [Errno 21] Is a directory: 'FILE'"
+
+
+def test_the_kill_switch_may_leave_networks_open(written: Written) -> None:
+    """None by itself; and without the switch, somebody may think that there is one."""
+    assert load(written(REQUIRED)).kill_switch is False
+    said = f'{REQUIRED}kill_switch_allow = ["192.168.0.0/16", "fe80::/10"]\n'
+
+    assert load(written(f"{said}kill_switch = true\n")).kill_switch_allow == ("192.168.0.0/16", "fe80::/10")
+    assert refusal(written(said)) == "FILE:\n  kill_switch_allow: is for kill_switch = true only"
+
+
+def test_a_network_that_is_none_is_refused(written: Written) -> None:
+    """With what would be right; an address within one was perhaps meant as one."""
+    said = f'{REQUIRED}kill_switch = true\nkill_switch_allow = ["192.168.1.7/16"]\n'
+
+    assert refusal(written(said)) == (
+        "FILE:\n  kill_switch_allow: is ['192.168.1.7/16']: 192.168.1.7/16 has host bits set: networks were expected, "
+        "as 192.168.0.0/16"
+    )

@@ -65,6 +65,8 @@ class Profile:
     """Clients leave a worker that their own probes find silent. Else they wait for the alert, so that its way is seen."""
     per_worker: bool = False
     """Clients have an interface for each worker, which their daemon makes."""
+    kill_switch: bool = False
+    """Clients bar in clear what is routed through the tunnel."""
     ports: bool = False
     """Give Prometheus, Alertmanager and the receiver their usual ports on this machine's loopback."""
 
@@ -317,6 +319,7 @@ class Fleet:
             "trusted_keys": [self.api.call("GET", "/v1/signing-key")["public_key"]],
             "state_directory": "state",
             "local_failover": self.profile.local_failover,
+            "kill_switch": self.profile.kill_switch,
         }
         if isinstance(client, PerWorkerClient):
             settings |= client.settings()
