@@ -63,6 +63,14 @@ on a worker, the same but for what concerns probes, policy and failback, and:
   forwarding = false                # true: let the kernel forward packets
   masquerade = []                   # ["eth0"]: what clients send out there gets this machine's address
 """
+RESTART = """\
+on a client whose interface takes changes by a restart only, all connections pausing at each change, beside:
+
+  apply = "restart"                 # default "live"
+  kill_switch = true                # has to be said then: between down and up traffic goes out in clear
+  restart_command = ["wg-quick down wg0", "wg-quick up wg0"]  # or ["systemctl restart wg-quick@wg0"]
+  wg_quick_file = "/etc/wireguard/wg0.conf"
+"""
 PER_WORKER = """\
 on a client with an interface for each worker, which the daemon makes itself, the same file says instead:
 
@@ -93,8 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="wgfleet-sync",
         description="On a client: holds all workers of the fleet as WireGuard peers and moves the traffic, live, to one "
-        "that serves. On a worker: keeps its peers as the fleet's clients are. The interface is never taken down, and "
-        "peers that others added are left alone.",
+        "that serves. On a worker: keeps its peers as the fleet's clients are. The interface is never taken down, unless "
+        "`apply` says so, and peers that others added are left alone.",
     )
     parser.add_argument("--version", action="version", version=f"wgfleet-sync {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -106,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
             name,
             help=does,
             description=does,
-            epilog=f"{EXAMPLE}\n{PER_WORKER}\n{WORKER_EXAMPLE}",
+            epilog=f"{EXAMPLE}\n{RESTART}\n{PER_WORKER}\n{WORKER_EXAMPLE}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.add_argument(

@@ -1,6 +1,7 @@
 """The daemon's configuration: one TOML file. Every mistake in it is said at once."""
 
 import ipaddress
+import shlex
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from client_sync.applying import RESTART_ONLY, Apply, apply_faults
 from client_sync.choice import Policy
 from client_sync.perworker.allotments import LONGEST_PREFIX
 from client_sync.perworker.system import Implementation
@@ -97,6 +99,11 @@ class Config:
     """Of a client: what is routed through the tunnels leaves this machine by them, or not at all."""
     kill_switch_allow: tuple[str, ...] = ()
     """Networks that may be reached in clear all the same."""
+    apply: Apply = Apply.LIVE
+    restart_command: tuple[str, ...] = ()
+    """Of apply = "restart": commands, one after the other; none: wg-quick's down and up."""
+    wg_quick_file: Path | None = None
+    """Of apply = "restart"; None: the interface's in /etc/wireguard."""
 
 
 def load(path: Path) -> Config:
@@ -208,6 +215,17 @@ def _layout(value: object) -> LayoutKind:
     return LayoutKind(_one_of(value, LayoutKind))
 
 
+def _apply(value: object) -> Apply:
+    return Apply(_one_of(value, Apply))
+
+
+def _commands(value: object) -> tuple[str, ...]:
+    for command in _texts(value):
+        if not shlex.split(command):
+            raise ValueError('commands were expected, as ["systemctl restart wg-quick@wg0"]')
+    return _texts(value)
+
+
 def _wireguard(value: object) -> Implementation:
     return Implementation(_one_of(value, Implementation))
 
@@ -285,6 +303,9 @@ _READERS: Mapping[str, Callable[[Any], object]] = {
     "drain_deadline": _deadline,
     "kill_switch": _flag,
     "kill_switch_allow": _networks,
+    "apply": _apply,
+    "restart_command": _commands,
+    "wg_quick_file": _text,
 }
 _REQUIRED = ("fleet", "name", "interface", "receivers", "token_file", "trusted_keys")
 _PER_WORKER = ("private_key_file", "addresses")
@@ -303,6 +324,8 @@ _OF_ROLE = {
             "layout",
             "kill_switch",
             "kill_switch_allow",
+            "apply",
+            *RESTART_ONLY,
             *_PER_WORKER_ONLY,
         ),
         Role.CLIENT,
@@ -317,6 +340,7 @@ _PATHS = (
     "proxy_credentials_file",
     "textfile",
     "private_key_file",
+    "wg_quick_file",
 )
 _UNQUOTED = ("trusted_keys", "proxy", "private_key_file")
 """What is no public key may be a secret in the wrong place, a proxy's URL may have a password; errors go to the log."""
@@ -341,7 +365,9 @@ def _read(said: Mapping[str, object], folder: Path) -> tuple[Config | None, list
             faults.append(f"{key}: {said_of_it}{error}")
         else:
             values[key] = folder / str(read) if key in _PATHS else read
-    faults += _layout_faults(values)
+    faults += _layout_faults(values) + apply_faults(
+        values, single=values.get("layout") is not LayoutKind.PER_WORKER
+    )
     if values.get("kill_switch_allow") and not values.get("kill_switch"):
         faults.append("kill_switch_allow: is for kill_switch = true only")
     return (None, faults) if faults else (Config(**values), [])

@@ -2,9 +2,12 @@
 
 import asyncio
 import logging
+import shlex
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from client_sync.applying import Apply
 from client_sync.cache import ManagedPeers
 from client_sync.comings import comings
 from client_sync.config import Config, LayoutKind
@@ -18,6 +21,7 @@ from client_sync.perworker.echoes import Echoes, watch
 from client_sync.perworker.interfaces import Settings
 from client_sync.perworker.layout import PerWorker
 from client_sync.perworker.system import System
+from client_sync.restarting import Quick, Restarting
 from client_sync.routes import RouteError
 from client_sync.traffic import Counters, Packets
 from wgfleet.dump import DumpError
@@ -85,9 +89,27 @@ def _laid_out(config: Config, resolve: Resolve) -> Laid:
 
 def _single(config: Config, resolve: Resolve) -> Laid:
     managed, routes = ManagedPeers(config.state_directory), config.manage_routes
+    if config.apply is Apply.RESTART:
+        return _restarting(config, managed, resolve)
     single = Interface(config.interface, managed, resolve, manage_routes=routes, wireguard=Wireguard())
     echo, counters = Echo(config.interface), Counters(lambda: (config.interface,))
     return Laid(single, echo, counters, lambda: _mend(single), _all(echo.close, counters.close))
+
+
+def _restarting(config: Config, managed: ManagedPeers, resolve: Resolve) -> Laid:
+    """Routes are wg-quick's: dead ends of ours would have it choose another table each time."""
+    name = config.interface
+    file = config.wg_quick_file or Path("/etc/wireguard") / f"{name}.conf"
+    said = config.restart_command or (f"wg-quick down {name}", f"wg-quick up {name}")
+    commands = [shlex.split(command) for command in said]
+    quick = Quick(name, file, commands)
+    layout = Restarting(quick, config.state_directory, managed, Endpoints(resolve))
+    echo, counters = Echo(name), Counters(lambda: (name,))
+    return Laid(layout, echo, counters, _nothing, _all(echo.close, counters.close))
+
+
+async def _nothing() -> None:
+    await asyncio.Event().wait()  # Whoever brings it up again has it from the file.
 
 
 async def _mend(single: Interface) -> None:

@@ -11,7 +11,8 @@ from typing import Protocol
 
 import pytest
 
-from client_sync.__main__ import EXAMPLE, PER_WORKER, WORKER_EXAMPLE, main
+from client_sync.__main__ import EXAMPLE, PER_WORKER, RESTART, WORKER_EXAMPLE, main
+from client_sync.applying import Apply
 from client_sync.barring import OPEN, Barred
 from client_sync.config import _OF_ROLE, Config, LayoutKind, Role, load
 from client_sync.feed import Way
@@ -352,6 +353,7 @@ def test_the_help_shows_a_configuration_that_is_right(command: Command, tmp_path
     config = load(file)
 
     others = tomllib.loads(settings_of(WORKER_EXAMPLE)).keys() | tomllib.loads(settings_of(PER_WORKER)).keys()
+    others |= tomllib.loads(settings_of(RESTART)).keys()
     assert tomllib.loads(shown).keys() | others == defaults.keys()
     assert config.policy is defaults["policy"]
     assert config.state_directory == defaults["state_directory"]
@@ -384,3 +386,16 @@ def test_the_help_shows_a_configuration_with_an_interface_for_each_worker(
     assert config.wireguard is defaults["wireguard"]
     assert config.firewall_mark == defaults["firewall_mark"]
     assert config.drain_deadline == defaults["drain_deadline"]
+
+
+def test_the_help_shows_a_configuration_that_restarts(command: Command, tmp_path: Path) -> None:
+    """Beside what the first example requires."""
+    assert RESTART in command("run", "--help").out
+    both = tomllib.loads(settings_of(EXAMPLE)) | tomllib.loads(settings_of(RESTART))
+    file = tmp_path / "sync.toml"
+    file.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in both.items()))
+
+    config = load(file)
+
+    assert (config.apply, config.kill_switch) == (Apply.RESTART, True)
+    assert config.wg_quick_file == Path("/etc/wireguard/wg0.conf")
