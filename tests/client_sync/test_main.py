@@ -13,10 +13,8 @@ import pytest
 
 from client_sync.__main__ import EXAMPLE, PER_WORKER, RESTART, WORKER_EXAMPLE, main
 from client_sync.applying import Apply
-from client_sync.barring import OPEN, Barred
 from client_sync.config import _OF_ROLE, Config, LayoutKind, Role, load
 from client_sync.feed import Way
-from client_sync.layouts import guard_of
 from client_sync.liveness import Liveness
 from client_sync.report import describe
 from client_sync.state import Reason, State
@@ -251,36 +249,6 @@ def test_the_status_is_shown_for_programs(command: Command, configured: Path) ->
 
     assert (done.code, done.err, done.out.count("\n")) == (0, "", 1)
     assert json.loads(done.out) == describe(SHOWN, None, now=6.0)
-
-
-def test_closing_a_switch_that_is_not_wanted_is_refused(command: Command, configured: Path) -> None:
-    """It would never open again by itself."""
-    assert command("close", "--config", configured) == Done(
-        1, "", f"wgfleet-sync: {configured}: kill_switch is false: nothing is to be closed\n"
-    )
-
-
-def test_the_switch_opens_and_closes(
-    command: Command, configured: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By the program `nft`; before the first document there is nothing to close."""
-    nft = configured.parent / "nft"
-    nft.write_text(f"#!/bin/sh\ncat >> {configured.parent}/loaded\n")
-    nft.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{configured.parent}:{os.environ['PATH']}")
-    configured.write_text(configured.read_text() + "kill_switch = true\n")
-    (configured.parent / "state").mkdir()
-
-    assert command("close", "--config", configured) == Done(
-        1, "", "nothing is barred yet: the daemon has had no peer set\n"
-    )
-    guard_of(load(configured)).bar(Barred(("0.0.0.0/0",), 51820))
-    assert command("close", "--config", configured) == Done(0, "closed\n", "")
-    opened = command("open", "--config", configured)
-
-    assert (opened.code, opened.out.partition(":")[0]) == (0, "open")
-    assert (configured.parent / "loaded").read_text().endswith(OPEN)
-    assert command("close", "--config", configured).out == "closed\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["walk"], ["run", "--fast"], ["run", "--log-format", "xml"]])
