@@ -20,6 +20,7 @@ try:
     from client_sync.adopting import command as adopting
     from client_sync.by_hand import rendered
     from client_sync.daemon import run
+    from client_sync.layouts import guard_of
     from client_sync.report import STATUS
     from client_sync.worker import status as worker_status
     from client_sync.worker.daemon import run as run_worker
@@ -57,6 +58,8 @@ and what may be added, with its default:
   textfile = "/var/lib/prometheus/node-exporter/wgfleet.prom"  # none: for node_exporter's textfile collector
   poll_interval = 10.0              # seconds between questions where the event stream does not come through
   layout = "single"                 # or "per-worker": below
+  kill_switch = false               # true: what is routed through the tunnel leaves by it or not at all, daemon or no daemon
+  kill_switch_allow = []            # ["192.168.0.0/16"]: but for these networks
 """
 WORKER_EXAMPLE = """\
 on a worker, the same but for what concerns probes, policy and failback, and:
@@ -76,6 +79,14 @@ and may add, with its default:
 
   wireguard = "auto"                # the kernel's, else wireguard-go; or "kernel", or "userspace"
   firewall_mark = 958600            # the number of its routing table, too; of an interface that is there: what it has
+"""
+RESTART = """\
+on a client whose interface takes changes by a restart only, all connections pausing at each change, beside:
+
+  apply = "restart"                 # default "live"
+  kill_switch = true                # has to be said then: between down and up traffic goes out in clear
+  restart_command = ["wg-quick down wg0", "wg-quick up wg0"]  # or ["systemctl restart wg-quick@wg0"]
+  wg_quick_file = "/etc/wireguard/wg0.conf"
 """
 PER_WORKER = """\
 on a client with an interface for each worker, which the daemon makes likewise, the same file says instead:
@@ -117,8 +128,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="wgfleet-sync",
         description="On a client: holds all workers of the fleet as WireGuard peers and moves the traffic, live, to one "
         "that serves. On a worker: keeps its peers as the fleet's clients are. On a vantage: keeps every worker a peer, for "
-        "probes through the tunnel. The interface is never taken down, and "
-        "peers that others added are left alone.",
+        "probes through the tunnel. The interface is never taken down, unless `apply` says so, and peers that others added "
+        "are left alone.",
     )
     parser.add_argument("--version", action="version", version=f"wgfleet-sync {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -131,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
             name,
             help=does,
             description=does,
-            epilog=f"{EXAMPLE}\n{OWN}\n{PER_WORKER}\n{WORKER_EXAMPLE}\n{VANTAGE_EXAMPLE}",
+            epilog=f"{EXAMPLE}\n{OWN}\n{PER_WORKER}\n{RESTART}\n{WORKER_EXAMPLE}\n{VANTAGE_EXAMPLE}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.add_argument(
@@ -156,6 +167,15 @@ def _parser() -> argparse.ArgumentParser:
                 metavar="SECONDS",
                 help="between looks for a change (default: %(default)s)",
             )
+    for name, what, does in (
+        ("open", _open, "take the kill switch away until the daemon starts again; stop the daemon first"),
+        ("close", _close, "put the kill switch back as the daemon left it, as when the machine starts"),
+    ):
+        command = commands.add_parser(name, help=does, description=does)
+        command.add_argument(
+            "--config", type=Path, default=CONFIGURATION, help="the configuration (default: %(default)s)"
+        )
+        command.set_defaults(run=what)
     enrolling.add_to(commands)
     adopting.add_to(commands, enrolling.DIRECTORY)
     return parser
@@ -165,6 +185,23 @@ def _run(arguments: argparse.Namespace) -> int:
     logs.configure(arguments.log_format)
     config = load(arguments.config)
     asyncio.run(run_worker(config) if config.role is Role.WORKER else run(config))
+    return 0
+
+
+def _open(arguments: argparse.Namespace) -> int:
+    guard_of(load(arguments.config)).open()
+    print("open: what is routed through the tunnel may leave in clear until the daemon starts again")
+    return 0
+
+
+def _close(arguments: argparse.Namespace) -> int:
+    config = load(arguments.config)
+    if not config.kill_switch:
+        raise ConfigurationError(f"{arguments.config}: kill_switch is false: nothing is to be closed")
+    if not guard_of(config).close():
+        print("nothing is barred yet: the daemon has had no peer set", file=sys.stderr)
+        return 1
+    print("closed")
     return 0
 
 

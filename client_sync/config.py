@@ -1,22 +1,18 @@
 """The daemon's configuration: one TOML file. Every mistake in it is said at once."""
 
-import ipaddress
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import httpx
-
+from client_sync import readers
+from client_sync.applying import RESTART_ONLY, Apply, apply_faults
 from client_sync.choice import Policy
 from client_sync.perworker.allotments import LONGEST_PREFIX
 from client_sync.polling import POLL_SECONDS
 from client_sync.tunnels.making import Implementation
-from wgfleet.names import PUBLIC_KEY, check_interface, check_name
-from wgfleet.signing import Verifier
 
 
 class ConfigurationError(ValueError):
@@ -97,6 +93,15 @@ class Config:
     wireguard: Implementation = Implementation.AUTO
     drain_deadline: float = 3600.0
     """Seconds that connections may stay on a worker that is being left."""
+    kill_switch: bool = False
+    """Of a client: what is routed through the tunnels leaves this machine by them, or not at all."""
+    kill_switch_allow: tuple[str, ...] = ()
+    """Networks that may be reached in clear all the same."""
+    apply: Apply = Apply.LIVE
+    restart_command: tuple[str, ...] = ()
+    """Of apply = "restart": commands, one after the other; none: wg-quick's down and up."""
+    wg_quick_file: Path | None = None
+    """Of apply = "restart"; None: the interface's in /etc/wireguard."""
 
 
 def load(path: Path) -> Config:
@@ -115,169 +120,61 @@ def load(path: Path) -> Config:
     return config
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError("a text was expected")
-    return value
-
-
-def _name(value: object) -> str:
-    return check_name(_text(value))
-
-
-def _interface(value: object) -> str:
-    return check_interface(_text(value))
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
-        raise ValueError("a list of texts was expected, with at least one")
-    return tuple(value)
-
-
-def _urls(value: object) -> tuple[str, ...]:
-    for url in _texts(value):
-        if not _is_receivers(url):
-            raise ValueError(f"{url!r} is not a receiver's URL: as https://monitoring.example.com:9587")
-    return tuple(url.rstrip("/") for url in _texts(value))
-
-
-def _proxy(value: object) -> str:
-    url = _text(value)
-    if not _is_receivers(url) or urlsplit(url).path.strip("/"):
-        raise ValueError(
-            "an HTTP proxy's URL was expected, without user or password: as http://proxy.example.com:3128"
-        )
-    return url.rstrip("/")
-
-
-def _is_receivers(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        port = parts.port  # Is only looked at now, and may be none.
-        httpx.URL(url)  # What cannot be asked would end the daemon later.
-    except (ValueError, httpx.InvalidURL):
-        return False
-    known = parts.scheme in {"http", "https"} and bool(parts.hostname) and port != 0
-    return known and not (parts.query or parts.fragment or "@" in parts.netloc)
-
-
-def _keys(value: object) -> tuple[str, ...]:
-    keys = _texts(value)
-    Verifier(keys)
-    return keys
-
-
 def _policy(value: object) -> Policy:
-    return Policy(_one_of(value, Policy))
+    return Policy(readers.one_of(value, Policy))
 
 
 def _role(value: object) -> Role:
-    return Role(_one_of(value, Role))
-
-
-def _interfaces(value: object) -> tuple[str, ...]:
-    return tuple(map(check_interface, _texts(value))) if value != [] else ()
-
-
-def _seconds(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.1 <= value <= 3600:
-        raise ValueError("seconds were expected, from 0.1 to 3600")
-    return float(value)
-
-
-def _poll_seconds(value: object) -> float:
-    if _seconds(value) < 1:
-        raise ValueError("seconds were expected, from 1 to 3600")
-    return _seconds(value)
-
-
-def _textfile(value: object) -> str:
-    if not _text(value).endswith(".prom"):
-        raise ValueError("a file whose name ends in .prom was expected: node_exporter reads no other")
-    return _text(value)
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("true or false was expected")  # noqa: TRY004 - all faults of a file are of one kind.
-    return value
+    return Role(readers.one_of(value, Role))
 
 
 def _layout(value: object) -> LayoutKind:
-    return LayoutKind(_one_of(value, LayoutKind))
+    return LayoutKind(readers.one_of(value, LayoutKind))
+
+
+def _apply(value: object) -> Apply:
+    return Apply(readers.one_of(value, Apply))
 
 
 def _wireguard(value: object) -> Implementation:
-    return Implementation(_one_of(value, Implementation))
-
-
-def _one_of(value: object, kind: type[StrEnum]) -> str:
-    if not isinstance(value, str) or value not in set(kind):
-        raise ValueError(f"one of {', '.join(kind)} was expected")
-    return value
-
-
-def _addresses(value: object) -> tuple[str, ...]:
-    try:
-        said = [(one, ipaddress.ip_interface(one)) for one in _texts(value)]
-    except ValueError as error:
-        raise ValueError(f"{error}: addresses were expected, as 10.99.1.7 or fd00::7") from None
-    return tuple(str(read if "/" in one else read.ip) for one, read in said)
-
-
-def _key_file(value: object) -> str:
-    if PUBLIC_KEY.fullmatch(_text(value)):  # A private key looks the same.
-        raise ValueError(
-            "the name of a file was expected, and not the key itself: what stands here may be read by others"
-        )
-    return _text(value)
-
-
-def _mark(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 256 <= value < 2**31:
-        raise ValueError(
-            "a number was expected, from 256 to 2147483647: those below are tables of the system"
-        )
-    return value
-
-
-def _deadline(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 604800:
-        raise ValueError("seconds were expected, from 0 to 604800, a week")
-    return float(value)
+    return Implementation(readers.one_of(value, Implementation))
 
 
 _READERS: Mapping[str, Callable[[Any], object]] = {
-    "fleet": _name,
-    "name": _name,
-    "interface": _interface,
-    "receivers": _urls,
-    "token_file": _text,
-    "trusted_keys": _keys,
-    "state_directory": _text,
+    "fleet": readers.name,
+    "name": readers.name,
+    "interface": readers.interface,
+    "receivers": readers.urls,
+    "token_file": readers.text,
+    "trusted_keys": readers.keys,
+    "state_directory": readers.text,
     "policy": _policy,
-    "ca_file": _text,
-    "local_failover": _flag,
-    "active_probe_interval": _seconds,
-    "standby_probe_interval": _seconds,
-    "failback_after": _seconds,
-    "failback_spread": _seconds,
-    "manage_routes": _flag,
+    "ca_file": readers.text,
+    "local_failover": readers.flag,
+    "active_probe_interval": readers.seconds,
+    "standby_probe_interval": readers.seconds,
+    "failback_after": readers.seconds,
+    "failback_spread": readers.seconds,
+    "manage_routes": readers.flag,
     "role": _role,
-    "forwarding": _flag,
-    "masquerade": _interfaces,
-    "client_hook": _text,
-    "proxy": _proxy,
-    "proxy_credentials_file": _text,
-    "poll_interval": _poll_seconds,
-    "textfile": _textfile,
+    "forwarding": readers.flag,
+    "masquerade": readers.interfaces,
+    "client_hook": readers.text,
+    "proxy": readers.proxy,
+    "proxy_credentials_file": readers.text,
+    "poll_interval": readers.poll_seconds,
+    "textfile": readers.textfile,
     "layout": _layout,
-    "private_key_file": _key_file,
-    "addresses": _addresses,
-    "firewall_mark": _mark,
+    "private_key_file": readers.key_file,
+    "addresses": readers.addresses,
+    "firewall_mark": readers.mark,
     "wireguard": _wireguard,
-    "drain_deadline": _deadline,
+    "drain_deadline": readers.deadline,
+    "kill_switch": readers.flag,
+    "kill_switch_allow": readers.networks,
+    "apply": _apply,
+    "restart_command": readers.commands,
+    "wg_quick_file": readers.text,
 }
 _REQUIRED = ("fleet", "name", "interface", "receivers", "token_file", "trusted_keys")
 _TO_MAKE = ("private_key_file", "addresses")
@@ -295,6 +192,10 @@ _OF_ROLE = {
             "failback_spread",
             "textfile",
             "layout",
+            "kill_switch",
+            "kill_switch_allow",
+            "apply",
+            *RESTART_ONLY,
             *_TO_MAKE,
             *_OF_MADE,
             "drain_deadline",
@@ -312,6 +213,7 @@ _PATHS = (
     "textfile",
     "private_key_file",
     "client_hook",
+    "wg_quick_file",
 )
 _UNQUOTED = ("trusted_keys", "proxy", "private_key_file")
 """What is no public key may be a secret in the wrong place, a proxy's URL may have a password; errors go to the log."""
@@ -336,7 +238,11 @@ def _read(said: Mapping[str, object], folder: Path) -> tuple[Config | None, list
             faults.append(f"{key}: {said_of_it}{error}")
         else:
             values[key] = folder / str(read) if key in _PATHS else read
-    faults += _layout_faults(values)
+    faults += _layout_faults(values) + apply_faults(
+        values, single=values.get("layout") is not LayoutKind.PER_WORKER
+    )
+    if values.get("kill_switch_allow") and not values.get("kill_switch"):
+        faults.append("kill_switch_allow: is for kill_switch = true only")
     return (None, faults) if faults else (Config(**values), [])
 
 

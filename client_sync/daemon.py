@@ -43,6 +43,7 @@ async def run(config: Config) -> None:
     documents = Documents(config.state_directory, Verifier(config.trusted_keys), config.fleet)
     is_vantage = config.role is Role.VANTAGE
     laid = lay_out(config, _resolver(addresses))
+    laid.first()
     interface = laid.layout
     interface.read()  # An interface that is not there is said now.
     news, supervisor = asyncio.Event(), Supervisor()

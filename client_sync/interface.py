@@ -51,6 +51,8 @@ class Interface:
         self._is_vantage = is_vantage
         self._wireguard = wireguard
         self._routed: frozenset[str] = frozenset()
+        self._last: tuple[Workers, str | None] | None = None
+        """What was configured last."""
         self.mark: int | None = None
         """The interface's firewall mark, as last read."""
 
@@ -76,6 +78,7 @@ class Interface:
     def configure(self, workers: Workers, active: str | None, silent: Collection[str] = ()) -> None:
         """Make all workers peers, with the routed prefixes on the active one: at most one `wg set`."""
         del silent  # Whatever was connected moves along.
+        self._last = workers, active
         device = self.read()
         wanted = wanted_peers(
             workers.values(),
@@ -93,6 +96,12 @@ class Interface:
         for change in changes:
             say(log, "changed", interface=self.name, change=change)
         self._route(workers)
+
+    def mend(self) -> None:
+        """Configure it again, routes too: it was down, or is another of the same name. Raises WgError, RouteError."""
+        self._routed = frozenset()
+        if self._last is not None:
+            self.configure(*self._last)
 
     def recreate(self, worker: PublishedWorker) -> None:
         """Make a standby's session anew, at its next endpoint: in one call, so that there is no moment without it."""

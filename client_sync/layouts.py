@@ -1,14 +1,19 @@
 """Makes the layout that the configuration names, what probes through it and what counts its packets."""
 
 import asyncio
+import logging
+import shlex
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from client_sync.applying import Apply
 from client_sync.cache import ManagedPeers, RoutedNetworks
+from client_sync.comings import comings
 from client_sync.config import Config, LayoutKind, Role
 from client_sync.echo import Echo
 from client_sync.endpoints import Endpoints, Resolve
+from client_sync.guard import Guard, Guarded
 from client_sync.interface import Interface, Wireguard
 from client_sync.layout import Layout, Prober
 from client_sync.own import OwnInterface
@@ -19,8 +24,17 @@ from client_sync.perworker.echoes import Echoes, watch
 from client_sync.perworker.interfaces import Settings
 from client_sync.perworker.layout import PerWorker
 from client_sync.perworker.system import System
+from client_sync.restarting import Quick, Restarting
+from client_sync.routes import RouteError
 from client_sync.traffic import Counters, Packets
 from client_sync.tunnels.making import Dress
+from wgfleet.dump import DumpError
+from wgfleet.logs import say
+from wgfleet.wg import WgError
+
+log = logging.getLogger(__name__)
+TRIES, RETRY_SECONDS = 5, 1.0
+"""While an interface that came up refuses to be mended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +48,27 @@ class Laid:
     beside: Callable[[Callable[[], None]], Coroutine[None, None, None]]
     """To be run for ever: what the layout needs done beside the driver's work. It calls when there is something to tell."""
     close: Callable[[], None]
+    first: Callable[[], object] = object
+    """To be done before anything else: closes the kill switch, or takes one away that is not wanted any more."""
 
 
 def lay_out(config: Config, resolve: Resolve) -> Laid:
     """The layout, nothing of it touched yet."""
+    laid = _laid_out(config, resolve)
+    guard = guard_of(config)
+    if not config.kill_switch:
+        return replace(laid, first=guard.forget)
+    return replace(laid, first=guard.close, layout=Guarded(laid.layout, guard, resolve))
+
+
+def guard_of(config: Config) -> Guard:
+    """The kill switch; whether there is to be one, is not asked."""
+    single = config.layout is LayoutKind.SINGLE
+    tunnels = config.interface if single else f"{config.interface}-*"
+    return Guard(config.state_directory, tunnels, config.kill_switch_allow)
+
+
+def _laid_out(config: Config, resolve: Resolve) -> Laid:
     if config.private_key_file is None:
         return _single(config, resolve)
     if config.layout is LayoutKind.SINGLE:
@@ -68,6 +99,8 @@ def lay_out(config: Config, resolve: Resolve) -> Laid:
 
 def _single(config: Config, resolve: Resolve) -> Laid:
     managed, routes = ManagedPeers(config.state_directory), config.manage_routes
+    if config.apply is Apply.RESTART:
+        return _restarting(config, managed, resolve)
     single = Interface(
         config.interface,
         managed,
@@ -77,7 +110,19 @@ def _single(config: Config, resolve: Resolve) -> Laid:
         is_vantage=config.role is Role.VANTAGE,
     )
     echo, counters = Echo(config.interface), Counters(lambda: (config.interface,))
-    return Laid(single, echo, counters, _nothing, _all(echo.close, counters.close))
+    return Laid(single, echo, counters, lambda _changed: _mend(single), _all(echo.close, counters.close))
+
+
+def _restarting(config: Config, managed: ManagedPeers, resolve: Resolve) -> Laid:
+    """Routes are wg-quick's: dead ends of ours would have it choose another table each time."""
+    name = config.interface
+    file = config.wg_quick_file or Path("/etc/wireguard") / f"{name}.conf"
+    said = config.restart_command or (f"wg-quick down {name}", f"wg-quick up {name}")
+    commands = [shlex.split(command) for command in said]
+    quick = Quick(name, file, commands)
+    layout = Restarting(quick, config.state_directory, managed, Endpoints(resolve))
+    echo, counters = Echo(name), Counters(lambda: (name,))
+    return Laid(layout, echo, counters, _nothing, _all(echo.close, counters.close))
 
 
 def _own(config: Config, private_key_file: Path, resolve: Resolve) -> Laid:
@@ -92,7 +137,19 @@ def _own(config: Config, private_key_file: Path, resolve: Resolve) -> Laid:
 
 async def _nothing(changed: Callable[[], None]) -> None:
     del changed
-    await asyncio.Event().wait()  # A single interface needs nothing beside.
+    await asyncio.Event().wait()  # Whoever brings it up again has it from the file.
+
+
+async def _mend(single: Interface) -> None:
+    async for _ in comings(single.name):
+        for _ in range(TRIES):  # One that went away again is told again when it is back.
+            try:
+                single.mend()
+            except (WgError, DumpError, RouteError, OSError) as error:
+                say(log, "not applied", level=logging.ERROR, error=error)
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                break
 
 
 def _all(*closing: Callable[[], None]) -> Callable[[], None]:

@@ -19,10 +19,10 @@ token_file = "token"
 trusted_keys = ["{KEY}"]
 """
 KNOWN = (
-    "active_probe_interval, addresses, ca_file, client_hook, drain_deadline, failback_after, failback_spread, "
-    "firewall_mark, fleet, forwarding, interface, layout, local_failover, manage_routes, masquerade, name, policy, "
-    "poll_interval, private_key_file, proxy, proxy_credentials_file, receivers, role, standby_probe_interval, "
-    "state_directory, textfile, token_file, trusted_keys, wireguard"
+    "active_probe_interval, addresses, apply, ca_file, client_hook, drain_deadline, failback_after, failback_spread, "
+    "firewall_mark, fleet, forwarding, interface, kill_switch, kill_switch_allow, layout, local_failover, manage_routes, "
+    "masquerade, name, policy, poll_interval, private_key_file, proxy, proxy_credentials_file, receivers, restart_command, "
+    "role, standby_probe_interval, state_directory, textfile, token_file, trusted_keys, wg_quick_file, wireguard"
 )
 
 NO_PROXY = "an HTTP proxy's URL was expected, without user or password: as http://proxy.example.com:3128"
@@ -299,3 +299,35 @@ def test_a_file_that_is_no_text_is_said(tmp_path: Path) -> None:
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     """What the system says is passed on."""
     assert refusal(tmp_path) == "FILE cannot be read: [Errno 21] Is a directory: 'FILE'"
+
+
+def test_the_kill_switch_may_leave_networks_open(written: Written) -> None:
+    """None by itself; and without the switch, somebody may think that there is one."""
+    assert load(written(REQUIRED)).kill_switch is False
+    said = f'{REQUIRED}kill_switch_allow = ["192.168.0.0/16", "fe80::/10"]\n'
+
+    assert load(written(f"{said}kill_switch = true\n")).kill_switch_allow == ("192.168.0.0/16", "fe80::/10")
+    assert refusal(written(said)) == "FILE:\n  kill_switch_allow: is for kill_switch = true only"
+
+
+def test_a_network_that_is_none_is_refused(written: Written) -> None:
+    """With what would be right; an address within one was perhaps meant as one."""
+    said = f'{REQUIRED}kill_switch = true\nkill_switch_allow = ["192.168.1.7/16"]\n'
+
+    assert refusal(written(said)) == (
+        "FILE:\n  kill_switch_allow: is ['192.168.1.7/16']: 192.168.1.7/16 has host bits set: networks were expected, "
+        "as 192.168.0.0/16"
+    )
+
+
+def test_restarting_is_refused_without_a_word_on_what_goes_out_meanwhile(written: Written) -> None:
+    """And with the other layout; and what belongs to it, without it."""
+    assert refusal(written(f'{REQUIRED}apply = "restart"\n')) == (
+        'FILE:\n  kill_switch: is missing, with apply = "restart": between down and up traffic goes out in clear; true '
+        "holds it back, false lets it"
+    )
+    assert refusal(written(f'{REQUIRED}restart_command = ["true"]\n')) == (
+        'FILE:\n  restart_command: is for apply = "restart" only'
+    )
+    both = 'apply = "restart"\nkill_switch = true\nlayout = "per-worker"\nprivate_key_file = "k"\naddresses = ["10.0.0.1"]'
+    assert "apply: is 'restart': with layout" in refusal(written(f"{REQUIRED}{both}\n"))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from client_sync.__main__ import EXAMPLE, OWN, PER_WORKER, VANTAGE_EXAMPLE, WORKER_EXAMPLE, main
+from client_sync.__main__ import EXAMPLE, OWN, PER_WORKER, RESTART, VANTAGE_EXAMPLE, WORKER_EXAMPLE, main
+from client_sync.applying import Apply
 from client_sync.config import _OF_ROLE, Config, LayoutKind, Role, load
 from wgfleet.signing import Signer
 
@@ -63,7 +64,11 @@ def test_the_help_shows_a_configuration_that_is_right(help_text: str, tmp_path: 
 
     config = load(file)
 
-    others = tomllib.loads(settings_of(WORKER_EXAMPLE)).keys() | tomllib.loads(settings_of(PER_WORKER)).keys()
+    others = {
+        key
+        for example in (WORKER_EXAMPLE, PER_WORKER, RESTART)
+        for key in tomllib.loads(settings_of(example))
+    }
     assert tomllib.loads(shown).keys() | others == defaults.keys()
     assert config.policy is defaults["policy"]
     assert config.state_directory == defaults["state_directory"]
@@ -76,6 +81,7 @@ def test_the_help_shows_a_configuration_that_is_right(help_text: str, tmp_path: 
     ):
         assert getattr(config, name) == defaults[name]
     assert config.manage_routes is defaults["manage_routes"]
+    assert (config.kill_switch, config.kill_switch_allow) == (False, ())
 
 
 def test_the_help_shows_a_configuration_whose_interface_the_daemon_makes(
@@ -112,3 +118,16 @@ def test_the_help_shows_a_configuration_with_an_interface_for_each_worker(
     assert config.wireguard is defaults["wireguard"]
     assert config.firewall_mark == defaults["firewall_mark"]
     assert config.drain_deadline == defaults["drain_deadline"]
+
+
+def test_the_help_shows_a_configuration_that_restarts(help_text: str, tmp_path: Path) -> None:
+    """Beside what the first example requires."""
+    assert RESTART in help_text
+    both = tomllib.loads(settings_of(EXAMPLE)) | tomllib.loads(settings_of(RESTART))
+    file = tmp_path / "sync.toml"
+    file.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in both.items()))
+
+    config = load(file)
+
+    assert (config.apply, config.kill_switch) == (Apply.RESTART, True)
+    assert config.wg_quick_file == Path("/etc/wireguard/wg0.conf")

@@ -330,3 +330,19 @@ def test_whatever_is_configured_strangers_stay_and_the_active_one_carries(
         again = len(fake.calls)
         wg0.configure(workers, f"w{number}")
         assert len(fake.calls) == again
+
+
+def test_an_interface_that_came_up_again_gets_its_routes_and_peers_again() -> None:
+    """Both are gone, though nothing was heard of it being away; one that was never configured is left alone."""
+    fake = FakeDevice()
+    wg0 = interface(fake)
+    wg0.mend()
+    assert fake.calls == []
+    wg0.configure(TWO, "w2")
+    (routed,) = fake.routes
+    fake.device = replace(fake.device, peers=())
+
+    wg0.mend()
+
+    assert fake.routes == [routed, routed]
+    assert wg0.holder(TWO) == "w2"

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from client_sync.guard import KEPT
 from client_sync.tunnels import making
 from wgfleet.wg import TIMEOUT_SECONDS
 
@@ -35,3 +36,12 @@ def test_the_watchdog_bears_a_wg_that_hangs() -> None:
     (seconds,) = re.findall(r"^WatchdogSec=(\d+)$", UNIT, re.MULTILINE)
 
     assert int(seconds) / 2 >= 3 * TIMEOUT_SECONDS
+
+
+def test_the_kill_switch_is_closed_before_there_is_a_network_once_something_is_kept() -> None:
+    """From the file that the daemon keeps where it keeps everything by default."""
+    guard = (SYSTEMD / "wgfleet-guard.service").read_text().splitlines()
+
+    assert f"ConditionPathExists=/var/lib/wgfleet/sync/{KEPT}" in guard
+    assert "StateDirectory=wgfleet/sync" in UNIT.splitlines()
+    assert any(line.startswith("Before=network-pre.target") for line in guard)

@@ -65,6 +65,8 @@ class Profile:
     """Clients leave a worker that their own probes find silent. Else they wait for the alert, so that its way is seen."""
     client: type[Client] = Client
     """The kind of machine that clients are: one with an interface, or one whose daemon makes what it needs."""
+    kill_switch: bool = False
+    """Clients bar in clear what is routed through the tunnel."""
     ports: bool = False
     """Give Prometheus, Alertmanager and the receiver their usual ports on this machine's loopback."""
 
@@ -322,6 +324,7 @@ class Fleet:
             "trusted_keys": [self.api.call("GET", "/v1/signing-key")["public_key"]],
             "state_directory": "state",
             "local_failover": self.profile.local_failover,
+            "kill_switch": self.profile.kill_switch,
         }
         if isinstance(client, BareClient):
             settings |= client.settings()

@@ -24,6 +24,7 @@ PACKAGES = {
     "setpriv": "util-linux",
     "unshare": "util-linux",
     "wg": "wireguard-tools",
+    "wg-quick": "wireguard-tools",
     "wireguard-go": "wireguard-go",
 }
 """Debian's package of each program."""

@@ -1,0 +1,89 @@
+"""The kill switch's rules: what is meant for the tunnels leaves this machine by them, or not at all. Pure.
+
+They stand behind routing, where each packet's way is decided, whoever sent it: this machine's own and those that it
+forwards. So they hold whatever routes and rules say.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from client_sync.tunnels.routing import FAMILIES, networks
+from wgfleet.names import split_endpoint
+
+TABLE = "wgfleet_guard"
+OPEN = f"table inet {TABLE} {{}}\ndelete table inet {TABLE}\n"
+"""Takes the table away, be it there or not."""
+WORDS = {4: ("ip", "ipv4"), 6: ("ip6", "ipv6")}
+NEIGHBOURS = (
+    "nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert, mld-listener-report, mld2-listener-report"
+)
+"""Without these no IPv6 packet finds the next machine, WireGuard's neither; they go no further than that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Barred:
+    """What is barred, and what is not."""
+
+    prefixes: tuple[str, ...]
+    """What may leave by the tunnels only."""
+    mark: int | None = None
+    """The tunnels' own packets have it, and the control connection."""
+    endpoints: tuple[str, ...] = ()
+    """Where the tunnels' own packets go, address and port; needed where they have no mark."""
+
+
+def ruleset(barred: Barred, tunnels: str, allowed: Iterable[str]) -> str:
+    """The table, for one `nft -f -`: it replaces the former one in one step.
+
+    Args:
+        barred: what is barred, and the tunnels' own packets.
+        tunnels: the name of the tunnel's interface, or the begin of all of theirs and an asterisk.
+        allowed: networks that may be reached in clear all the same.
+
+    """
+    allowed = tuple(allowed)
+    passing = ['oifname "lo" accept', f'oifname "{tunnels}" accept']
+    if barred.mark is not None:
+        passing.append(f"meta mark {barred.mark} accept")
+    else:
+        passing += _to_endpoints(barred.endpoints)
+    passing += [
+        "udp sport 68 udp dport 67 accept",
+        "udp sport 546 udp dport 547 accept",
+        f"icmpv6 type {{ {NEIGHBOURS} }} accept",
+    ]
+    full = any(network.prefixlen == 0 for family in FAMILIES for network in networks(barred.prefixes, family))
+    for family in FAMILIES:
+        word, _ = WORDS[family]
+        if spared := _listed(allowed, family):
+            passing.append(f"{word} daddr {{ {spared} }} accept")
+    for family in FAMILIES:
+        word, protocol = WORDS[family]
+        if full:  # Of a full tunnel of one family alone, the other would leak.
+            passing.append(f"meta nfproto {protocol} counter drop")
+        elif held := _listed(barred.prefixes, family):
+            passing.append(f"{word} daddr {{ {held} }} counter drop")
+    return "\n".join(
+        [
+            f"{OPEN}table inet {TABLE} {{",
+            "  chain leaving {",
+            "    type filter hook postrouting priority filter; policy accept;",
+            *(f"    {rule}" for rule in passing),
+            "  }",
+            "}\n",
+        ]
+    )
+
+
+def _listed(prefixes: Iterable[str], family: int) -> str:
+    return ", ".join(str(network) for network in networks(prefixes, family))
+
+
+def _to_endpoints(endpoints: Iterable[str]) -> list[str]:
+    found = [split_endpoint(endpoint) for endpoint in sorted(endpoints)]
+    return [
+        f"{WORDS[family][0]} daddr . udp dport {{ {', '.join(own)} }} accept"
+        for family in FAMILIES
+        if (own := [f"{host} . {port}" for host, port in found if ip_address(host).version == family])
+    ]

@@ -1,0 +1,180 @@
+"""The kill switch: keeps the rules of barring.py loaded. They outlive the daemon, and are there before it does anything."""
+
+import json
+import logging
+import shutil
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from client_sync.barring import OPEN, Barred, ruleset
+from client_sync.endpoints import Resolve
+from client_sync.layout import Layout, Workers
+from client_sync.tunnels.tables import load
+from wgfleet.device import Device
+from wgfleet.files import write_whole
+from wgfleet.logs import say
+from wgfleet.names import split_endpoint
+from wgfleet.peerset import PublishedWorker, WorkerState
+from wgfleet.wg import WgError
+
+log = logging.getLogger(__name__)
+KEPT = "guard.json"
+"""In the state directory: what is barred, for a start at which nothing is known yet."""
+
+
+class GuardError(WgError):
+    """The kill switch cannot be closed or opened; the text says what to do next."""
+
+
+def load_rules(rules: str) -> None:
+    """Load nftables rules, all or none. Raises GuardError, LayoutError."""
+    if shutil.which("nft") is None:
+        raise GuardError(
+            "there is no program `nft` here, which the kill switch is made with: install the package nftables, or set "
+            "kill_switch = false"
+        )
+    load(rules)
+
+
+class Guard:
+    """The rules, and what they were made of last."""
+
+    def __init__(
+        self,
+        directory: Path,
+        tunnels: str,
+        allowed: Collection[str],
+        *,
+        load: Callable[[str], None] = load_rules,
+    ) -> None:
+        """Name the folder where what is barred is kept, the tunnels' interfaces, and what may be reached in clear."""
+        self._file = directory / KEPT
+        self._tunnels = tunnels
+        self._allowed = tuple(allowed)
+        self._load = load
+        self._barred: Barred | None = None
+        """As loaded last."""
+
+    def close(self) -> bool:
+        """Bar what is kept; False if nothing is, as before the first document. Raises WgError."""
+        kept = self._kept()
+        self._load(OPEN if kept is None else self._rules(kept))
+        self._barred = kept
+        return kept is not None
+
+    def open(self) -> None:
+        """Bar nothing any more, until it is closed again. Raises WgError."""
+        self._load(OPEN)
+        self._barred = None
+
+    def forget(self) -> None:
+        """Bar nothing any more, should anything be barred by an earlier run. Raises WgError, OSError."""
+        if self._file.exists():
+            self.open()
+            self._file.unlink()
+
+    def bar(self, barred: Barred) -> bool:
+        """Bar this instead; False if it is barred already. Raises WgError, OSError."""
+        if barred == self._barred:
+            return False
+        if not barred.prefixes and self._barred is not None:
+            return False  # A peer set without workers opens nothing.
+        self._load(self._rules(barred))
+        self._barred = barred
+        try:
+            write_whole(self._file, json.dumps(asdict(barred)).encode())
+        except OSError as error:  # A full disk, say. It holds all the same, until this machine starts anew.
+            say(log, "kill switch not kept", level=logging.ERROR, file=self._file, error=error)
+        return True
+
+    def again(self) -> None:
+        """Load the same again: a firewall that starts anew may have flushed it. Raises WgError."""
+        if self._barred is not None:
+            self._load(self._rules(self._barred))
+
+    def _rules(self, barred: Barred) -> str:
+        return ruleset(barred, self._tunnels, self._allowed)
+
+    def _kept(self) -> Barred | None:
+        try:
+            said = json.loads(self._file.read_text())
+            return Barred(tuple(said["prefixes"]), said["mark"], tuple(said["endpoints"]))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise GuardError(
+                f"{self._file} cannot be read, and so it is not known what to bar: {error}. Take it away"
+            ) from None
+
+
+class Guarded:
+    """A `Layout` with the kill switch: bars first, configures then."""
+
+    def __init__(self, layout: Layout, guard: Guard, resolve: Resolve) -> None:
+        """`resolve` gives an address for the host name of an endpoint, or None."""
+        self._layout = layout
+        self._guard = guard
+        self._resolve = resolve
+        self._warned = False
+
+    @property
+    def mark(self) -> int | None:
+        """The tunnels' firewall mark."""
+        return self._layout.mark
+
+    @property
+    def connections_left(self) -> Mapping[str, int | None]:
+        """How many connections each worker that is being left still carries."""
+        return self._layout.connections_left
+
+    def read(self) -> Device:
+        """What there is."""
+        return self._layout.read()
+
+    def holder(self, workers: Workers) -> str | None:
+        """The worker that carries the traffic at present."""
+        return self._layout.holder(workers)
+
+    def configure(self, workers: Workers, active: str | None, silent: Collection[str] = ()) -> None:
+        """Bar what these workers carry, then let them. Rules that cannot be loaded hold up no move: the old ones hold."""
+        failed: WgError | None = None
+        news = False
+        try:
+            news = self._guard.bar(self._barred(workers))
+        except WgError as error:
+            failed = error
+        self._layout.configure(workers, active, silent)
+        if failed is not None:
+            raise failed
+        # The interface may be another by now, with another mark.
+        if not self._guard.bar(self._barred(workers)) and not news:
+            self._guard.again()
+
+    def recreate(self, worker: PublishedWorker) -> None:
+        """Make a standby's session anew."""
+        self._layout.recreate(worker)
+
+    def _barred(self, workers: Workers) -> Barred:
+        mark = self._layout.mark
+        own = workers.values()
+        prefixes = {prefix for one in own for prefix in (*one.allowed_ips, *one.tunnel_addresses)}
+        if mark is None and not self._warned:
+            self._warned = True
+            say(
+                log,
+                "the interface has no firewall mark: with the kill switch, datagrams to the workers' endpoints pass "
+                "in its place, whoever sends them; `FwMark =` in its file gives it one",
+                level=logging.WARNING,
+            )
+        endpoints = self._endpoints(own) if mark is None else ()
+        return Barred(tuple(sorted(prefixes)), mark, endpoints)
+
+    def _endpoints(self, workers: Collection[PublishedWorker]) -> tuple[str, ...]:
+        found = set()
+        for worker in workers:
+            for endpoint in worker.endpoints if worker.state is not WorkerState.BANNED else ():
+                host, port = split_endpoint(endpoint)
+                if address := self._resolve(host, port):
+                    found.add(f"[{address}]:{port}" if ":" in address else f"{address}:{port}")
+        return tuple(sorted(found))

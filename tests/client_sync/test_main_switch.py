@@ -1,0 +1,67 @@
+"""Tests of client_sync/__main__.py: the commands that open and close the kill switch."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from client_sync.__main__ import main
+from client_sync.barring import OPEN, Barred
+from client_sync.config import load
+from client_sync.layouts import guard_of
+from wgfleet.signing import Signer
+
+Said = tuple[int, str, str]
+
+
+@pytest.fixture
+def configured(tmp_path: Path) -> Path:
+    """A good configuration without a kill switch."""
+    file = tmp_path / "sync.toml"
+    file.write_text(
+        f'fleet = "example"\nname = "laptop-1"\ninterface = "wg-none"\nreceivers = ["https://a.example.com"]\n'
+        f'token_file = "token"\ntrusted_keys = ["{Signer.generate().public_text}"]\nstate_directory = "state"\n'
+    )
+    (tmp_path / "state").mkdir()
+    return file
+
+
+def command(word: str, file: Path, capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> Said:
+    """Exit code, output, errors."""
+    patch.setattr(sys, "argv", ["wgfleet-sync", word, "--config", str(file)])
+    code = main()
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def test_closing_a_switch_that_is_not_wanted_is_refused(
+    configured: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would never open again by itself."""
+    assert command("close", configured, capsys, monkeypatch) == (
+        2,
+        "",
+        f"wgfleet-sync: {configured}: kill_switch is false: nothing is to be closed\n",
+    )
+
+
+def test_the_switch_opens_and_closes(
+    configured: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the program `nft`; before the first document there is nothing to close."""
+    nft = configured.parent / "nft"
+    nft.write_text(f"#!/bin/sh\ncat >> {configured.parent}/loaded\n")
+    nft.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{configured.parent}:{os.environ['PATH']}")
+    configured.write_text(configured.read_text() + "kill_switch = true\n")
+    nothing = (1, "", "nothing is barred yet: the daemon has had no peer set\n")
+
+    assert command("close", configured, capsys, monkeypatch) == nothing
+    guard_of(load(configured)).bar(Barred(("0.0.0.0/0",), 51820))
+    assert command("close", configured, capsys, monkeypatch) == (0, "closed\n", "")
+    code, out, _ = command("open", configured, capsys, monkeypatch)
+
+    assert (code, out.partition(":")[0]) == (0, "open")
+    assert (configured.parent / "loaded").read_text().endswith(OPEN)
+    assert command("close", configured, capsys, monkeypatch) == (0, "closed\n", "")
