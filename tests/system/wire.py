@@ -65,6 +65,8 @@ def scene_of(*, per_worker: bool, kill_switch: bool = False) -> Iterator[Scene]:
         capture = Capture(fleet.network, client)
         open_six(client)
         fleet.wait_until_serving()
+        if not per_worker:
+            forget_dead_ends(client)
         for worker in fleet.network.workers:
             fleet.api.call("PATCH", f"/v1/workers/{worker.name}", body={"allowed_ips": ["0.0.0.0/0", "::/0"]})
         fleet.wait_until_serving()
@@ -75,6 +77,15 @@ def scene_of(*, per_worker: bool, kill_switch: bool = False) -> Iterator[Scene]:
         spray = command("spray", SPRAY_MILLISECONDS, SPRAY_PORT, addresses.SERVICE, OUTSIDE)
         client.spawn("spray", spray, ready="sending")
         yield Scene(fleet, client, traffic, capture)
+
+
+def forget_dead_ends(client: Client) -> None:
+    """Take away what the lab itself laid beneath wg0's routes, and what the daemon has laid until now.
+
+    With the next document it leads another family: what is there then it has laid itself, for both.
+    """
+    last = f"default metric {addresses.BLACKHOLE_METRIC} table {addresses.TUNNEL_TABLE}"
+    client.run("/bin/sh", "-ec", f"ip -4 route del blackhole {last}; ip -6 route del unreachable {last}")
 
 
 def open_six(client: Client) -> None:
