@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.addresses import FIREWALL_MARK, MONITORING, UNDERLAY, UNDERLAY_GATEWAY
+from tests.lab.addresses import FIREWALL_MARK, MONITORING, TUNNEL, UNDERLAY, UNDERLAY_GATEWAY, worker_tunnel
 from tests.lab.bare import OUTSIDE
 from tests.lab.fleet import Fleet, Profile
 from tests.lab.journal import Journal
 from tests.lab.network import Network
 from tests.lab.offline import daemon, publish
-from tests.lab.own import OwnClient
+from tests.lab.own import NAME, OwnClient
 from tests.lab.process import Process
 from tests.lab.traffic import Traffic
 from tests.lab.waiting import wait_until
@@ -228,3 +228,27 @@ def test_where_packets_must_come_by_the_way_of_their_answers_the_tunnels_own_do(
     flowing(client, sync)
 
     assert leaked(net, client) == 0
+
+
+class NetworkedClient(OwnClient):
+    """Its address says which network it is in."""
+
+    def settings(self) -> dict[str, object]:
+        """What the daemon's configuration says of the interface."""
+        return {**super().settings(), "addresses": [f"{self.tunnel_address}/{TUNNEL.prefixlen}"]}
+
+
+def test_a_receiver_inside_the_tunnel_is_reached_where_an_address_says_its_network() -> None:
+    """A connection with the tunnel's own mark goes by the main table, which has that network as with wg-quick."""
+    with Network(2, 1, client=NetworkedClient) as net:
+        client = machine(net)
+        prepared = daemon(client)
+        publish(client, net.workers, 1)
+        flowing(client, prepared)
+
+        assert client.reaches(worker_tunnel(1), mark=FIREWALL_MARK)
+        assert leaked(net, client) == 0
+
+        client.ip(f"address delete {client.tunnel_address}/{TUNNEL.prefixlen} dev {NAME}")
+        client.ip(f"address add {client.tunnel_address}/32 dev {NAME}")
+        assert not client.reaches(worker_tunnel(1), mark=FIREWALL_MARK), "or the network made no difference"
