@@ -8,8 +8,9 @@ NAME ?= failover
 # What the lab and the virtual environment need of Debian. Daemons come by tools/parts.sh, which installs nothing.
 PACKAGES := ca-certificates iproute2 nftables procps python3-venv util-linux wireguard-go wireguard-tools
 
-# Slow tests that share nothing and measure nothing, so that they may run two at a time: promtool, mostly.
-SIDE_BY_SIDE := tests/deploy tests/mutants tests/wgfleet/cli
+# Slow tests that share nothing and measure nothing, so that they may run two at a time: promtool, and fleets of their own.
+SIDE_BY_SIDE := tests/deploy tests/mutants tests/wgfleet/cli $(patsubst %,tests/system/test_%.py, \
+    adopt client_hook kill_switch no_leak own per_worker static_device vantage_role wg_quick)
 
 help: ## this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
