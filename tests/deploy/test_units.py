@@ -1,10 +1,11 @@
-"""Tests of what all units in deploy/systemd have in common."""
+"""Tests of what the daemons' units in deploy/systemd have in common."""
 
 from pathlib import Path
 
 import pytest
 
-UNITS = sorted((Path(__file__).parents[2] / "deploy" / "systemd").glob("*.service"))
+FILES = sorted((Path(__file__).parents[2] / "deploy" / "systemd").glob("*.service"))
+UNITS = [file for file in FILES if "Type=oneshot" not in file.read_text().splitlines()]
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
@@ -13,3 +14,8 @@ def test_systemd_starts_a_daemon_again_but_not_one_that_is_told_wrong(unit: Path
     lines = unit.read_text().splitlines()
 
     assert {"Restart=always", "StartLimitIntervalSec=0", "RestartPreventExitStatus=2"} <= set(lines)
+
+
+def test_all_but_the_kill_switch_at_the_machines_start_are_daemons() -> None:
+    """That one is done when it ends."""
+    assert {file.stem for file in FILES} - {file.stem for file in UNITS} == {"wgfleet-guard"}
