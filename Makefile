@@ -9,8 +9,9 @@ NAME ?= failover
 PACKAGES := ca-certificates iproute2 nftables procps python3-venv util-linux wireguard-go wireguard-tools
 
 # Slow tests that share nothing and measure nothing, so that they may run two at a time: promtool, and fleets of their own.
-SIDE_BY_SIDE := tests/deploy tests/mutants tests/wgfleet/cli $(patsubst %,tests/system/test_%.py, \
-    adopt client_hook kill_switch no_leak own per_worker static_device vantage_role wg_quick)
+SIDE_BY_SIDE := tests/deploy tests/mutants $(patsubst %,tests/system/test_%.py, \
+    adopt client_hook control_plane discovery egress kill_switch no_leak own per_worker static_device vantage_role vantages \
+    wg_quick worker_role) tests/dashboards tests/wgfleet/cli
 
 help: ## this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -49,7 +50,7 @@ demo: setup ## the story of a failover, live; KEEP=1 leaves it running
 
 test: setup .parts3/.ready .browser style types ## everything: style, types, unit, promtool, end-to-end
 	@status=0; \
-	$(PYTHON) -m pytest -n 2 --dist loadfile $(SIDE_BY_SIDE) || status=1; \
+	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(SIDE_BY_SIDE) || status=1; \
 	$(PYTHON) -m pytest $(addprefix --ignore=,$(SIDE_BY_SIDE)) || status=1; \
 	exit $$status
 
