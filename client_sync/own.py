@@ -89,8 +89,8 @@ class OwnInterface:
 
     @property
     def connections_left(self) -> Mapping[str, int | None]:
-        """None: whatever was connected moves along."""
-        return {}
+        """As of its peers."""
+        return self.peers.connections_left
 
     def read(self) -> Device:
         """The interface; before it is made, as it will be. Raises WgError, also for one that is not ours to use."""

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from rich.console import Console
 from rich.table import Table
@@ -175,7 +176,7 @@ class _Run:
         self.move(["w2"])
         new = via(stream(self.client, "new", lines=1))
         for one in held:
-            wait_until(lambda one=one: _end(one), TRANSFER_SECONDS, "a transfer's end")  # type: ignore[misc]
+            wait_until(partial(_end, one), TRANSFER_SECONDS, "a transfer's end")
         return sum(_end(one) == "done" for one in held), new == "w2"
 
 

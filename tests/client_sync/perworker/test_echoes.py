@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 
@@ -74,7 +75,7 @@ def test_each_worker_is_asked_by_its_own_interface(layout: PerWorker) -> None:
 
     async def story() -> list[bool]:
         numbers = [f"10.99.0.{number}" for number in (1, 2, 2, 9)]
-        sent = [prober.ask(address, lambda address=address: heard.append(address)) for address in numbers]  # type: ignore[misc]
+        sent = [prober.ask(address, partial(heard.append, address)) for address in numbers]
         await asyncio.sleep(0)
         prober.close()
         return sent
