@@ -10,6 +10,6 @@ lock() {
     echo "requirements/$out.txt"
 }
 lock exporter --extra exporter --extra build
-lock sync --extra sync --extra build
-lock receiver --extra receiver --extra cli --extra build
+lock sync --extra sync --extra mqtt --extra build
+lock receiver --extra receiver --extra cli --extra postgres --extra mqtt --extra dns --extra build
 lock dev --extra dev

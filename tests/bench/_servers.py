@@ -18,7 +18,7 @@ from failover_receiver.store import SqliteStore
 from tests.failover_receiver.parts import BODY, LIMIT, bearer, posted, webhook
 from tests.failover_receiver.running import Running
 from tests.failover_receiver.story import spec
-from tests.lab.programs import LIBRARIES, program
+from tests.lab.programs import library_path, program
 from tests.lab.waiting import wait_until
 
 SERVERS, ASKERS = 0, -1
@@ -171,8 +171,7 @@ def pinned(which: int) -> Callable[[], None]:
 
 def environment() -> dict[str, str]:
     """Ours, and where the unpacked programs' libraries are."""
-    folders = os.pathsep.join(str(folder) for folder in sorted(LIBRARIES.glob("*-linux-gnu*")))
-    return {**os.environ, "LD_LIBRARY_PATH": folders}
+    return {**os.environ, "LD_LIBRARY_PATH": library_path()}
 
 
 def free_port() -> int:

@@ -38,6 +38,9 @@ MONITORING = ("prometheus", "prometheus-alertmanager", "prometheus-blackbox-expo
 BENCHES = ("mosquitto", "nginx", "wrk")
 """What the benches compare the receiver with, and ask it with."""
 
+ENGINES = ("mosquitto", "named", "bird", "birdc", "postgres", "initdb")
+"""What the receiver stands on or feeds, where one machine is not enough."""
+
 
 class MissingProgramError(RuntimeError):
     """A program is not here; the text says how to get it."""
@@ -45,9 +48,13 @@ class MissingProgramError(RuntimeError):
 
 def search_path() -> str:
     """PATH with the folders that a plain `su` leaves out of it, then the unpacked parts."""
-    return os.pathsep.join(
-        [os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin", str(PARTS), str(PARTS.parent / "sbin")]
-    )
+    unpacked = [PARTS, PARTS.parent / "sbin", *sorted(LIBRARIES.glob("postgresql/*/bin"))]
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin", *map(str, unpacked)])
+
+
+def library_path() -> str:
+    """For LD_LIBRARY_PATH of an unpacked program: where its libraries were unpacked."""
+    return os.pathsep.join(str(folder) for folder in sorted(LIBRARIES.glob("*-linux-gnu*")))
 
 
 def program(name: str) -> str:
@@ -65,6 +72,6 @@ def program(name: str) -> str:
 
 def how_to_get(name: str) -> str:
     """What to do so that the program is here."""
-    if name in MONITORING + BENCHES:
+    if name in MONITORING + BENCHES + ENGINES:
         return "run tools/parts.sh, which unpacks Debian's package into .parts and installs nothing"
     return f"install the package {PACKAGES.get(name, name)} (apt-get install {PACKAGES.get(name, name)})"
