@@ -263,8 +263,8 @@ def test_without_any_worker_the_dead_ends_stay(machine: Machine, layout: PerWork
 def test_each_worker_is_probed_by_its_own_interface(layout: PerWorker) -> None:
     """By name and by address."""
     assert layout.device_of("w2") == "wg-w2"
-    assert layout.device_at("10.99.0.2") == "wg-w2"
-    assert layout.device_at("10.99.0.9") is None
+    assert layout.worker_at("10.99.0.2") == "w2"
+    assert layout.worker_at("10.99.0.9") is None
 
 
 def test_all_interfaces_are_read_as_one(machine: Machine, layout: PerWorker) -> None:
