@@ -293,8 +293,8 @@ def test_the_daemon_drains_a_worker_and_lets_go_of_it_when_it_dies(
 def probing(net: Network, client: PerWorkerClient) -> Iterator[Journal]:
     """What the daemon says that probes a target beyond its workers; w1 carries the traffic."""
     strict(client)
-    publish(client, net.workers, 1)
     sync = daemon(client, probe_target=SERVICE)
+    publish(client, net.workers, 1)
     sync.start()
     said = Journal(sync.log)
     said.wait_for("moved", timeout=LIMIT, worker="w1")
