@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from client_sync.perworker.marking import flows
 from tests.lab.addresses import FIREWALL_MARK, SERVICE, worker_tunnel
 from tests.lab.bare import OUTSIDE
 from tests.lab.fleet import Fleet, Profile
@@ -34,6 +35,7 @@ try:
 except OSError as error:
     print(errno.errorcode[error.errno])
 """
+CONNECTIONS = "from client_sync.perworker.system import connections; print(*connections() or (), sep='\\n')"
 MARK_OF_W1 = hex(FIREWALL_MARK + 1)
 
 
@@ -293,7 +295,7 @@ def test_the_daemon_drains_a_worker_and_lets_go_of_it_when_it_dies(
 def probing(net: Network, client: PerWorkerClient) -> Iterator[Journal]:
     """What the daemon says that probes a target beyond its workers; w1 carries the traffic."""
     strict(client)
-    sync = daemon(client, probe_target=SERVICE)
+    sync = daemon(client, probe_target=SERVICE, kill_switch=True)
     publish(client, net.workers, 1)
     sync.start()
     said = Journal(sync.log)
@@ -318,6 +320,18 @@ def test_a_worker_that_forwards_no_more_is_left_by_the_clients_own_probes(
     net.worker("w1").sysctl("net.ipv4.ip_forward", 1)
     probing.wait_for("worker leads on again", timeout=LIMIT, worker="w1")
     assert client.leaked() == 0
+
+
+def test_probes_beyond_are_no_connections(client: PerWorkerClient, probing: Journal) -> None:
+    """Or no drain would ever end: each worker is probed all the time."""
+
+    def icmp() -> list[str]:
+        listed = client.run(sys.executable, "-c", CONNECTIONS).splitlines()
+        return [line for line in listed if " icmp " in line and f"dst={SERVICE} " in line]
+
+    wait_until(lambda: len(icmp()) == 2, LIMIT, "a probe by either interface")
+    assert flows(icmp()) == {}
+    assert probing.lines("worker leads nowhere") == []
 
 
 def test_a_target_that_dies_moves_nobody_and_a_dead_worker_is_left_all_the_same(
