@@ -1,5 +1,7 @@
 """Tests of client_sync/perworker/marking.py: the whole table of rules, and connections counted from the kernel's own lines."""
 
+import pytest
+
 from client_sync.perworker.marking import flows, ruleset
 
 
@@ -26,6 +28,20 @@ def test_the_whole_ruleset() -> None:
         "  }\n"
         "}\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("target", "rule"),
+    [
+        ("198.51.100.1", "ip daddr 198.51.100.1 icmp type echo-request return"),
+        ("2001:db8::1", "ip6 daddr 2001:db8::1 icmpv6 type echo-request return"),
+    ],
+)
+def test_probes_of_a_target_beyond_are_no_connections(target: str, rule: str) -> None:
+    """In front of what would mark them."""
+    said = ruleset(958600, {"wg-w1": 958601}, [], target).splitlines()
+
+    assert said.index(f"    {rule}") < said.index("    meta mark 958600 ct mark set 958600")
 
 
 def test_without_workers_only_the_tunnels_own_mark_is_left() -> None:
