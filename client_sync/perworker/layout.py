@@ -9,10 +9,11 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from client_sync.endpoints import Endpoints
 from client_sync.perworker.allotments import Allotments
+from client_sync.perworker.counting import flows
 from client_sync.perworker.draining import SILENT_AFTER, Drain, Ended, ended
 from client_sync.perworker.interfaces import Interfaces, Settings
-from client_sync.perworker.marking import flows, ruleset
 from client_sync.perworker.system import System
+from client_sync.tunnels.marking import ruleset
 from client_sync.tunnels.routing import PIN, Plan, Tables, carrier, changes, wanted
 from wgfleet.device import Device
 from wgfleet.logs import say

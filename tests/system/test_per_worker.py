@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from client_sync.perworker.marking import flows
+from client_sync.perworker.counting import flows
 from tests.lab.addresses import FIREWALL_MARK, SERVICE, worker_tunnel
 from tests.lab.bare import OUTSIDE
 from tests.lab.fleet import Fleet, Profile

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from client_sync.echo import Echo
-from client_sync.perworker.marking import ruleset
+from client_sync.tunnels.marking import ruleset
 from client_sync.tunnels.programs import LayoutError, run
 from client_sync.tunnels.routing import Plan, Tables, Tunnel, changes, wanted
 from client_sync.tunnels.tables import change, load, tables

@@ -4,14 +4,11 @@ Whatever leaves by a worker's interface gets that worker's mark, each time anew:
 its new worker from then on, and does not go back when the old one returns. A rule of routing.py does the rest.
 """
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from ipaddress import ip_address
 
 TABLE = "wgfleet"
 ECHO_TO = {4: "ip daddr {} icmp type echo-request", 6: "ip6 daddr {} icmpv6 type echo-request"}
-OVER = frozenset({"TIME_WAIT", "CLOSE"})
-"""States of TCP connections that conntrack still lists, and that a worker's end takes nothing from."""
 
 
 def ruleset(
@@ -55,17 +52,6 @@ def ruleset(
             "}\n",
         ]
     )
-
-
-def flows(lines: Iterable[str]) -> Counter[int]:
-    """How many connections have each mark, of the lines of /proc/net/nf_conntrack or of `conntrack -L -o extended`."""
-    counted: Counter[int] = Counter()
-    for line in lines:
-        words = line.split()
-        mark = next((word.removeprefix("mark=") for word in words if word.startswith("mark=")), "0")
-        if mark != "0" and not OVER.intersection(words[:6]):
-            counted[int(mark)] += 1
-    return counted
 
 
 def _chain(name: str, hook: str, rules: Iterable[str]) -> list[str]:
