@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import Protocol
 
-from client_sync.echo import Echo
+from client_sync.echo import Astray, Echo
 from client_sync.layout import Prober
 from client_sync.perworker.layout import PerWorker
 from client_sync.perworker.target import Target
@@ -26,6 +26,9 @@ LOOK_SECONDS = 1.0
 class Opened(Prober, Protocol):
     """What has sockets, as `Echo`."""
 
+    def take(self, address: str, identifier: int, sequence: int) -> None:
+        """Take a reply, wherever it came in; one to others is nothing."""
+
     def close(self) -> None:
         """Close them."""
 
@@ -34,11 +37,16 @@ class Echoes:
     """One `Echo` for each interface."""
 
     def __init__(
-        self, layout: PerWorker, open_echo: Callable[[str], Opened] = Echo, *, target: str | None = None
+        self,
+        layout: PerWorker,
+        open_echo: Callable[[str, Astray], Opened] = Echo,
+        *,
+        target: str | None = None,
     ) -> None:
         """Open none yet. With a target beyond the workers, the answers of one that leads nowhere count for nothing."""
         self._layout = layout
         self._open = open_echo
+        self._beyond = target
         self._target = Target(target, layout, self._ask_by) if target is not None else None
         self._echoes: dict[str, Opened] = {}
         self._heard = self._asked = 0
@@ -71,7 +79,7 @@ class Echoes:
         device = self._layout.device_of(worker)
         if device not in self._echoes:
             self._forget_all_but(self._layout.devices)
-            self._echoes[device] = self._open(device)
+            self._echoes[device] = self._open(device, self._astray)
         return self._echoes[device].ask(address, heard)
 
     async def watch(self, address: str, within: float) -> None:
@@ -94,6 +102,15 @@ class Echoes:
         if self._target is not None:
             self._target.close()
         self._forget_all_but(())
+
+    def _astray(self, address: str, identifier: int, sequence: int) -> None:
+        """Without NAT the target's answer comes back through the active worker, whichever it was asked through.
+
+        A worker's own answer counts only by its own interface: no worker may answer in another one's name.
+        """
+        if address == self._beyond:
+            for echo in tuple(self._echoes.values()):
+                echo.take(address, identifier, sequence)
 
     def _forget_all_but(self, devices: Collection[str]) -> None:
         for gone in [device for device in self._echoes if device not in devices]:

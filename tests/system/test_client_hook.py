@@ -78,7 +78,15 @@ def follow(fleet: Fleet, worker: Worker) -> Process:
     return worker.spawn("sync", run, ready='"event": "following"', timeout=LIMIT)
 
 
-@pytest.fixture(scope="module", params=[Client, PerWorkerClient], ids=["single", "per-worker"])
+class Probing(PerWorkerClient):
+    """It asks the service through each worker; all answers come back through the active one."""
+
+    def settings(self) -> dict[str, object]:
+        """With a target beyond."""
+        return {**super().settings(), "probe_target": SERVICE}
+
+
+@pytest.fixture(scope="module", params=[Client, Probing], ids=["single", "per-worker"])
 def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
     """Two workers whose packets keep the client's address, for a client of each layout."""
     profile = Profile(interval="1s", hold_down=3.0, client=request.param)
@@ -121,6 +129,7 @@ def test_a_tcp_connection_survives_a_drain_because_its_way_back_moves_with_it(fl
     talk.wait_for_line(f"answered {answered + 200}.", LIMIT)
     assert talk.alive
     assert way_back(fleet).count("via") == 1
+    assert fleet.journal(fleet.sync["c1"]).lines("worker leads nowhere") == []
     # With an interface for each worker it still goes out by the old one, until that lets go of it, or dies.
     fleet.network.worker(first).kill()
     answered = talk.output().count("answered")

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from client_sync.echo import Astray
+
 
 @dataclass
 class Air:
@@ -17,9 +19,15 @@ class Air:
     opened: list[str] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
 
-    def open(self, interface: str) -> "Wave":
+    astray: Astray | None = None
+    """As of all that were opened."""
+    taken: list[tuple[str, str, int, int]] = field(default_factory=list)
+    """What each interface was given of others'."""
+
+    def open(self, interface: str, astray: Astray) -> "Wave":
         """As `Echo`."""
         self.opened.append(interface)
+        self.astray = astray
         return Wave(self, interface)
 
 
@@ -36,6 +44,10 @@ class Wave:
         if not self.air.silent & {address, f"{address} by {self.interface}"}:
             asyncio.get_running_loop().call_soon(heard)
         return address not in self.air.unreachable
+
+    def take(self, address: str, identifier: int, sequence: int) -> None:
+        """As `Echo.take`."""
+        self.air.taken.append((self.interface, address, identifier, sequence))
 
     def close(self) -> None:
         """As `Echo.close`."""

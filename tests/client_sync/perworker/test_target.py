@@ -74,6 +74,23 @@ def test_the_target_is_asked_by_each_workers_own_interface_beside_the_worker(lay
     assert asking.echoes.watched == (sent, sent)
 
 
+def test_an_answer_of_the_target_counts_whichever_interface_it_comes_in_by(layout: PerWorker) -> None:
+    """Without NAT it takes the way back through the active worker; a worker's own does not, or it is another's."""
+    air = Air()
+    asking = Asking(layout, air)
+
+    def come() -> bool:
+        if air.astray is None or asking.answers[W2] == 0:
+            return False
+        air.astray(W1, 7, 1)
+        air.astray(TARGET, 7, 1)
+        return True
+
+    asking.until(come)
+
+    assert air.taken == [("wg-w1", TARGET, 7, 1), ("wg-w2", TARGET, 7, 1)]
+
+
 def test_answers_of_a_worker_that_leads_nowhere_count_for_nothing(
     layout: PerWorker, caplog: pytest.LogCaptureFixture
 ) -> None:
