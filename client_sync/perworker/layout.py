@@ -120,11 +120,10 @@ class PerWorker:
         return next((name for name, one in self._allotments.of.items() if address in one.addresses), None)
 
     def leading_to(self, target: IPv4Address | IPv6Address) -> dict[str, bool]:
-        """Whether each worker that has an interface and is still listed takes packets for this address."""
+        """Whether each worker that is listed and not banned takes packets for this address."""
         return {
             name: any(target in ip_network(prefix) for prefix in worker.allowed_ips)
             for name, worker in self._usable().items()
-            if name in self._allotments.of
         }
 
     def heard(self, address: str, *, answered: bool) -> None:

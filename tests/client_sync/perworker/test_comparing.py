@@ -162,6 +162,20 @@ def test_an_answer_that_comes_late_takes_back_what_was_missed_before() -> None:
     assert time.comparison.nowhere == set()
 
 
+def test_an_answer_takes_back_nothing_that_was_asked_after_it() -> None:
+    """A worker may have gone wrong in between."""
+    time = Time(only("w1"))
+    questions = [time.ask("w1", "w2")]
+    for _ in range(ENOUGH):
+        time.now += ROUND_SECONDS
+        questions.append(time.ask("w1", "w2"))
+    time.comparison.answered("w1", questions[0])
+    time.now += PATIENCE
+    time.comparison.is_round_due(time.now)
+
+    assert time.comparison.nowhere == {"w1"}
+
+
 def test_a_worker_that_was_away_itself_begins_anew() -> None:
     """Nothing led on through it, of course; it is not held back when it returns."""
     time = Time(only("w1"))
