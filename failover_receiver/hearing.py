@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from failover_receiver.firing import foremost
 from failover_receiver.state import (
+    USABLE,
     Action,
     Alert,
     AlertsDelivered,
@@ -84,8 +85,11 @@ def hear(state: State, event: Event, now: float, policy: Policy) -> State:
             _known(state, name)
             others = {other: worker for other, worker in state.workers.items() if other != name}
             return replace(_without_alerts(state, name), workers=others)
-        case DrainWished(name, drain):
-            return _with(state, name, replace(_known(state, name), drain=drain))
+        case DrainWished(name, drain, own):
+            worker = _known(state, name)
+            if own and not _own_counts(state, name, worker, drain=drain):
+                return state
+            return _with(state, name, replace(worker, drain=drain, drain_own=drain and own))
         case WorkerBanned(name, banned):
             return _with(state, name, replace(_known(state, name), banned=banned))
         case WorkerAdmitted(name, force):
@@ -129,11 +133,28 @@ def _registered(known: Worker | None, name: str, spec: WorkerSpec, *, new_key: b
             f"worker {name!r} has the public_key {known.spec.public_key!r}, not {spec.public_key!r}: every client would "
             "lose it; choose another name, or say that it has a new key (--new-key)"
         )
-    return Worker(spec, drain=known.drain, banned=known.banned)
+    return Worker(spec, drain=known.drain, drain_own=known.drain_own, banned=known.banned)
 
 
 def _with(state: State, name: str, worker: Worker) -> State:
     return replace(state, workers={**state.workers, name: worker})
+
+
+def _own_counts(state: State, name: str, worker: Worker, *, drain: bool) -> bool:
+    """Whether a worker's own wish changes anything. Raises RefusedError if it may not be."""
+    theirs = worker.drain and not worker.drain_own
+    if not drain:
+        if theirs:
+            raise RefusedError(
+                f"{name} is drained by an operator, not by itself: `wgfleet worker undrain {name}` lifts that"
+            )
+        return worker.drain
+    others = (one for one in state.published if one.name != name)
+    if not worker.drain and not any(one.state in USABLE for one in others):
+        raise RefusedError(
+            f"no worker but {name} may be used, so it does not drain itself: add another, or drain it as an operator"
+        )
+    return not worker.drain
 
 
 def _admit(state: State, name: str, *, force: bool, now: float, policy: Policy) -> State:

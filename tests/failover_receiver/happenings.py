@@ -168,7 +168,7 @@ def forgets(story: Monitored, draw: Draw) -> None:
 
 
 def operates(story: Monitored, draw: Draw) -> None:
-    """An operator does something; much of it is refused."""
+    """An operator does something, or a worker stops or is back; much of it is refused."""
     name = draw.one(NAMES)
     number = NAMES.index(name) + 1
     wishes: tuple[Event, ...] = (
@@ -181,6 +181,8 @@ def operates(story: Monitored, draw: Draw) -> None:
         DrainWished(name, drain=draw.chance()),
         WorkerBanned(name, banned=draw.chance()),
         DrainWished(name, drain=False),
+        DrainWished(name, drain=True, own=True),
+        DrainWished(name, drain=draw.chance(), own=True),
         WorkerBanned(name, banned=False),
         WorkerAdmitted(name),
         WorkerAdmitted(name, force=True),

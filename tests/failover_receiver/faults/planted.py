@@ -101,6 +101,20 @@ FAULTS = (
         "if worker.proven and not worker.banned",
     ),
     Fault(
+        "a worker may empty what may be used",
+        USABLE,
+        "hearing",
+        "if not worker.drain and not any(one.state in USABLE for one in others):",
+        "if not worker.drain and not state.published:",
+    ),
+    Fault(
+        "a worker lifts its operator's drain",
+        REFUSED,
+        "hearing",
+        "        if theirs:\n",
+        "        if theirs and worker.drain_own:\n",
+    ),
+    Fault(
         "recovering workers are not in trouble",
         USABLE,
         "core",
