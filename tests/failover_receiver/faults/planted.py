@@ -108,13 +108,6 @@ FAULTS = (
         "if not worker.drain and not state.published:",
     ),
     Fault(
-        "a worker lifts its operator's drain",
-        REFUSED,
-        "hearing",
-        "        if theirs:\n",
-        "        if theirs and worker.drain_own:\n",
-    ),
-    Fault(
         "recovering workers are not in trouble",
         USABLE,
         "core",
