@@ -86,10 +86,7 @@ def hear(state: State, event: Event, now: float, policy: Policy) -> State:
             others = {other: worker for other, worker in state.workers.items() if other != name}
             return replace(_without_alerts(state, name), workers=others)
         case DrainWished(name, drain, own):
-            worker = _known(state, name)
-            if own and not _own_counts(state, name, worker, drain=drain):
-                return state
-            return _with(state, name, replace(worker, drain=drain, drain_own=drain and own))
+            return _with(state, name, _wished(state, name, drain=drain, own=own))
         case WorkerBanned(name, banned):
             return _with(state, name, replace(_known(state, name), banned=banned))
         case WorkerAdmitted(name, force):
@@ -140,21 +137,26 @@ def _with(state: State, name: str, worker: Worker) -> State:
     return replace(state, workers={**state.workers, name: worker})
 
 
-def _own_counts(state: State, name: str, worker: Worker, *, drain: bool) -> bool:
-    """Whether a worker's own wish changes anything. Raises RefusedError if it may not be."""
-    theirs = worker.drain and not worker.drain_own
-    if not drain:
-        if theirs:
-            raise RefusedError(
-                f"{name} is drained by an operator, not by itself: `wgfleet worker undrain {name}` lifts that"
-            )
-        return worker.drain
-    others = (one for one in state.published if one.name != name)
-    if not worker.drain and not any(one.state in USABLE for one in others):
+def _wished(state: State, name: str, *, drain: bool, own: bool) -> Worker:
+    worker = _known(state, name)
+    if not own:
+        return replace(worker, drain=drain, drain_own=False)
+    if drain == worker.drain:
+        return worker  # An operator's drain stays the operator's.
+    if drain:
+        _must_leave_another(state, name)
+    elif not worker.drain_own:
+        raise RefusedError(
+            f"{name} is drained by an operator, not by itself: `wgfleet worker undrain {name}` lifts that"
+        )
+    return replace(worker, drain=drain, drain_own=drain)
+
+
+def _must_leave_another(state: State, name: str) -> None:
+    if not any(one.state in USABLE for one in state.published if one.name != name):
         raise RefusedError(
             f"no worker but {name} may be used, so it does not drain itself: add another, or drain it as an operator"
         )
-    return not worker.drain
 
 
 def _admit(state: State, name: str, *, force: bool, now: float, policy: Policy) -> State:

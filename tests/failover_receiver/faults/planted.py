@@ -104,8 +104,8 @@ FAULTS = (
         "a worker may empty what may be used",
         USABLE,
         "hearing",
-        "if not worker.drain and not any(one.state in USABLE for one in others):",
-        "if not worker.drain and not state.published:",
+        "if not any(one.state in USABLE for one in state.published if one.name != name):",
+        "if not state.published:",
     ),
     Fault(
         "recovering workers are not in trouble",

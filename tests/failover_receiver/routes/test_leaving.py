@@ -62,9 +62,7 @@ async def test_the_last_one_that_may_be_used_is_refused(parts: Parts) -> None:
 
     refused = await ask(parts, "PUT", "/v1/self/drain")
 
-    error = (
-        f"no worker but {ME} may be used, so it does not drain itself: add another, or drain it as an operator"
-    )
+    error = f"no worker but {ME} may be used, so it does not drain itself: add another, or drain it as an operator"
     assert (refused.status_code, refused.json()) == (409, {"error": error})
     assert parts.states == {ME: "serving"}
 
@@ -98,9 +96,7 @@ async def test_it_is_told_how_many_are_left_and_not_who(parts: Parts) -> None:
     assert left.json() == {"using": 1, "behind": 1, "connections": 7, "uncounted": 1, "sure_in": 150.0}
 
 
-@pytest.mark.parametrize(
-    ("method", "path"), [("PUT", "/drain"), ("DELETE", "/drain"), ("GET", "/clients")]
-)
+@pytest.mark.parametrize(("method", "path"), [("PUT", "/drain"), ("DELETE", "/drain"), ("GET", "/clients")])
 async def test_a_token_that_names_no_worker_is_told_so(parts: Parts, method: str, path: str) -> None:
     """404: a worker that was removed has nothing to drain."""
     await parts.serve("ams1")
