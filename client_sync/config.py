@@ -14,7 +14,6 @@ from client_sync.perworker.allotments import LONGEST_PREFIX
 from client_sync.polling import POLL_SECONDS
 from client_sync.tunnels.making import Implementation
 
-
 DRAIN_SECONDS = 120.0
 """Clients with one interface leave within seconds; the unit is made for it."""
 
