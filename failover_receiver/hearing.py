@@ -1,4 +1,4 @@
-"""Events to facts: which alerts fire, and what operators wish. What follows from them is decided in core.py.
+"""Events to facts: which alerts fire, and what operators wish, or workers of themselves. What follows from them is decided in core.py.
 
 What an event leaves as it was stays the same object, the mapping too: so a later stage, and the store, can tell by
 `is` what to look at, and a step costs what is new in it, not what is known.
