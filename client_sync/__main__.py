@@ -68,6 +68,8 @@ on a worker, the same but for what concerns probes, policy and failback, and:
   forwarding = false                # true: let the kernel forward packets
   masquerade = []                   # ["eth0"]: what clients send out there gets this machine's address
   client_hook = "/etc/wgfleet/client-hook"  # none: run when a client becomes active here, or leaves: docs/hooks.md
+  drain_on_stop = false             # true: on SIGTERM clients are sent away first, and it ends once none uses it
+  drain_timeout = 120.0             # seconds that this may take
 """
 OWN = """\
 on a client whose interface the daemon makes itself, at start and whenever it is gone, with the routing of a full tunnel:

@@ -14,6 +14,9 @@ from client_sync.perworker.allotments import LONGEST_PREFIX
 from client_sync.polling import POLL_SECONDS
 from client_sync.tunnels.making import Implementation
 
+DRAIN_SECONDS = 120.0
+"""Clients with one interface leave within seconds; the unit is made for it."""
+
 
 class ConfigurationError(ValueError):
     """The file cannot be used; the text names every faulty key, its value and what would be right."""
@@ -75,6 +78,10 @@ class Config:
     """Network devices; what clients send out there leaves with the worker's own address."""
     client_hook: Path | None = None
     """A program that is run when a client becomes active on this worker, and when it leaves."""
+    drain_on_stop: bool = False
+    """On SIGTERM, have the receiver drain this worker, and end once no client uses it."""
+    drain_timeout: float = DRAIN_SECONDS
+    """Seconds that this may take."""
     proxy: str | None = None
     """The HTTP proxy that receivers are reached through; None: none, whatever the environment says."""
     proxy_credentials_file: Path | None = None
@@ -162,6 +169,8 @@ _READERS: Mapping[str, Callable[[Any], object]] = {
     "forwarding": readers.flag,
     "masquerade": readers.interfaces,
     "client_hook": readers.text,
+    "drain_on_stop": readers.flag,
+    "drain_timeout": readers.seconds,
     "proxy": readers.proxy,
     "proxy_credentials_file": readers.text,
     "poll_interval": readers.poll_seconds,
@@ -207,7 +216,9 @@ _OF_ROLE = {
         ),
         Role.CLIENT,
     ),
-    **dict.fromkeys(("forwarding", "masquerade", "client_hook"), Role.WORKER),
+    **dict.fromkeys(
+        ("forwarding", "masquerade", "client_hook", "drain_on_stop", "drain_timeout"), Role.WORKER
+    ),
 }
 """The keys that mean something in one role only."""
 _PATHS = (

@@ -184,7 +184,7 @@ def _alone(worker: Worker) -> tuple[WorkerState, Reason]:
     if worker.failed_at is not None and worker.up_since is None:
         return WorkerState.DOWN, Reason.WORKER_DEGRADED if worker.degraded else Reason.WORKER_DOWN
     if worker.drain:
-        return WorkerState.DRAINING, Reason.DRAINED
+        return WorkerState.DRAINING, Reason.DRAINED_ITSELF if worker.drain_own else Reason.DRAINED
     if worker.failed_at is not None:
         return WorkerState.JOINING, Reason.HOLD_DOWN
     if not worker.proven:

@@ -29,6 +29,7 @@ WORKER = {
     "failed_at": None,
     "up_since": None,
     "drain": False,
+    "drain_own": False,
 }
 """What is answered of a worker that was described by BODY."""
 
