@@ -257,10 +257,15 @@ def _is_stale(state: State, known: Liveness, now: float, settings: Settings) -> 
     """A silent standby: perhaps it restarted, and knows nothing of the session we still use."""
     if known.misses < _settled_after(state, known, settings):
         return False
-    pause = min(
-        settings.recreate_interval * 2.0 ** min(max(known.in_vain - 1, 0), 16), settings.recreate_most
-    )
-    return known.recreated_at is None or now - known.recreated_at >= pause
+    return known.recreated_at is None or now - known.recreated_at >= _pause(known, settings)
+
+
+def _pause(known: Liveness, settings: Settings) -> float:
+    """Seconds between attempts to make a session anew: a handshake and an echo; longer each time that it is in vain.
+
+    The first one is lost where the worker is just starting, and WireGuard itself would try again only after five.
+    """
+    return min(2.0 * known.patience * 2.0 ** min(max(known.in_vain - 1, 0), 16), settings.recreate_most)
 
 
 def _settled_after(state: State, known: Liveness, settings: Settings) -> int:
@@ -301,7 +306,7 @@ def _active_interval(state: State, name: str, now: float, settings: Settings, *,
 
 def _standby_interval(known: Liveness, settings: Settings, *, hurried: bool, settled: bool) -> float:
     if settled:
-        return settings.doubt_interval if hurried else settings.standby_interval
+        return min(settings.doubt_interval, _pause(known, settings)) if hurried else settings.standby_interval
     # One that has missed is asked again at once, until that is settled.
     return settings.urgent_interval if hurried or known.misses else settings.standby_interval
 
