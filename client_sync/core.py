@@ -187,6 +187,8 @@ def _answers(state: State, name: str, now: float, settings: Settings) -> bool:
     known = liveness_of(state, name)
     if known.answered_ask is None or not _has_just_answered(known, now, settings):
         return False
+    if known.unheard(now) >= _settled_after(state, known, settings):
+        return False  # It restarted since: that answer was of a session it no longer knows.
     if not _is_silent(state, state.active, now, settings):
         return True
     # Or our own line was down for a moment: then the answer that comes first decides nothing.
@@ -230,8 +232,9 @@ def _is_silent(state: State, name: str | None, now: float, settings: Settings) -
     if name is None:
         return False
     known = liveness_of(state, name)
-    if name != state.active:  # On a path that loses packets a miss says little, and an answer everything.
-        return known.misses >= 1 and not _has_just_answered(known, now, settings)
+    if name != state.active:  # On a path that loses packets a miss says little, and an answer much.
+        settled = known.unheard(now) >= _settled_after(state, known, settings)
+        return settled or (known.misses >= 1 and not _has_just_answered(known, now, settings))
     doubted = workers(state)[name].state in (WorkerState.SUSPECT, WorkerState.DOWN)
     return (settings.local_failover or doubted) and known.misses >= known.silent_after(settings.silent_after)
 

@@ -24,8 +24,8 @@ from client_sync.state import (
 from tests.client_sync.story import Story
 from wgfleet.peerset import PublishedWorker, WorkerState
 
-SETTLED = 15.0
-"""Seconds after which all that can follow has followed: a silent standby's session was made anew, however long the pause."""
+SETTLED = 20.0
+"""Seconds after which all that can follow has followed: a silent standby's session was made anew, however long the pause, and answers slowly."""
 
 Place = tuple[str, str, tuple[str, ...]]
 
