@@ -101,6 +101,7 @@ and may add, with its default:
   wireguard = "auto"                # the kernel's, else wireguard-go; or "kernel", or "userspace"
   firewall_mark = 958600            # the workers' marks and routing tables are the numbers after it
   drain_deadline = 3600.0           # seconds that connections may stay on a worker that is being left
+  probe_target = "198.51.100.7"     # none. An address beyond the workers: one that leads there no more, as others do, is left
 """
 VANTAGE_EXAMPLE = """\
 on a monitoring host that probes workers through their tunnels, the same but for what concerns probes, policy and

@@ -80,9 +80,11 @@ def _laid_out(config: Config, resolve: Resolve) -> Laid:
         mark=config.firewall_mark,
         drain_deadline=config.drain_deadline,
         implementation=config.wireguard,
+        target=config.probe_target,
     )
     per_worker = PerWorker(settings, Allotments(config.state_directory), Endpoints(resolve), system=System())
-    echoes, counters = Echoes(per_worker), Counters(lambda: per_worker.devices)
+    echoes = Echoes(per_worker, target=config.probe_target)
+    counters = Counters(lambda: per_worker.devices)
 
     def packets() -> Packets | None:
         counted, own = counters(), echoes.watched

@@ -8,7 +8,8 @@ import pytest
 
 from tests.lab.addresses import SERVICE
 from tests.lab.fleet import Fleet, Profile
-from tests.lab.machines import Worker
+from tests.lab.machines import Client, Worker
+from tests.lab.perworker import PerWorkerClient
 from tests.lab.process import Process
 from tests.lab.waiting import wait_until
 from wgfleet.files import write_whole
@@ -77,10 +78,19 @@ def follow(fleet: Fleet, worker: Worker) -> Process:
     return worker.spawn("sync", run, ready='"event": "following"', timeout=LIMIT)
 
 
-@pytest.fixture(scope="module")
-def fleet() -> Iterator[Fleet]:
-    """Two workers whose packets keep the client's address."""
-    with Fleet(Profile(interval="1s", hold_down=3.0), workers=2, clients=1) as fleet:
+class Probing(PerWorkerClient):
+    """It asks the service through each worker; all answers come back through the active one."""
+
+    def settings(self) -> dict[str, object]:
+        """With a target beyond."""
+        return {**super().settings(), "probe_target": SERVICE}
+
+
+@pytest.fixture(scope="module", params=[Client, Probing], ids=["single", "per-worker"])
+def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
+    """Two workers whose packets keep the client's address, for a client of each layout."""
+    profile = Profile(interval="1s", hold_down=3.0, client=request.param)
+    with Fleet(profile, workers=2, clients=1) as fleet:
         client = fleet.network.client("c1")
         body = {"public_key": client.public_key, "addresses": [client.tunnel_address]}
         fleet.api.call("PUT", "/v1/clients/c1", body=body)
@@ -119,3 +129,9 @@ def test_a_tcp_connection_survives_a_drain_because_its_way_back_moves_with_it(fl
     talk.wait_for_line(f"answered {answered + 200}.", LIMIT)
     assert talk.alive
     assert way_back(fleet).count("via") == 1
+    assert fleet.journal(fleet.sync["c1"]).lines("worker leads nowhere") == []
+    # With an interface for each worker it still goes out by the old one, until that lets go of it, or dies.
+    fleet.network.worker(first).kill()
+    answered = talk.output().count("answered")
+    talk.wait_for_line(f"answered {answered + 200}.", LIMIT)
+    assert talk.alive
