@@ -38,7 +38,7 @@ def add_to(commands: Any) -> None:
     command = commands.add_parser(
         "enroll",
         help=does,
-        description="Joins a fleet by a bundle, as a client or a worker, whichever the bundle is for. A client without the "
+        description="Joins a fleet by a bundle, as a client, a worker or a vantage: what it was made for. A client without the "
         "interface needs none: the daemon makes it when it starts. An interface that is there is used with the key it "
         "has. A private key that is missing is made here and never leaves this machine.",
     )
@@ -212,7 +212,7 @@ def _steps(role: str, stands: Footing, key: Key, joined: Joined) -> list[str]:
             f"let {stands.interface} have its key after a restart, too; in {conf}:\n"
             f"       PostUp = wg set %i private-key {key.given}"
         )
-    if role == Role.CLIENT and addresses and not stands.is_made:
+    if role != Role.WORKER and addresses and not stands.is_made:
         steps.append(
             f"give {stands.interface} its addresses; in {conf}, or by `ip address add`:\n"
             f"       Address = {', '.join(addresses)}"
@@ -220,6 +220,10 @@ def _steps(role: str, stands: Footing, key: Key, joined: Joined) -> list[str]:
     if role == Role.WORKER:
         steps.append(
             "if this machine does not forward or masquerade yet: `forwarding` and `masquerade` in sync.toml"
+        )
+    if role == Role.VANTAGE:
+        steps.append(
+            f"no worker's [Peer] in {conf} any more: the daemon adds them, and leaves alone those that others added"
         )
     if stands.is_made:
         steps.append(

@@ -12,7 +12,8 @@ from failover_receiver.registry.pools import Pool, Span, lowest_free, span, span
 from failover_receiver.state import RefusedError, UnknownError
 
 CLIENT = "client"
-"""The role of a client's token."""
+ROLES = (CLIENT, "vantage")
+"""The roles that a token of a client's name may have: a vantage is to workers what a client is."""
 
 
 @dataclass(slots=True)
@@ -122,7 +123,7 @@ class Draft:
         if name in self._others.workers:
             raise RefusedError(f"name {name!r} is already that of a worker: choose another")
         role = self._others.roles.get(name, CLIENT)
-        if role != CLIENT:
+        if role not in ROLES:
             raise RefusedError(f"name {name!r} is that of a token with the role {role}: choose another")
 
     def _check_key(self, wish: Wish, known: Client | None) -> None:

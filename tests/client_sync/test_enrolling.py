@@ -142,6 +142,17 @@ def test_a_worker_joins_as_a_worker(scene: Scene) -> None:
     assert "fra1 has joined the fleet example as a worker." in said
 
 
+def test_a_monitoring_host_joins_as_a_vantage(scene: Scene) -> None:
+    """Its interface is its own; the workers' peers there are the daemon's from now on."""
+    scene.bundle = replace(scene.bundle, role="vantage", name="mon1")
+
+    code, said = scene.enroll()
+
+    assert (code, load(scene.home / "sync.toml").role) == (0, Role.VANTAGE)
+    assert "mon1 has joined the fleet example as a vantage." in said
+    assert "no worker's [Peer] in /etc/wireguard/wg0.conf any more" in said
+
+
 def test_the_bundle_comes_from_standard_input_too(scene: Scene) -> None:
     """So it need not be on the disk."""
     scene.monkeypatch.setattr(sys, "stdin", StringIO(scene.bundle.to_text()))

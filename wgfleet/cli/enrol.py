@@ -1,4 +1,4 @@
-"""`wgfleet client enrol`, `wgfleet worker enrol`, `wgfleet enrolment`: bundles that let one machine join, once."""
+"""`wgfleet client enrol`, `worker enrol`, `vantage enrol` and `enrolment`: bundles that let one machine join, once."""
 
 import argparse
 import ipaddress
@@ -30,7 +30,23 @@ from wgfleet.names import check_endpoint
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `enrolment`."""
+    """Add `vantage` and `enrolment`."""
+    vantage = commands.add_parser(
+        "vantage", help="enrol monitoring hosts that probe workers through their tunnels"
+    )
+    enrol = command(
+        vantage.add_subparsers(required=True, metavar="VERB"),
+        "enrol",
+        _vantage,
+        "make out a bundle with which a monitoring host joins as this vantage: once, within an hour",
+        name="vantage",
+    )
+    enrol.description = (
+        "Make out a bundle with which a monitoring host joins as this vantage, once, within an hour. Workers that follow "
+        "the client list have it as a peer then; `wgfleet client list` shows it, and `wgfleet client revoke` ends it."
+    )
+    add_client_options(enrol)
+    _add_options(enrol)
     enrolment = commands.add_parser("enrolment", help="list and cancel bundles")
     verbs = enrolment.add_subparsers(required=True, metavar="VERB")
     command(verbs, "list", _list, "bundles that were made out lately")
@@ -63,6 +79,10 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def _client(arguments: argparse.Namespace) -> int:
     return _make(arguments, {"role": "client", **client_body(arguments)})
+
+
+def _vantage(arguments: argparse.Namespace) -> int:
+    return _make(arguments, {"role": "vantage", **client_body(arguments)})
 
 
 def _worker(arguments: argparse.Namespace) -> int:
