@@ -1,7 +1,6 @@
 """A monitoring host whose tunnels are the daemon's: `wgfleet-sync` in its vantage role, where else peers are set by hand."""
 
 import sys
-from pathlib import Path
 
 from tests.lab.fleet import Fleet
 from tests.lab.machines import Monitoring
@@ -27,7 +26,9 @@ def hand_over(fleet: Fleet, host: Monitoring) -> Process:
         "receivers": [fleet.receiver_url],
     }
     write_whole(bundle, fleet.api.call("POST", "/v1/enrolments", body=asked)["bundle"].encode())
-    where: list[str | Path] = ["--directory", home, "--state-directory", home / "state"]
-    host.run(sys.executable, "-m", "client_sync", "enroll", bundle, *where, timeout=START_SECONDS)
+    host.run(
+        sys.executable, "-m", "client_sync", "enroll", bundle,
+        "--directory", home, "--state-directory", home / "state", timeout=START_SECONDS,
+    )  # fmt: skip
     run = [sys.executable, "-m", "client_sync", "run", "--log-format", "json", "--config"]
     return host.spawn("sync", [*run, home / "sync.toml"], ready='"event": "following"', timeout=START_SECONDS)
