@@ -86,7 +86,7 @@ async def test_a_revoked_token_opens_no_more(parts: Parts) -> None:
             "/v1/tokens",
             {"name": "x", "role": "client", "expires_at": 1795348800000},
             422,
-            "body.expires_at: is 1795348800000: Input should be less than or equal to 253402300799",
+            "body.expires_at: is 1795348800000: 253402300799 or less was expected",
         ),
         (
             "POST",
@@ -95,7 +95,7 @@ async def test_a_revoked_token_opens_no_more(parts: Parts) -> None:
             422,
             (
                 "body.role: is 'admin': "
-                "Input should be 'operator', 'alertmanager', 'prometheus', 'worker', 'client' or 'vantage'"
+                "'operator', 'alertmanager', 'prometheus', 'worker', 'client' or 'vantage' was expected"
             ),
         ),
         (
@@ -104,7 +104,7 @@ async def test_a_revoked_token_opens_no_more(parts: Parts) -> None:
             {"name": "My Phone", "role": "client"},
             422,
             (
-                "body.name: is 'My Phone': Value error, 'My Phone' is not a name: "
+                "body.name: is 'My Phone': 'My Phone' is not a name: "
                 "lower-case letters, digits and inner hyphens, 1 to 63 of them"
             ),
         ),
@@ -113,14 +113,14 @@ async def test_a_revoked_token_opens_no_more(parts: Parts) -> None:
             "/v1/tokens",
             {"name": "x", "role": "client", "expires": 5},
             422,
-            "body.expires: is 5: Extra inputs are not permitted",
+            "body.expires: there is no such key",
         ),
         (
             "GET",
             "/v1/events?limit=0",
             None,
             422,
-            "query.limit: is '0': Input should be greater than or equal to 1",
+            "query.limit: is '0': 1 or more was expected",
         ),
     ],
 )
