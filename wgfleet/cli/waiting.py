@@ -90,6 +90,7 @@ def _seconds(text: str) -> float:
 def _drain(arguments: argparse.Namespace) -> int:
     receiver = api(arguments)
     answer = receiver.call("PUT", f"/v1/workers/{arguments.name}/drain")
+    show.warn_if_unseen(arguments.name, answer)
     show.warn_if_nobody_serves(answer)
     if not arguments.wait:
         return answered(arguments, answer, show.workers)
