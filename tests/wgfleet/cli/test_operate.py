@@ -155,6 +155,9 @@ def test_status_says_by_its_exit_code_that_monitoring_is_blind(wgfleet: Run) -> 
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
+        (("worker", "drain", "fra1", "--timeout", "5"), 2, "--timeout belongs to --wait"),
+        (("client", "revoke", "ann", "--timeout", "5"), 2, "--timeout belongs to --wait"),
+        (("worker", "add", "fra1", "--new-key"), 2, "--new-key belongs to --public-key: say the new one"),
         (("worker", "drain", "nowhere"), 1, "there is no worker 'nowhere'; registered: none"),
         (("worker", "add", "Frankfurt", *ADD), 2, "'Frankfurt' is not a name: lower-case letters"),
         (("worker", "add", "fra1", *ADD[:-1], "10.99"), 2, "'10.99' is not an IP address"),
