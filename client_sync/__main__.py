@@ -32,6 +32,7 @@ except ModuleNotFoundError as missing:
     )
 
 CONFIGURATION = Path("/etc/wgfleet/sync.toml")
+WATCH_SECONDS = 1.0
 EXAMPLE = """\
 the configuration, with all that is required:
 
@@ -133,6 +134,9 @@ def _parser() -> argparse.ArgumentParser:
         "that serves. On a worker: keeps its peers as the fleet's clients are. On a vantage: keeps every worker a peer, for "
         "probes through the tunnel. The interface is never taken down, unless `apply` says so, and peers that others added "
         "are left alone.",
+        epilog="First time: an operator makes a bundle (`wgfleet client enrol NAME`), and `wgfleet-sync enroll BUNDLE` joins "
+        "with it: it writes the configuration and ends with what is left to do. Where a tunnel runs already, `wgfleet-sync "
+        "adopt` says what it found. Then the unit wgfleet-sync does `run`, and `wgfleet-sync status` shows what it does.",
     )
     parser.add_argument("--version", action="version", version=f"wgfleet-sync {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -166,10 +170,10 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--interval",
                 type=_interval,
-                default=1.0,
                 metavar="SECONDS",
-                help="between looks for a change (default: %(default)s)",
+                help=f"with --watch: between looks for a change (default: {WATCH_SECONDS:g})",
             )
+            command.set_defaults(parser=command)
     for name, what, does in (
         ("open", _open, "take the kill switch away until the daemon starts again; stop the daemon first"),
         ("close", _close, "put the kill switch back as the daemon left it, as when the machine starts"),
@@ -209,6 +213,8 @@ def _close(arguments: argparse.Namespace) -> int:
 
 
 def _status(arguments: argparse.Namespace) -> int:
+    if arguments.interval is not None and not arguments.watch:
+        arguments.parser.error("--interval belongs to --watch: without it there is one look")
     file = load(arguments.config).state_directory / STATUS
     if arguments.watch:
 
@@ -216,7 +222,7 @@ def _status(arguments: argparse.Namespace) -> int:
             clear = CLEAR if sys.stdout.isatty() and not arguments.json else ""
             print(clear + _shown(status, as_json=arguments.json), flush=True)
 
-        watch(file, show, _complain, interval=arguments.interval)
+        watch(file, show, _complain, interval=arguments.interval or WATCH_SECONDS)
     try:
         status = json.loads(file.read_text())
     except FileNotFoundError:

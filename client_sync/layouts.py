@@ -25,7 +25,6 @@ from client_sync.perworker.interfaces import Settings
 from client_sync.perworker.layout import PerWorker
 from client_sync.perworker.system import System
 from client_sync.restarting import Quick, Restarting
-from client_sync.routes import RouteError
 from client_sync.traffic import Counters, Packets
 from client_sync.tunnels.making import Dress
 from wgfleet.dump import DumpError
@@ -147,7 +146,7 @@ async def _mend(single: Interface) -> None:
         for _ in range(TRIES):  # One that went away again is told again when it is back.
             try:
                 single.mend()
-            except (WgError, DumpError, RouteError, OSError) as error:
+            except (WgError, DumpError, OSError) as error:
                 say(log, "not applied", level=logging.ERROR, error=error)
                 await asyncio.sleep(RETRY_SECONDS)
             else:

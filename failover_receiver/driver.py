@@ -18,6 +18,7 @@ from failover_receiver.state import (
     Event,
     Policy,
     Publish,
+    Remarked,
     State,
     Tick,
 )
@@ -161,7 +162,7 @@ class Driver:
         if publish is not None:
             said = publish.peer_set
             document = Document(PEER_SET, said.epoch, said.generation, self._signer.sign(said.to_bytes()))
-        decided = [effect for effect in effects if isinstance(effect, Decided)]
+        decided = [effect for effect in effects if isinstance(effect, Decided | Remarked)]
         try:
             await self.stored(lambda store: store.save(state, document, decided, at=now, who=who))
         except StoreUnavailableError:
@@ -175,6 +176,8 @@ class Driver:
                 say(log, "decided", worker=effect.worker, before=effect.before, after=effect.after,
                     reason=effect.reason, who=who, generation=self.state.generation)  # fmt: skip
                 self._metrics.decisions.labels(effect.after or "removed", effect.reason).inc()
+            elif isinstance(effect, Remarked):
+                say(log, effect.what, worker=effect.worker, reason=effect.reason, who=who)
             elif isinstance(effect, Publish):
                 say(log, "published", generation=effect.peer_set.generation, epoch=effect.peer_set.epoch,
                     monitoring=effect.peer_set.monitoring,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from failover_receiver.access import Role, digest, new_token
 from failover_receiver.holding import held, must_be_there
+from failover_receiver.registry.tokens import check_token
 from failover_receiver.restore import begin, new_store
 from failover_receiver.state import State
 from failover_receiver.store import Noted, SqliteStore, StoredToken
@@ -88,7 +89,7 @@ def make_token(store: Path, name: str, role: Role, *, now: float) -> str:
         must_be_there(store)
         opened = SqliteStore(store)
         try:
-            _must_be_free(opened, name)
+            _must_be_free(opened, name, role)
             secret, state = new_token(), opened.load()
             number = (0, 0) if state is None else (state.epoch, state.generation)
             made = Noted(now, "token", "token made", name, role, *number)
@@ -98,14 +99,13 @@ def make_token(store: Path, name: str, role: Role, *, now: float) -> str:
     return secret
 
 
-def _must_be_free(store: SqliteStore, name: str) -> None:
+def _must_be_free(store: SqliteStore, name: str, role: Role) -> None:
     state = store.load()
     if any(token.name == name for token in store.tokens.all()):
         raise ValueError(
             f"there is already a token named {name!r}: choose another name, and revoke that one later"
         )
-    if name in store.clients.roll().clients or (state is not None and name in state.workers):
-        raise ValueError(f"{name!r} is the name of a client or worker: choose another")
+    check_token(name, role, store.clients.roll().clients, () if state is None else state.workers)
 
 
 def _begin(file: Path, fleet: str) -> None:

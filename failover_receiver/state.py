@@ -275,13 +275,22 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
+class Remarked:
+    """An operator's command did something that no published state shows."""
+
+    worker: str
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Publish:
     """Make this document durable with the state, then show it."""
 
     peer_set: PeerSet
 
 
-Effect = Persist | Decided | Publish
+Effect = Persist | Decided | Remarked | Publish
 
 
 class RefusedError(ValueError):

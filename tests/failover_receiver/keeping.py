@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from failover_receiver.state import Decided, State
+from failover_receiver.state import Decided, Remarked, State
 from failover_receiver.store import Document, SqliteStore
 from tests.failover_receiver.parts import LIMIT
 from wgfleet.peerset import WorkerState
@@ -42,7 +42,13 @@ class Journal(SqliteStore):
         self.go_on.set()
 
     def save(
-        self, state: State, document: Document | None, decided: Sequence[Decided], *, at: float, who: str
+        self,
+        state: State,
+        document: Document | None,
+        decided: Sequence[Decided | Remarked],
+        *,
+        at: float,
+        who: str,
     ) -> None:
         """Keep it, when it may."""
         self.begun.set()

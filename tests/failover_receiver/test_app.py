@@ -185,7 +185,7 @@ JSON = {"Content-Type": "application/json"}
     [
         (b'{"version', JSON, "body: is not JSON: EOF while parsing a string at line 1 column 9"),
         (b"", JSON, "body: is missing"),
-        (b'["x"]', JSON, "body: is ['x']: Input should be an object"),
+        (b'["x"]', JSON, "body: is ['x']: an object was expected"),
         (
             b'{"version": "4", "alerts": []}',
             {"Content-Type": "text/plain"},
