@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from failover_receiver.publishing.places import File
+from failover_receiver.publishing.places import File, Mqtt, Upload, Webhook
 from failover_receiver.registry.pools import Space, span
 from failover_receiver.state import Policy
 from wgfleet.names import check_name, check_prefix
@@ -119,8 +119,14 @@ class Settings(BaseModel):
     """With it, the receiver speaks https; the chain, in PEM."""
     tls_key_file: Path | None = None
     """Its key, without a password."""
+    mqtt: Mqtt | None = None
+    """The peer set as a retained message on an MQTT broker, which clients may follow in this receiver's place."""
+    webhooks: list[Webhook] = []
+    """A notice of each change, posted to another program."""
     file: File | None = None
     """The peer set as a file, for a web server, a cache or rsync."""
+    uploads: list[Upload] = []
+    """The peer set by HTTP PUT, into a bucket or by WebDAV."""
 
     @property
     def policy(self) -> Policy:

@@ -1,9 +1,7 @@
 """Tests of failover_receiver/publishing/runner.py: each publisher gets the newest, fails alone and catches up."""
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,38 +9,11 @@ from failover_receiver.metrics import Metrics
 from failover_receiver.publication import Publication
 from failover_receiver.publishing import Publishing, PublishingError, runner
 from tests.failover_receiver.parts import facts
+from tests.failover_receiver.publishing.driven import run
 from tests.failover_receiver.publishing.recording import Recording, document, said
 from tests.failover_receiver.watching import Stream, joined
 
 pytestmark = pytest.mark.anyio
-
-
-class Run:
-    """Publishers that are driven, and what is shown to them."""
-
-    def __init__(self, *publishers: Recording) -> None:
-        """Nothing is shown yet."""
-        self.publication, self.metrics = Publication(), Metrics()
-        self.publishing = Publishing(publishers, self.publication, self.metrics)
-
-    def show(self, *generations: int) -> None:
-        """Show documents, one right after the other."""
-        for generation in generations:
-            self.publication.show(document(generation))
-
-    def value(self, name: str, publisher: str = "recording") -> float | None:
-        """A metric of a publisher."""
-        return self.metrics.registry.get_sample_value(f"wgfleet_publisher_{name}", {"publisher": publisher})
-
-
-@contextlib.asynccontextmanager
-async def run(*publishers: Recording) -> AsyncIterator[Run]:
-    """Drive them."""
-    running = Run(*publishers)
-    task = asyncio.create_task(running.publishing.run())
-    yield running
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 @pytest.fixture
