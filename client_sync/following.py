@@ -9,7 +9,7 @@ import contextlib
 import logging
 import random
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 
@@ -70,7 +70,7 @@ class BrokerFirst:
         self._newest = b""
         self._answered: str | None = None
         """The receiver that answered last."""
-        self._come: asyncio.Queue[bytes] = asyncio.Queue()
+        self._come: asyncio.Queue[bytes | asyncio.Task[None]] = asyncio.Queue()
 
     @property
     def receiver(self) -> str | None:
@@ -93,23 +93,21 @@ class BrokerFirst:
 
     async def documents(self) -> AsyncIterator[bytes]:
         """Every document, whoever gave it."""
-        tasks = [asyncio.create_task(self._follow_broker())]
+        works = [self._follow_broker()]
         if self._receivers:
-            tasks += [asyncio.create_task(self._stand_in()), asyncio.create_task(self._check())]
+            works += [self._stand_in(), self._check()]
+        tasks = [asyncio.create_task(work) for work in works]
+        for task in tasks:
+            task.add_done_callback(self._come.put_nowait)
         try:
             while True:
-                coming = asyncio.create_task(self._come.get())
-                await asyncio.wait([coming, *tasks], return_when=asyncio.FIRST_COMPLETED)
-                if not coming.done():
-                    coming.cancel()
-                    next(
-                        task for task in tasks if task.done()
-                    ).result()  # It died of a bug: the daemon ends by it.
-                yield coming.result()
+                come = await self._come.get()
+                if isinstance(come, asyncio.Task):
+                    come.result()  # It died of a bug: the daemon ends by it.
+                else:
+                    yield come
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _end(*tasks)
 
     async def _follow_broker(self) -> None:
         async for document in self._broker.documents():
@@ -126,16 +124,14 @@ class BrokerFirst:
             if self._broker.followed.is_set():
                 continue
             following = asyncio.create_task(self._follow_receivers())
-            await asyncio.wait(
-                [following, back := asyncio.create_task(self._broker.followed.wait())],
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            for task in (following, back):
-                task.cancel()
-            await asyncio.gather(back, return_exceptions=True)
-            with contextlib.suppress(asyncio.CancelledError):
-                await following
-            self._feed.receiver = self._feed.way = None
+            back = asyncio.create_task(self._broker.followed.wait())
+            try:
+                await asyncio.wait([following, back], return_when=asyncio.FIRST_COMPLETED)
+                if following.done():
+                    following.result()
+            finally:
+                await _end(following, back)
+                self._feed.receiver = self._feed.way = None
 
     async def _follow_receivers(self) -> None:
         async for document in self._feed.documents():
@@ -174,3 +170,9 @@ class BrokerFirst:
                 )
                 self._come.put_nowait(document)
             return
+
+
+async def _end(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -212,7 +212,7 @@ class _Members:
         """Until so many have a whole document."""
         poll, read, clock = self._epoll.poll, os.read, time.perf_counter
         got, at, end = self._got, self._at, self._end
-        is_whole = (lambda said: said.endswith(end)) if end else whole_packet
+        is_whole = (lambda said: said.endswith(end)) if end else whole_packets
         while left:
             ready = poll(LONGEST_SECONDS)
             if not ready:
@@ -314,15 +314,20 @@ def publish_packet(topic: str, document: bytes) -> bytes:
     return _packet(0x31, _text(topic) + document)
 
 
-def whole_packet(said: bytes) -> bool:
-    """Whether one packet is there to its end."""
-    at, shift, length = 1, 0, 0
-    while at < len(said):
-        length |= (said[at] & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if not said[at - 1] & 0x80:
-            return len(said) >= at + length
-    return False
+def whole_packets(said: bytes) -> bool:
+    """Whether there are some, and the last is there to its end."""
+    begin = 0
+    while begin < len(said):
+        at, shift, length = begin + 1, 0, 0
+        while at < len(said):
+            length |= (said[at] & 0x7F) << shift
+            at, shift = at + 1, shift + 7
+            if not said[at - 1] & 0x80:
+                break
+        else:
+            return False
+        begin = at + length
+    return 0 < begin == len(said)
 
 
 def payload(said: bytes) -> bytes:

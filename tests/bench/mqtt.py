@@ -101,9 +101,7 @@ def _take_turns(
     wait_until(lambda: _retained(broker, newest), 20.0, "the receiver to publish to mosquitto")
     hello = [connect_packet(f"client{number}") + subscribe_packet(TOPIC) for number in range(watchers)]
     webhook, bare = [], []
-    with Crowd(
-        broker, Stream(hello, newest[-16:], sse=False, webhooks=receiver.address), core=core(ASKERS)
-    ) as crowd:
+    with Crowd(broker, Stream(hello, b"", sse=False, webhooks=receiver.address), core=core(ASKERS)) as crowd:
         console.print(f"  connected in {crowd.connect():.1f} s")
         for number in range(WARM_UP + rounds):
             webhook.append(crowd.round(receiver.webhook(), end=b"", webhook=True).last)

@@ -3,7 +3,7 @@
 import pytest
 from rich.console import Console
 
-from tests.bench._crowd import Crowd, WrongBytesError, documents, payload, publish_packet, whole_packet
+from tests.bench._crowd import Crowd, WrongBytesError, documents, payload, publish_packet, whole_packets
 from tests.bench._servers import Receiver, core
 from tests.bench.fanout import SSE_END, _events, fan_out, print_table, stalled, summary
 from tests.lab.programs import MissingProgramError, program
@@ -67,5 +67,6 @@ def test_mqtt_carries_any_length(length: int) -> None:
     packet = publish_packet("wgfleet/peer-set", b"x" * length)
 
     assert payload(packet) == b"x" * length
-    assert whole_packet(packet)
-    assert not any(whole_packet(packet[:part]) for part in (0, 1, 2, len(packet) - 1))
+    assert whole_packets(packet)
+    assert whole_packets(packet + packet)
+    assert not any(whole_packets(packet[:part]) for part in (0, 1, 2, len(packet) - 1))
