@@ -86,6 +86,12 @@ async def following(
             await asyncio.gather(task, return_exceptions=True)
 
 
+async def hung_up(receiver: FakeReceiver) -> None:
+    """Wait until nobody follows it any more."""
+    while receiver._open:  # noqa: ASYNC110 - A connection's end has no event here.
+        await asyncio.sleep(0.01)
+
+
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits that a test can wait for."""
@@ -119,6 +125,7 @@ def test_while_the_broker_is_lost_receivers_are_followed() -> None:
             broker.give(b"two")
             assert await taken.get() == b"two"
             assert (both.receiver, both.way) == (URL, Way.BROKER)
+            await hung_up(receiver)
             broker.lose()
             assert await taken.get() == b"streamed"
 
