@@ -23,6 +23,7 @@ from typing import Any, Self
 from tests.lab.addresses import SERVICE
 from tests.lab.authority import Authority
 from tests.lab.bare import BareClient
+from tests.lab.brokers import Broker
 from tests.lab.journal import Journal
 from tests.lab.machines import Client, Worker
 from tests.lab.monitoring import (
@@ -67,6 +68,8 @@ class Profile:
     """The kind of machine that clients are: one with an interface, or one whose daemon makes what it needs."""
     kill_switch: bool = False
     """Clients bar in clear what is routed through the tunnel."""
+    broker: bool = False
+    """The receiver publishes to an MQTT broker, too, and clients follow that one."""
     ports: bool = False
     """Give Prometheus, Alertmanager and the receiver their usual ports on this machine's loopback."""
 
@@ -94,6 +97,8 @@ class Fleet:
         self.exporters: dict[str, Process] = {}
         self.stations: list[Station] = []
         """The daemons of each monitoring host, beginning with the receiver's."""
+        self.broker: Broker | None = None
+        """Beside the receiver, where the profile has one."""
 
     def __enter__(self) -> Self:
         """Bring everything up, in the order in which an operator would. Raises LabImpossibleError."""
@@ -247,7 +252,7 @@ class Fleet:
             sys.executable, "-m", "failover_receiver", "init", "--fleet", FLEET, "--directory", self._home
         )
         profile = self.profile
-        settings = {
+        settings: dict[str, object] = {
             "fleet": FLEET,
             "store": "receiver.db",
             "signing_key_file": "signing.key",
@@ -260,6 +265,9 @@ class Fleet:
             "hold_down": profile.hold_down,
             "hold_down_factor": profile.hold_down_factor,
         }
+        if profile.broker:
+            self.broker = Broker(host, self.network.directory / "broker")
+            settings |= self.broker.settings
         configuration = self._home / "receiver.toml"
         write_whole(configuration, _toml(settings))
         command = _daemon("failover_receiver", configuration)
@@ -328,6 +336,8 @@ class Fleet:
         }
         if isinstance(client, BareClient):
             settings |= client.settings()
+        if self.broker is not None:
+            settings |= self.broker.settings
         write_whole(home / "sync.toml", _toml(settings))
         command = _daemon("client_sync", home / "sync.toml")
         self.sync[client.name] = client.spawn(
