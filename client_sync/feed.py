@@ -13,6 +13,7 @@ import httpx
 
 from client_sync.polling import MOST_BYTES, POLL_SECONDS, Patience, Polls, pause, refusal, whole
 from wgfleet.logs import say
+from wgfleet.sse import messages
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +143,7 @@ class Feed:
             if answer.status_code != httpx.codes.OK:
                 kind = DeniedError if answer.status_code in DENIED else ValueError
                 raise kind(refusal(answer, await whole(answer)))
-            async for name, document in _messages(self._listened(url, answer, first), self._most_bytes):
+            async for name, document in messages(self._listened(url, answer, first), self._most_bytes):
                 if name == self._document.encode():
                     self._heard = True
                     yield document
@@ -170,25 +171,3 @@ class Feed:
 
 def _said(failed: Exception) -> str:
     return str(failed) or type(failed).__name__
-
-
-async def _messages(
-    chunks: AsyncIterator[bytes], most_bytes: int = MOST_BYTES
-) -> AsyncIterator[tuple[bytes, bytes]]:
-    """Server-sent events (HTML standard, section 9.2), as much of them as the receiver uses: name and data."""
-    buffer = bytearray()
-    async for chunk in chunks:
-        looked_at = max(
-            0, len(buffer) - 1
-        )  # A large document comes in many pieces: each byte is looked at once.
-        buffer += chunk
-        while (end := buffer.find(b"\n\n", looked_at)) >= 0:
-            block, looked_at = bytes(buffer[:end]), 0
-            del buffer[: end + 2]
-            fields = dict(
-                line.split(b": ", 1) for line in block.split(b"\n") if b": " in line and line[:1] != b":"
-            )
-            if b"data" in fields:
-                yield fields.get(b"event", b"message"), fields[b"data"]
-        if len(buffer) > most_bytes:
-            raise ValueError(f"it sent more than {most_bytes} bytes without an end")

@@ -1,6 +1,7 @@
 """A document with all that is derived from it, and those who watch for the next one."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from failover_receiver.lines import Message, Part, part
@@ -39,6 +40,7 @@ class Publication:
     def __init__(self) -> None:
         """Begin with nothing to show."""
         self.shown: Shown | None = None
+        self._first: list[Callable[[], None]] = []
         self.streams = Watchers()
 
     @property
@@ -49,7 +51,13 @@ class Publication:
     def show(self, document: Document) -> None:
         """Replace the document, and send it to all who watch."""
         self.shown = shown(document)
+        for changed in self._first:
+            changed()
         self.streams.send(self.shown.event)
+
+    def follow(self, changed: Callable[[], None]) -> None:
+        """Call this at each change, before anybody who watches is sent it: behind one follower stands a crowd."""
+        self._first.append(changed)
 
     def close(self) -> None:
         """End all streams."""

@@ -4,7 +4,7 @@ import ipaddress
 import tomllib
 import urllib.parse
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
@@ -13,6 +13,7 @@ from failover_receiver.registry.pools import Space, span
 from failover_receiver.state import Policy
 from wgfleet.names import check_name, check_prefix
 
+S = TypeVar("S", bound=BaseModel)
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 
 
@@ -51,6 +52,7 @@ def _apart(networks: list[str]) -> list[str]:
 
 
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
+Network = Annotated[str, AfterValidator(_network)]
 
 
 class ConfigurationError(ValueError):
@@ -68,6 +70,8 @@ class Settings(BaseModel):
     """For clients to reach it: `0.0.0.0` or `::`, with TLS or behind a proxy."""
     listen_port: int = Field(default=9587, ge=0, le=65535)
     """0: any that is free, as the log says."""
+    processes: int = Field(default=1, ge=1, le=64)
+    """Processes that share the port: one decides, and all of them hold streams. At most one for each processor core."""
     store: Path
     """The SQLite file."""
     signing_key_file: Path
@@ -106,7 +110,7 @@ class Settings(BaseModel):
     """Seconds that a document counts as fresh; it is issued anew at half of that."""
     keep_events_days: float = Field(default=400.0, gt=0, le=36500)
     """Days; older history is forgotten."""
-    trusted_proxies: list[Annotated[str, AfterValidator(_network)]] = []
+    trusted_proxies: list[Network] = []
     """Addresses or networks of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."""
     client_pools: Annotated[list[Annotated[str, AfterValidator(check_prefix)]], AfterValidator(_apart)] = []
     """Networks, IPv4 and IPv6, that clients' tunnel addresses are given from; empty: operators say them."""
@@ -132,21 +136,26 @@ class Settings(BaseModel):
 
 def load(path: Path) -> Settings:
     """Read the file; relative paths in it count from its own folder."""
+    return read(path, Settings, otherwise="`wgfleet-receiver init` makes one")
+
+
+def read(path: Path, kind: type[S], *, otherwise: str) -> S:
+    """Read a file of this kind; `otherwise` is where one comes from that is not there."""
     try:
         said = tomllib.loads(path.read_text())
     except FileNotFoundError:
-        raise ConfigurationError(f"{path} is not there: `wgfleet-receiver init` makes one") from None
+        raise ConfigurationError(f"{path} is not there: {otherwise}") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(f"{path} cannot be read: {error}") from None
     try:
-        settings = Settings(**said)
+        settings = kind(**said)
     except ValidationError as error:
-        raise ConfigurationError(_explain(path, error)) from None
+        raise ConfigurationError(_explain(path, error, kind)) from None
     absolute = {name: path.parent / value for name, value in settings if isinstance(value, Path)}
     return settings.model_copy(update=absolute)
 
 
-def check_readable(settings: Settings) -> None:
+def check_readable(settings: BaseModel) -> None:
     """Raise ConfigurationError for a TLS file that is not there or not ours to read: uvicorn would not name it."""
     for key in ("tls_certificate_file", "tls_key_file"):
         file: Path | None = getattr(settings, key)
@@ -159,14 +168,12 @@ def check_readable(settings: Settings) -> None:
             ) from None
 
 
-def _explain(path: Path, error: ValidationError) -> str:
+def _explain(path: Path, error: ValidationError, kind: type[BaseModel]) -> str:
     faults = []
     for fault in error.errors():
         key = ".".join(str(part) for part in fault["loc"])
         if fault["type"] == "extra_forbidden":
-            faults.append(
-                f"{key}: there is no such key; known are {', '.join(sorted(Settings.model_fields))}"
-            )
+            faults.append(f"{key}: there is no such key; known are {', '.join(sorted(kind.model_fields))}")
         elif fault["type"] == "missing":
             faults.append(f"{key}: is missing")
         elif fault["type"] == "secret":  # Not repeated.
