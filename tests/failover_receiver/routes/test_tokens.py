@@ -95,7 +95,7 @@ async def test_a_revoked_token_opens_no_more(parts: Parts) -> None:
             422,
             (
                 "body.role: is 'admin': "
-                "Input should be 'operator', 'alertmanager', 'prometheus', 'worker', 'client' or 'vantage'"
+                "Input should be 'operator', 'alertmanager', 'prometheus', 'worker', 'client', 'vantage' or 'follower'"
             ),
         ),
         (
