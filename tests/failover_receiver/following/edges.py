@@ -49,7 +49,8 @@ class Follower(Running):
     async def until(self, **standing: object) -> dict[str, Any]:
         """What it says of itself once it says this."""
         async with httpx.AsyncClient(base_url=self.url, timeout=LIMIT, trust_env=False) as http:
-            return await until(http, "/readyz", lambda said: standing.items() <= said.items())
+            said = await until(http, "/readyz", lambda said: standing.items() <= said.items())
+        return dict(said)
 
 
 async def token(http: httpx.AsyncClient, name: str, role: Role) -> str:
