@@ -51,10 +51,14 @@ def core(which: int) -> int:
 class Receiver:
     """A real receiver with workers that serve, and tokens for a crowd."""
 
-    def __init__(self, directory: Path, *, workers: int, tokens: int, processes: int = 1) -> None:
+    def __init__(
+        self, directory: Path, *, workers: int, tokens: int, processes: int = 1, listen_port: int = 0
+    ) -> None:
         """Make its folder, with the tokens in its store. Several processes have all cores."""
         program = PINNED if processes == 1 else MODULE
-        self.running = Running(directory, program=program, processes=processes, **QUIET)
+        self.running = Running(
+            directory, program=program, processes=processes, listen_port=listen_port, **QUIET
+        )
         self.tokens = _tokens(directory / "receiver.db", tokens)
         self.workers = [f"w{number}" for number in range(1, workers + 1)]
         self._flip = 0
