@@ -11,7 +11,7 @@ from failover_receiver import alertmanagers, keys, retention, serving
 from failover_receiver.access import Gate
 from failover_receiver.doorway import create
 from failover_receiver.driver import Driver
-from failover_receiver.following.beside import Lent, Sharing, beside
+from failover_receiver.following.beside import Beside, Lent, Sharing
 from failover_receiver.listening import listen, most_streams
 from failover_receiver.loads import LoadReader
 from failover_receiver.metrics import Metrics
@@ -30,20 +30,24 @@ async def serve(settings: Settings, log_format: Format = "text") -> None:
     """Run a receiver; returns after SIGTERM or Ctrl-C."""
     # Before anything else is opened: two receivers on one store would be worse than none.
     sockets = listen(settings.listen_address, settings.listen_port, shared=settings.processes > 1)
+    metrics = Metrics()
     try:
-        await _serve(settings, sockets, log_format)
+        async with Beside(settings.processes - 1, metrics.beside) as others:
+            await _serve(settings, sockets, metrics, others, log_format)
     finally:
         for one in sockets:
             one.close()
 
 
-async def _serve(settings: Settings, sockets: list[socket.socket], log_format: Format) -> None:
+async def _serve(
+    settings: Settings, sockets: list[socket.socket], metrics: Metrics, others: Beside, log_format: Format
+) -> None:
     to_alertmanagers = alertmanagers.client(settings)  # What is wrong with its files is said before all else.
     serving.warn_of_clear_tokens(settings)
     signer = keys.read(settings.signing_key_file, settings.fleet)
     store = SqliteStore(settings.store)
     keys.note_new(store, signer, now=time.time())
-    publication, metrics = Publication(), Metrics()
+    publication = Publication()
     driver = Driver(
         store=store,
         signer=signer,
@@ -70,10 +74,10 @@ async def _serve(settings: Settings, sockets: list[socket.socket], log_format: F
         forgetting = asyncio.create_task(retention.run(driver, settings.keep_events_days))
         try:
             app = create(receiver, most_streams=most_streams())
-            sharing = Sharing(settings, [signer.public_text], lent, log_format)
-            async with beside(app, sharing, sockets, metrics.beside) as first:
-                await serving.make(app, receiver, settings, [*first, *receiver.streams]).serve(sockets)
+            await others.share(app, Sharing(settings, [signer.public_text], lent, log_format), sockets)
+            await serving.make(app, receiver, settings, [others, *receiver.streams]).serve(sockets)
         finally:
+            await others.ended()
             for task in (reading, asking, forgetting):
                 task.cancel()
             await asyncio.gather(reading, asking, forgetting, return_exceptions=True)

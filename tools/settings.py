@@ -1,4 +1,4 @@
-"""Writes docs/receiver.md: every key of receiver.toml.
+"""Writes docs/receiver.md: every key of receiver.toml and follower.toml.
 
 `python -m tools.settings > docs/receiver.md`
 """
@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from failover_receiver.following.settings import FollowerSettings
 from failover_receiver.settings import Settings
 
 COMMAND = "python -m tools.settings > docs/receiver.md"
@@ -28,13 +30,24 @@ this table is refused, because it is a misspelt one; so is a value out of its ra
 """
 
 
+FOLLOWER_HEAD = """
+## `follower.toml`
+
+Of `wgfleet-receiver follow`; [followers.md](followers.md) tells how one is set up.
+
+| key | default | range | what it is |
+|---|---|---|---|
+"""
+
+
 def page() -> str:
     """The whole file."""
-    return HEAD + "".join(f"{row}\n" for row in _rows())
+    tables = ((HEAD, Settings), (FOLLOWER_HEAD, FollowerSettings))
+    return "".join(head + "".join(f"{row}\n" for row in _rows(kind)) for head, kind in tables)
 
 
-def _rows() -> Iterator[str]:
-    for name, field in Settings.model_fields.items():
+def _rows(kind: type[BaseModel]) -> Iterator[str]:
+    for name, field in kind.model_fields.items():
         meaning = " ".join((field.description or "").split())
         yield f"| `{name}` | {_default(field)} | {_range(field)} | {meaning} |"
 

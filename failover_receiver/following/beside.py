@@ -12,11 +12,10 @@ import socket
 import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -25,7 +24,6 @@ from failover_receiver.access import digest, new_token
 from failover_receiver.following.reports import Report, Reports
 from failover_receiver.holders import Holder, Role
 from failover_receiver.listening import BACKLOG
-from failover_receiver.receiver import Streams
 from failover_receiver.serving import GRACE_SECONDS, Listening, Server
 from wgfleet.logs import Format, say
 
@@ -67,67 +65,6 @@ class Lent:
         """Make it."""
         self.secret = new_token()
         self.holder = Holder("a process of this receiver's own", Role.FOLLOWER, digest(self.secret))
-
-
-class Beside:
-    """Starts them, hears what they say of themselves, and ends them."""
-
-    def __init__(self, told: Sequence[Told], reports: Reports) -> None:
-        """Nothing runs yet."""
-        self._told = told
-        self._reports = reports
-        self._running: dict[str, Process] = {}
-        self._began = {one.name: asyncio.Event() for one in told}
-        self._keeping: list[asyncio.Task[None]] = []
-        self._closing = False
-
-    async def start(self) -> None:
-        """Start all, and wait until they serve: or all that come meanwhile would come to the one that decides."""
-        self._keeping = [asyncio.create_task(self._keep(one)) for one in self._told]
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(START_SECONDS):
-                for began in self._began.values():
-                    await began.wait()
-
-    def close(self) -> None:
-        """Let them end: their pipes break."""
-        self._closing = True
-        for process in self._running.values():
-            if process.stdin is not None:
-                process.stdin.close()
-
-    async def ended(self) -> None:
-        """Wait until they have, or make them."""
-        self.close()
-        _, late = await asyncio.wait(self._keeping, timeout=STOP_SECONDS) if self._keeping else (None, ())
-        for process in self._running.values() if late else ():
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-        await asyncio.gather(*self._keeping, return_exceptions=True)
-
-    async def _keep(self, told: Told) -> None:
-        while not self._closing:
-            self._reports.begin(told.name)
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", MODULE, stdin=PIPE, stdout=PIPE
-            )
-            self._running[told.name] = process
-            await self._hear(told, process)
-            status = await process.wait()
-            del self._running[told.name]
-            self._reports.ended(told.name)
-            if not self._closing:
-                say(log, "a process has ended, and is started again", level=logging.WARNING,
-                    process=told.name, status=status)  # fmt: skip
-                await asyncio.sleep(AGAIN_SECONDS)
-
-    async def _hear(self, told: Told, process: Process) -> None:
-        assert process.stdin is not None  # noqa: S101 - it was asked for.
-        assert process.stdout is not None  # noqa: S101 - likewise.
-        process.stdin.write(told.line())
-        async for line in process.stdout:
-            self._began[told.name].set()
-            self._reports.take(told.name, Report.read(line))
 
 
 class Shared(Listening, Protocol):
@@ -172,33 +109,94 @@ class Sharing:
         )
 
 
-@asynccontextmanager
-async def beside(
-    app: ASGIApp, sharing: Sharing, sockets: Sequence[socket.socket], reports: Reports
-) -> AsyncIterator[list[Streams]]:
-    """Have them as long as this lasts: all but the first of the processes that the settings ask for.
+class Beside:
+    """Starts them, hears what they say of themselves, and ends them; all of them end with its `async with`."""
 
-    Gives what has to be closed first when this one is told to stop.
-    """
-    if sharing.settings.processes == 1:
-        yield []
-        return
-    with tempfile.TemporaryDirectory(prefix="wgfleet.") as folder:
+    def __init__(self, count: int, reports: Reports) -> None:
+        """So many; none, if one process is all."""
+        self._reports = reports
+        self._began = {str(number): asyncio.Event() for number in range(2, count + 2)}
+        """By their names: the one that decides is the first."""
+        self._running: dict[str, Process] = {}
+        self._keeping: list[asyncio.Task[None]] = []
+        self._told: asyncio.Future[Callable[[str], bytes]] = asyncio.get_running_loop().create_future()
+        self._inner: tuple[Server, asyncio.Task[None]] | None = None
+        self._closing = False
+
+    async def __aenter__(self) -> Self:
+        """Start them: they load what they need while the one that decides does."""
+        self._folder = tempfile.TemporaryDirectory(prefix="wgfleet.")
+        self._keeping = [asyncio.create_task(self._keep(name)) for name in self._began]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """None is left."""
+        await self.ended()
+        self._folder.cleanup()
+
+    async def share(self, app: ASGIApp, sharing: Sharing, sockets: Sequence[socket.socket]) -> None:
+        """Let them follow this one, and wait until they serve: or all that come meanwhile would come to this one."""
+        if not self._began:
+            return
+        path = str(Path(self._folder.name) / "receiver.sock")
         inner = _inner_server(app)
-        path = str(Path(folder) / "receiver.sock")
+        self._inner = inner, asyncio.create_task(inner.serve([_private(path)]))
+        await inner.began.wait()
         port = sockets[0].getsockname()[1]
-        names = map(str, range(2, sharing.settings.processes + 1))
-        told = [sharing.told(name, path, port) for name in names]
-        all_of_them = Beside(told, reports)
-        serving = asyncio.create_task(inner.serve([_private(path)]))
-        try:
-            await inner.began.wait()
-            await all_of_them.start()
-            yield [all_of_them]
-        finally:
-            await all_of_them.ended()
+        self._told.set_result(lambda name: sharing.told(name, path, port).line())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(START_SECONDS):
+                for began in self._began.values():
+                    await began.wait()
+
+    def close(self) -> None:
+        """Let them end: their pipes break."""
+        self._closing = True
+        self._told.cancel()
+        for process in self._running.values():
+            if process.stdin is not None:
+                process.stdin.close()
+
+    async def ended(self) -> None:
+        """Wait until they have, or make them."""
+        self.close()
+        _, late = await asyncio.wait(self._keeping, timeout=STOP_SECONDS) if self._keeping else (None, ())
+        for process in self._running.values() if late else ():
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+        await asyncio.gather(*self._keeping, return_exceptions=True)
+        if self._inner is not None:
+            inner, serving = self._inner
             inner.stop()
             await serving
+
+    async def _keep(self, name: str) -> None:
+        while not self._closing:
+            self._reports.begin(name)
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", MODULE, stdin=PIPE, stdout=PIPE
+            )
+            self._running[name] = process
+            await self._hear(name, process)
+            status = await process.wait()
+            del self._running[name]
+            self._reports.ended(name)
+            if not self._closing:
+                say(log, "a process has ended, and is started again", level=logging.WARNING,
+                    process=name, status=status)  # fmt: skip
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _hear(self, name: str, process: Process) -> None:
+        assert process.stdin is not None  # noqa: S101 - it was asked for.
+        assert process.stdout is not None  # noqa: S101 - likewise.
+        await asyncio.wait([self._told])
+        if self._closing:
+            process.stdin.close()
+            return
+        process.stdin.write(self._told.result()(name))
+        async for line in process.stdout:
+            self._began[name].set()
+            self._reports.take(name, Report.read(line))
 
 
 def _private(path: str) -> socket.socket:

@@ -32,7 +32,10 @@ STANDARD_INPUT = 0
 
 def main() -> int:
     """Serve until the one that decides ends, or a signal."""
-    told = Told(**json.loads(sys.stdin.buffer.readline()))
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return 0  # The one that decides has ended before it began.
+    told = Told(**json.loads(line))
     logs.configure(told.log_format)
     uvloop.run(_run(told))
     return 0

@@ -10,7 +10,7 @@ import httpx
 
 from failover_receiver import serving
 from failover_receiver.following import app
-from failover_receiver.following.beside import Lent, Sharing, beside
+from failover_receiver.following.beside import Beside, Lent, Sharing
 from failover_receiver.following.edge import Edge
 from failover_receiver.following.forward import Forward
 from failover_receiver.following.outgoing import Acks
@@ -52,9 +52,9 @@ async def _serve(
     face = app.create(edge, passing, forward, open_health=settings.open_health, most_streams=most_streams())
     following = asyncio.create_task(upstream.run())
     try:
-        sharing = Sharing(settings, settings.trusted_keys, lent, log_format)
-        async with beside(face, sharing, sockets, edge.metrics.beside) as first:
-            await serving.make(face, edge, settings, [*first, edge.source]).serve(sockets)
+        async with Beside(settings.processes - 1, edge.metrics.beside) as others:
+            await others.share(face, Sharing(settings, settings.trusted_keys, lent, log_format), sockets)
+            await serving.make(face, edge, settings, [others, edge.source]).serve(sockets)
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)

@@ -182,7 +182,8 @@ async def test_told_to_stop_all_end_all_streams_and_exit_with_0(running: Running
 
         stopping = asyncio.get_running_loop().run_in_executor(None, running.stop)
 
-        assert [await one.rest() for one in streams] == [[]] * MANY
+        for one in streams:
+            assert {*(await one.rest())} <= {": heartbeat", ""}
         assert await stopping == 0
     assert not any(map(_lives, pids))
     assert [line for line in running.log if line["level"] != "info"] == []
