@@ -24,6 +24,9 @@ READ_SECONDS = 30.0
 """Three of the receiver's heartbeats: silent for longer, it is gone."""
 BACKOFF_FIRST, BACKOFF_MOST = 0.2, 30.0
 """Seconds. Waits are drawn from zero up to the present one, so that a fleet does not come back in step."""
+BACKOFF_GROWTH = 1.5
+"""Of each wait. They add up to how long the receiver was away: twice as long each time, the last of a fleet would come back
+three times as late as the receiver itself."""
 
 NOT_THERE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 """Asking would fail as the stream did."""
@@ -86,7 +89,7 @@ class Feed:
             if self._steady or self.way is Way.POLL:
                 wait = BACKOFF_FIRST
             await asyncio.sleep(random.uniform(0, wait))  # noqa: S311 - jitter is no secret.
-            wait = min(2 * wait, BACKOFF_MOST)
+            wait = min(BACKOFF_GROWTH * wait, BACKOFF_MOST)
 
     def headers(self) -> dict[str, str]:
         """What lets us in. Raises DeniedError if there is no token."""

@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Self
 
+from client_sync.feed import BACKOFF_FIRST, BACKOFF_GROWTH, BACKOFF_MOST
 from tests.bench._crowd import WrongBytesError, raise_file_limit
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 30.0
-"""Seconds, as the daemon has them: pauses are drawn from zero up to the present one."""
 LONGEST_SECONDS = 90.0
 """For all of them to be back."""
 END = b"\n\n\r\n"
@@ -100,7 +99,7 @@ def _serve(address: tuple[str, int], hello: Sequence[bytes], core: int, asked: C
 class _Watcher:
     number: int
     hello: bytes
-    pause: float = FIRST_PAUSE
+    pause: float = BACKOFF_FIRST
     opened: socket.socket | None = None
     said: bytearray = field(default_factory=bytearray)
     is_back: bool = False
@@ -197,7 +196,7 @@ class _Watchers:
             status = int(watcher.said.split(b" ", 2)[1])
             watcher.is_back = status == 200
             self._back += watcher.is_back
-            watcher.pause = FIRST_PAUSE
+            watcher.pause = BACKOFF_FIRST
         elif b"\r\n\r\n" in watcher.said and not watcher.said.startswith(b"HTTP/1.1 200"):
             self._refused[int(watcher.said.split(b" ", 2)[1])] += 1
             raise ConnectionResetError
@@ -211,5 +210,5 @@ class _Watchers:
         watcher.opened, watcher.is_back = None, False
         watcher.said.clear()
         pause = random.uniform(0, watcher.pause)
-        watcher.pause = min(2 * watcher.pause, LONGEST_PAUSE)
+        watcher.pause = min(BACKOFF_GROWTH * watcher.pause, BACKOFF_MOST)
         heapq.heappush(self._again, (time.monotonic() + pause, number))

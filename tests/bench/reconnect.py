@@ -1,14 +1,15 @@
 """`make bench NAME=reconnect`: how soon 10,000 watchers that are cut off at once are all back, and whether any is refused.
 
 They are cut off in two ways: the receiver is killed and started again; and all their connections are reset at one moment, as by
-a proxy that restarts. Each watcher comes back after the pauses that the daemon makes: drawn from zero up to 0.2 s, doubled after
-each failure. It is back when it has a whole document. With one process, and with two that share the port.
+a proxy that restarts. Each watcher comes back after the pauses that the daemon makes: drawn from zero up to 0.2 s, and half as
+long again after each failure. It is back when it has a whole document. With one process, and with two that share the port.
 """
 
 import argparse
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,9 @@ def cut_off(watchers: int, processes: int, console: Console) -> list[Measured]:
                 reset = Measured("reset", processes, crowd.back())
                 crowd.watch()
                 receiver.running.kill()
+                began = time.monotonic()
                 receiver.running.start()
+                console.print(f"started again in {time.monotonic() - began:.1f} s")
                 killed = Measured("killed", processes, crowd.back())
         finally:
             receiver.running.kill()
