@@ -24,7 +24,7 @@ def follower(fleet: Fleet) -> Iterator[Process]:
     """One on the monitoring host, and one client that knows nothing else; both as they were afterwards."""
     host = fleet.network.monitoring
     home = fleet.network.directory / "follower"
-    home.mkdir(mode=0o700)
+    home.mkdir(mode=0o700, exist_ok=True)
     configure(fleet, home, host.address)
     command = [sys.executable, "-m", "failover_receiver", "follow", "--log-format", "json"]
     process = host.spawn(
