@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from failover_receiver import settings
 from failover_receiver.settings import BaseUrl, Network
@@ -12,8 +13,11 @@ from wgfleet.signing import Verifier
 
 
 def _pins(keys: list[str]) -> list[str]:
-    """Public signing keys, or ValueError."""
-    Verifier(keys)
+    """Public signing keys, or an error that does not quote them: one may be a secret in the wrong place."""
+    try:
+        Verifier(keys)
+    except ValueError as error:
+        raise PydanticCustomError("secret", "{why}", {"why": str(error)}) from None
     return keys
 
 
