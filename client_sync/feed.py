@@ -13,6 +13,7 @@ import httpx
 
 from client_sync.polling import MOST_BYTES, POLL_SECONDS, Patience, Polls, pause, refusal, whole
 from wgfleet.logs import say
+from wgfleet.sse import messages
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +24,9 @@ READ_SECONDS = 30.0
 """Three of the receiver's heartbeats: silent for longer, it is gone."""
 BACKOFF_FIRST, BACKOFF_MOST = 0.2, 30.0
 """Seconds. Waits are drawn from zero up to the present one, so that a fleet does not come back in step."""
+BACKOFF_GROWTH = 1.5
+"""Of each wait. They add up to how long the receiver was away: twice as long each time, the last of a fleet would come back
+three times as late as the receiver itself."""
 
 NOT_THERE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 """Asking would fail as the stream did."""
@@ -91,7 +95,7 @@ class Feed:
             if self._steady or self.way is Way.POLL:
                 wait = BACKOFF_FIRST
             await asyncio.sleep(random.uniform(0, wait))  # noqa: S311 - jitter is no secret.
-            wait = min(2 * wait, BACKOFF_MOST)
+            wait = min(BACKOFF_GROWTH * wait, BACKOFF_MOST)
 
     def headers(self) -> dict[str, str]:
         """What lets us in. Raises DeniedError if there is no token."""
@@ -148,7 +152,7 @@ class Feed:
             if answer.status_code != httpx.codes.OK:
                 kind = DeniedError if answer.status_code in DENIED else ValueError
                 raise kind(refusal(answer, await whole(answer)))
-            async for name, document in _messages(self._listened(url, answer, first), self._most_bytes):
+            async for name, document in messages(self._listened(url, answer, first), self._most_bytes):
                 if name == self._document.encode():
                     self._heard = True
                     yield document
@@ -176,25 +180,3 @@ class Feed:
 
 def _said(failed: Exception) -> str:
     return str(failed) or type(failed).__name__
-
-
-async def _messages(
-    chunks: AsyncIterator[bytes], most_bytes: int = MOST_BYTES
-) -> AsyncIterator[tuple[bytes, bytes]]:
-    """Server-sent events (HTML standard, section 9.2), as much of them as the receiver uses: name and data."""
-    buffer = bytearray()
-    async for chunk in chunks:
-        looked_at = max(
-            0, len(buffer) - 1
-        )  # A large document comes in many pieces: each byte is looked at once.
-        buffer += chunk
-        while (end := buffer.find(b"\n\n", looked_at)) >= 0:
-            block, looked_at = bytes(buffer[:end]), 0
-            del buffer[: end + 2]
-            fields = dict(
-                line.split(b": ", 1) for line in block.split(b"\n") if b": " in line and line[:1] != b":"
-            )
-            if b"data" in fields:
-                yield fields.get(b"event", b"message"), fields[b"data"]
-        if len(buffer) > most_bytes:
-            raise ValueError(f"it sent more than {most_bytes} bytes without an end")

@@ -11,6 +11,8 @@ try:
     import uvloop
 
     from failover_receiver import keys, offline, setup
+    from failover_receiver.following import settings as following
+    from failover_receiver.following.serve import follow
     from failover_receiver.holding import held, must_be_there
     from failover_receiver.serve import serve
     from failover_receiver.settings import ConfigurationError, Settings, check_readable, load
@@ -23,6 +25,7 @@ except ModuleNotFoundError as missing:
     )
 
 DIRECTORY = Path("/var/lib/wgfleet")
+FOLLOWER_KEYS = ", ".join(sorted(following.FollowerSettings.model_fields))
 KEYS = ", ".join(sorted(Settings.model_fields))
 
 
@@ -80,6 +83,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(run=_run)
 
+    follow = commands.add_parser(
+        "follow",
+        help="hold streams and serve documents for a receiver elsewhere, until told to stop",
+        description="Follows a receiver, or another follower, and serves its documents to clients and workers. It needs no "
+        "signing key and no store.",
+        epilog=f"Keys of the configuration: {FOLLOWER_KEYS}. docs/followers.md shows one.",
+    )
+    follow.add_argument(
+        "--config",
+        type=Path,
+        default=DIRECTORY / "follower.toml",
+        help="the configuration (default: %(default)s)",
+    )
+    follow.add_argument(
+        "--log-format", choices=("text", "json"), default="text", help="for people or for programs"
+    )
+    follow.set_defaults(run=_follow)
+
     rotate = commands.add_parser(
         "rotate-key",
         help="sign documents with a new key from the next start on; clients follow by themselves",
@@ -125,7 +146,15 @@ def _run(arguments: argparse.Namespace) -> int:
     check_readable(settings)
     must_be_there(settings.store)
     with held(settings.store):
-        uvloop.run(serve(settings))
+        uvloop.run(serve(settings, arguments.log_format))
+    return 0
+
+
+def _follow(arguments: argparse.Namespace) -> int:
+    logs.configure(arguments.log_format)
+    settings = following.load(arguments.config)
+    check_readable(settings)
+    uvloop.run(follow(settings, arguments.log_format))
     return 0
 
 

@@ -3,39 +3,20 @@
 import hashlib
 import logging
 import secrets
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Awaitable, Callable, Iterable
 
+from fastapi import Request
+
+from failover_receiver.holders import Holder, Holders, Role
 from failover_receiver.limits import Failures, Seldom
 from failover_receiver.store import StoredToken
 from wgfleet.logs import say
 
+__all__ = ["DeniedError", "Gate", "Holder", "Role", "digest", "last_operator", "new_token"]
+
 log = logging.getLogger(__name__)
 TOKEN_BYTES = 32
 """256 random bits: no dictionary helps, so a plain SHA-256 is enough to keep it by."""
-
-
-class Role(StrEnum):
-    """What a token's holder is."""
-
-    OPERATOR = "operator"
-    ALERTMANAGER = "alertmanager"
-    PROMETHEUS = "prometheus"
-    WORKER = "worker"
-    CLIENT = "client"
-    VANTAGE = "vantage"
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who asks."""
-
-    name: str
-    role: Role
-    digest: str
-    """Of the token that was shown: a new token of the same name is another holder."""
-    expires_at: float | None = None
 
 
 class DeniedError(Exception):
@@ -81,11 +62,14 @@ class Gate:
     So a neighbour behind the same router locks nobody out; and 256 random bits are not guessed at any speed.
     """
 
-    def __init__(self, tokens: Iterable[StoredToken], *, clock: Callable[[], float]) -> None:
-        """Begin with these."""
+    def __init__(
+        self, tokens: Iterable[StoredToken], *, clock: Callable[[], float], lent: Iterable[Holder] = ()
+    ) -> None:
+        """Begin with these. Who is lent a token for as long as this process lives stands in no store."""
         self._clock = clock
+        self._lent = {holder.digest: holder for holder in lent}
         self._followers: list[Callable[[], None]] = []
-        self._holders: dict[str, Holder] = {}
+        self._holders: Holders = {}
         self._used: dict[str, float] = {}
         self._failures = Failures()
         self._seldom = Seldom()
@@ -94,10 +78,19 @@ class Gate:
     def learn(self, tokens: Iterable[StoredToken]) -> None:
         """Know these tokens from now on, and no others; then tell the followers."""
         held = (Holder(token.name, Role(token.role), token.digest, token.expires_at) for token in tokens)
-        self._holders = {holder.digest: holder for holder in held}
+        self.hold({holder.digest: holder for holder in held})
+
+    def hold(self, holders: Holders) -> None:
+        """Likewise, of holders by their digests."""
+        self._holders = {**holders, **self._lent}
         self._used = {key: at for key, at in self._used.items() if key in self._holders}
         for changed in self._followers:
             changed()
+
+    @property
+    def holders(self) -> Holders:
+        """All who are known, by digest: another mapping after each change, so this one stays as it is."""
+        return self._holders
 
     def follow(self, changed: Callable[[], None]) -> None:
         """Call this after each change of what is known, as long as the gate lives: whoever holds streams ends some."""
@@ -131,6 +124,16 @@ class Gate:
         if scheme.lower() != "bearer" or not token:
             raise DeniedError(401, "a token is needed: send the header `Authorization: Bearer <token>`")
         return self.recognise(token.strip(), allowed, address=address)
+
+    def allow(self, *roles: Role) -> Callable[[Request], Awaitable[Holder]]:
+        """A dependency that lets only these roles in; a coroutine, because a function would cost a change of threads."""
+        allowed = frozenset(roles)
+
+        async def check(request: Request) -> Holder:
+            address = "" if request.client is None else request.client.host
+            return self.admit(request.headers.get("authorization"), allowed, address=address)
+
+        return check
 
     def recognise(self, token: str, allowed: frozenset[Role], *, address: str = "") -> Holder:
         """The token's holder. Raises DeniedError."""

@@ -23,6 +23,7 @@ SMALL = 64 * KIB
 LARGE: Mapping[str, int] = {
     "/v1/alerts": 8 * MIB,  # A thousand alerts of ours in one webhook have 0.6 MB.
     "/v1/simulations": 8 * MIB,  # The same alerts, from a file.
+    "/v1/acks/batch": 8 * MIB,  # Of a follower's clients, some thousand at once.
     "/v1/clients": 16 * MIB,  # Some ten thousand clients with their keys and addresses, imported at once.
 }
 """Bytes, by path. Only a known token may send more than SMALL."""

@@ -5,7 +5,7 @@ stream. Whoever is refused is passed on to the application with the reason, and 
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import HTTPException
 from starlette.types import ASGIApp, Receive, Scope
@@ -34,13 +34,30 @@ STREAM: Message = {
     ],
 }
 
+
+class Shows(Protocol):
+    """A receiver, or who follows one."""
+
+    @property
+    def publication(self) -> Publication:
+        """The peer set."""
+
+    @property
+    def client_list(self) -> Publication:
+        """What workers follow."""
+
+    @property
+    def gate(self) -> Gate:
+        """Who may have them."""
+
+
 Way = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Doorway:
     """Answers for the documents, and passes on all else."""
 
-    def __init__(self, receiver: Receiver, behind: ASGIApp, *, most_streams: int | None = None) -> None:
+    def __init__(self, receiver: Shows, behind: ASGIApp, *, most_streams: int | None = None) -> None:
         """Stand in front of an application. More streams than that would take the webhook's file descriptors."""
         self._behind = behind
         peers = Exit(receiver.publication, receiver.gate, PEER_SET_READERS, behind,

@@ -1,9 +1,14 @@
 """The sockets that the receiver listens on, and how many files it may hold open."""
 
+import logging
 import resource
 import socket
 from contextlib import ExitStack
 from typing import Any
+
+from wgfleet.logs import say
+
+log = logging.getLogger(__name__)
 
 BACKLOG = 4096
 """Connections that wait to be accepted: a whole fleet comes back at once. The kernel takes somaxconn, if that is less."""
@@ -25,20 +30,36 @@ class ListenError(ValueError):
     """What is listened on elsewhere, or an address that is not there yet: unlike a wrong configuration, time may mend it."""
 
 
-def listen(address: str, port: int) -> list[socket.socket]:
+def listen(address: str, port: int, *, shared: bool = False) -> list[socket.socket]:
     """A socket for each address that the name stands for, on the same port; `::` takes IPv4 as well.
+
+    Shared, other processes of this user's may `join` it.
 
     Raises:
         ListenError: one cannot be listened on.
 
     """
+    if shared:
+        # Whoever joins is not refused: so it is seen first that nobody else is there.
+        for one in _listen(address, port, shared=False):
+            port = one.getsockname()[1]
+            one.close()
+    return _listen(address, port, shared=shared)
+
+
+def join(address: str, port: int) -> list[socket.socket]:
+    """Listen where another process does: the kernel gives each connection to one of them. Raises ListenError."""
+    return _listen(address, port, shared=True)
+
+
+def _listen(address: str, port: int, *, shared: bool) -> list[socket.socket]:
     with ExitStack() as undo:
         sockets: list[socket.socket] = []
         try:
             for family, where in _addresses(address, port):
                 # A port that the system chooses is the same for all.
                 chosen = (where[0], port or (sockets[0].getsockname()[1] if sockets else 0), *where[2:])
-                sockets.append(undo.enter_context(_bound(family, chosen)))
+                sockets.append(undo.enter_context(_bound(family, chosen, shared=shared)))
         except OSError as error:
             raise ListenError(
                 f"cannot listen on {address}:{port}: {error.strerror}; "
@@ -58,6 +79,7 @@ def most_streams() -> int:
     """Let this program open as many files as it may; so many of them can be streams."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    say(log, "streams are limited by the open files that are allowed", most_streams=most - OTHER_FILES)
     return max(1, most - OTHER_FILES)
 
 
@@ -66,10 +88,11 @@ def _addresses(address: str, port: int) -> list[tuple[int, tuple[Any, ...]]]:
     return list(dict.fromkeys((family, where) for family, _, _, _, where in found))
 
 
-def _bound(family: int, where: tuple[Any, ...]) -> socket.socket:
+def _bound(family: int, where: tuple[Any, ...], *, shared: bool) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, shared)
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, where[0] != "::")
         # Whatever is accepted has these from its listener.

@@ -12,6 +12,7 @@ from prometheus_client import (
 )
 
 from failover_receiver.acks import Clients
+from failover_receiver.following.reports import Reports
 from failover_receiver.state import Action, Reason, State
 from wgfleet.peerset import Monitoring, PublishedWorker, WorkerState
 
@@ -132,6 +133,7 @@ class Metrics:
             ["worker", "state"],
             registry=registry,
         )
+        self.beside = Reports(registry, "receiver")
         self._published: tuple[PublishedWorker, ...] = ()
         self.publisher_up = Gauge(
             "wgfleet_publisher_up",

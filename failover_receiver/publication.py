@@ -40,6 +40,7 @@ class Publication:
     def __init__(self) -> None:
         """Begin with nothing to show."""
         self.shown: Shown | None = None
+        self._first: list[Callable[[], None]] = []
         self.streams = Watchers()
         self._followers: list[Callable[[Document], None]] = []
 
@@ -51,6 +52,8 @@ class Publication:
     def show(self, document: Document) -> None:
         """Replace the document, and send it to all who watch."""
         self.shown = shown(document)
+        for changed in self._first:
+            changed()
         self.streams.send(self.shown.event)
         for follower in self._followers:
             follower(document)
@@ -60,6 +63,10 @@ class Publication:
         self._followers.append(follower)
         if self.shown is not None:
             follower(self.shown.document)
+
+    def follow(self, changed: Callable[[], None]) -> None:
+        """Call this at each change, before anybody who watches is sent it: behind one follower stands a crowd."""
+        self._first.append(changed)
 
     def close(self) -> None:
         """End all streams."""

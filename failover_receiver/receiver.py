@@ -10,6 +10,7 @@ from failover_receiver.access import Gate, Holder, Role
 from failover_receiver.acks import Ack, Clients, propagation, summed_up
 from failover_receiver.driver import Driver
 from failover_receiver.enrolments import Enrolments
+from failover_receiver.following.source import Source
 from failover_receiver.loads import Load, fresh
 from failover_receiver.metrics import Metrics
 from failover_receiver.places import Places
@@ -52,6 +53,8 @@ class Receiver:
     """Lets machines join."""
     places: Places = field(init=False)
     """Which worker each client uses, for workers."""
+    source: Source = field(init=False)
+    """What followers hear."""
     _said_by: dict[str, Holder] = field(default_factory=dict, init=False)
     """Whose words these are."""
 
@@ -62,18 +65,13 @@ class Receiver:
         object.__setattr__(self, "registrar", registrar)
         object.__setattr__(self, "enrolments", Enrolments(self.driver, registrar))
         object.__setattr__(self, "places", Places(self.driver.clock))
-        self.streams.append(self.places)
+        object.__setattr__(self, "source", Source(self.gate, (self.publication, self.client_list)))
+        self.streams.extend((self.places, self.source))
         self.gate.follow(self._forget_unknown)
 
     def allow(self, *roles: Role) -> Callable[[Request], Awaitable[Holder]]:
-        """A dependency that lets only these roles in; a coroutine, because a function would cost a change of threads."""
-        allowed = frozenset(roles)
-
-        async def check(request: Request) -> Holder:
-            address = "" if request.client is None else request.client.host
-            return self.gate.admit(request.headers.get("authorization"), allowed, address=address)
-
-        return check
+        """A dependency that lets only these roles in."""
+        return self.gate.allow(*roles)
 
     def allow_or_open(self, *roles: Role) -> Callable[[Request], Awaitable[None]]:
         """Likewise, unless the configuration opens it to everybody."""

@@ -17,6 +17,7 @@ from failover_receiver.registry.pools import Space, span
 from failover_receiver.state import Policy
 from wgfleet.names import check_name, check_prefix
 
+S = TypeVar("S", bound=BaseModel)
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 
 
@@ -55,6 +56,7 @@ def _apart(networks: list[str]) -> list[str]:
 
 
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
+Network = Annotated[str, AfterValidator(_network)]
 
 
 class ConfigurationError(ValueError):
@@ -72,6 +74,8 @@ class Settings(BaseModel):
     """For clients to reach it: `0.0.0.0` or `::`, with TLS or behind a proxy."""
     listen_port: int = Field(default=9587, ge=0, le=65535)
     """0: any that is free, as the log says."""
+    processes: int = Field(default=1, ge=1, le=64)
+    """Processes that share the port: one decides, and all of them hold streams. At most one for each processor core."""
     store: Path
     """The SQLite file."""
     signing_key_file: Path
@@ -110,7 +114,7 @@ class Settings(BaseModel):
     """Seconds that a document counts as fresh; it is issued anew at half of that."""
     keep_events_days: float = Field(default=400.0, gt=0, le=36500)
     """Days; older history is forgotten."""
-    trusted_proxies: list[Annotated[str, AfterValidator(_network)]] = []
+    trusted_proxies: list[Network] = []
     """Addresses or networks of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."""
     client_pools: Annotated[list[Annotated[str, AfterValidator(check_prefix)]], AfterValidator(_apart)] = []
     """Networks, IPv4 and IPv6, that clients' tunnel addresses are given from; empty: operators say them."""
@@ -144,16 +148,21 @@ class Settings(BaseModel):
 
 def load(path: Path) -> Settings:
     """Read the file; relative paths in it count from its own folder."""
+    return read(path, Settings, otherwise="`wgfleet-receiver init` makes one")
+
+
+def read(path: Path, kind: type[S], *, otherwise: str) -> S:
+    """Read a file of this kind; `otherwise` is where one comes from that is not there."""
     try:
         said = tomllib.loads(path.read_text())
     except FileNotFoundError:
-        raise ConfigurationError(f"{path} is not there: `wgfleet-receiver init` makes one") from None
+        raise ConfigurationError(f"{path} is not there: {otherwise}") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(f"{path} cannot be read: {error}") from None
     try:
-        settings = Settings(**said)
+        settings = kind(**said)
     except ValidationError as error:
-        raise ConfigurationError(_explain(path, error)) from None
+        raise ConfigurationError(_explain(path, error, kind)) from None
     return _absolute(settings, path.parent)
 
 
@@ -173,7 +182,7 @@ def _from(value: Any, folder: Path) -> Any:
     return [_from(one, folder) for one in value] if isinstance(value, list) else value
 
 
-def check_readable(settings: Settings) -> None:
+def check_readable(settings: BaseModel) -> None:
     """Raise ConfigurationError for a TLS file that is not there or not ours to read: uvicorn would not name it."""
     for key in ("tls_certificate_file", "tls_key_file"):
         file: Path | None = getattr(settings, key)
@@ -186,14 +195,13 @@ def check_readable(settings: Settings) -> None:
             ) from None
 
 
-def _explain(path: Path, error: ValidationError) -> str:
-    faults = (worded(fault, known=", ".join(sorted(_known(fault["loc"])))) for fault in error.errors())
+def _explain(path: Path, error: ValidationError, kind: type[BaseModel]) -> str:
+    faults = (worded(fault, known=", ".join(sorted(_known(kind, fault["loc"])))) for fault in error.errors())
     return f"{path}:\n  " + "\n  ".join(faults)
 
 
-def _known(where: tuple[int | str, ...]) -> Iterable[str]:
-    """The keys of the table in which this one stands."""
-    table: type[BaseModel] = Settings
+def _known(table: type[BaseModel], where: tuple[int | str, ...]) -> Iterable[str]:
+    """The keys of the table within this one in which that one stands."""
     for part in where[:-1]:
         if isinstance(part, str):
             table = table_of(table.model_fields[part]) or table

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from failover_receiver.following.settings import FollowerSettings
 from failover_receiver.settings import Settings
 from tools import metrics, settings
 
@@ -29,4 +30,5 @@ def test_a_page_that_is_made_is_current(file: str, command: str, page: object) -
 
 def test_every_key_of_the_receiver_is_explained() -> None:
     """With a word of what it is."""
-    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+    for kind in (Settings, FollowerSettings):
+        assert [name for name, field in kind.model_fields.items() if not field.description] == []

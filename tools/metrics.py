@@ -6,11 +6,13 @@
 import sys
 from collections.abc import Iterator
 
+from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
 from client_sync import textfile
 from exporter.metrics import ALL
 from exporter.peers import COMPATIBLE
+from failover_receiver.following.metrics import FollowerMetrics
 from failover_receiver.metrics import Metrics
 
 COMMAND = "python -m tools.metrics > docs/metrics.md"
@@ -43,8 +45,10 @@ def page() -> str:
             COMPATIBLE_HEAD,
             *_table(compatible),
             "\n## `wgfleet-receiver`\n",
-            *_table(_of_receiver()),
-            "\nBoth have the `process_` metrics of prometheus_client, too.\n",
+            *_table(_registered(Metrics().registry)),
+            "\n## `wgfleet-receiver follow`\n",
+            *_table(_registered(FollowerMetrics().registry)),
+            "\nAll three have the `process_` metrics of prometheus_client, too.\n",
             "## `wgfleet-sync`, on each client\n",
             "In the file that `textfile` in sync.toml names, for node_exporter; it has no port of its own.\n",
             *_table((family.name, "gauge", family.labels, family.help) for family in textfile.ALL),
@@ -53,9 +57,9 @@ def page() -> str:
     )
 
 
-def _of_receiver() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
+def _registered(registry: CollectorRegistry) -> Iterator[tuple[str, str, tuple[str, ...], str]]:
     # By what is registered, because that is what a page shows.
-    for collector in Metrics().registry._collector_to_names:  # noqa: SLF001 - there is no public way to the labels.
+    for collector in registry._collector_to_names:  # noqa: SLF001 - there is no public way to the labels.
         if not isinstance(collector, MetricWrapperBase):  # The process's.
             continue
         for metric in collector.describe():

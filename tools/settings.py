@@ -1,4 +1,4 @@
-"""Writes docs/receiver.md: every key of receiver.toml.
+"""Writes docs/receiver.md: every key of receiver.toml and follower.toml.
 
 `python -m tools.settings > docs/receiver.md`
 """
@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from failover_receiver.following.settings import FollowerSettings
 from failover_receiver.settings import Settings, table_of
 
 COMMAND = "python -m tools.settings > docs/receiver.md"
@@ -31,6 +32,13 @@ TABLE = """\
 |---|---|---|---|
 """
 
+FOLLOWER_HEAD = """
+## `follower.toml`
+
+Of `wgfleet-receiver follow`; [followers.md](followers.md) tells how one is set up.
+
+"""
+
 
 def page() -> str:
     """The whole file."""
@@ -43,6 +51,8 @@ def page() -> str:
             for title, field, table in tables
             if table is not None
         )
+        + FOLLOWER_HEAD
+        + _table(FollowerSettings)
     )
 
 

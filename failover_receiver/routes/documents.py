@@ -65,6 +65,14 @@ class AckBody(BaseModel):
         return Ack(self.epoch, self.generation, self.active, now, clients, sees, self.draining or {})
 
 
+async def take_ack(receiver: Receiver, holder: Holder, body: AckBody) -> None:
+    """Remember what a client or worker has applied, whichever way it said so."""
+    ack = body.ack(receiver.driver.clock())
+    receiver.acknowledge(holder, ack)
+    if holder.role is Role.WORKER and ack.client_list is not None:
+        await receiver.registrar.acked(holder.name, ack.client_list)
+
+
 def routes(receiver: Receiver) -> APIRouter:
     """The documents, as they are described and refused; acks; the key."""
     router = APIRouter()
@@ -102,10 +110,7 @@ def routes(receiver: Receiver) -> APIRouter:
         body: AckBody, holder: Annotated[Holder, Depends(receiver.allow(Role.CLIENT, Role.WORKER))]
     ) -> None:
         """Remember what the caller has applied."""
-        ack = body.ack(receiver.driver.clock())
-        receiver.acknowledge(holder, ack)
-        if holder.role is Role.WORKER and ack.client_list is not None:
-            await receiver.registrar.acked(holder.name, ack.client_list)
+        await take_ack(receiver, holder, body)
 
     @router.get("/v1/signing-key", dependencies=[Depends(receiver.allow(*Role))])
     async def signing_key() -> dict[str, str]:

@@ -50,7 +50,8 @@ def routes(receiver: Receiver) -> APIRouter:
     @router.get("/metrics", dependencies=observers, response_class=PlainTextResponse)
     def metrics() -> Response:
         """The receiver's own metrics."""
-        receiver.metrics.watchers.set(receiver.publication.watchers + receiver.client_list.watchers)
+        own = receiver.publication.watchers + receiver.client_list.watchers
+        receiver.metrics.watchers.set(own + receiver.metrics.beside.watchers)
         receiver.metrics.show_clients(receiver.clients())
         return Response(generate_latest(receiver.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 

@@ -33,6 +33,9 @@ SMALL_BUFFER = 32768
 """Bytes, of a watcher that will not read: the kernel would let it have some megabytes before anybody noticed."""
 
 
+Address = tuple[str, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Stream:
     """What a watcher says first, and how it knows the end of a whole document."""
@@ -64,11 +67,14 @@ class WrongBytesError(AssertionError):
 class Crowd:
     """A crowd in a process of its own, on a core of its own; ends with its `with`."""
 
-    def __init__(self, address: tuple[str, int], stream: Stream, *, core: int) -> None:
-        """Say where to connect; `connect` does it."""
+    def __init__(
+        self, address: Address, stream: Stream, *, core: int, publisher: Address | None = None
+    ) -> None:
+        """Say where to connect, and where what triggers a publication is sent, if not there; `connect` does it."""
         context = multiprocessing.get_context("spawn")
         self._parent, child = context.Pipe()
-        self._process = context.Process(target=_serve, args=(address, stream, core, child), daemon=True)
+        arguments = (address, publisher or address, stream, core, child)
+        self._process = context.Process(target=_serve, args=arguments, daemon=True)
         self._process.start()
         child.close()
 
@@ -122,10 +128,10 @@ class Crowd:
         return said
 
 
-def _serve(address: tuple[str, int], stream: Stream, core: int, asked: Connection) -> None:
+def _serve(address: Address, publisher: Address, stream: Stream, core: int, asked: Connection) -> None:
     os.sched_setaffinity(0, {core})
     raise_file_limit()
-    members = _Members(address, stream)
+    members = _Members(address, publisher, stream)
     calls: dict[str, Callable[..., Any]] = {
         "connect": members.connect,
         "round": members.round,
@@ -154,8 +160,8 @@ def raise_file_limit() -> int:
 
 
 class _Members:
-    def __init__(self, address: tuple[str, int], stream: Stream) -> None:
-        self._address, self._stream = address, stream
+    def __init__(self, address: Address, publisher: Address, stream: Stream) -> None:
+        self._address, self._publisher_address, self._stream = address, publisher, stream
         self._sockets: dict[int, socket.socket] = {}
         self._sleepers: list[socket.socket] = []
         self._epoll = select.epoll()
@@ -165,7 +171,7 @@ class _Members:
 
     def connect(self, sleepers: int) -> float:
         began = time.perf_counter()
-        self._publisher = self._receiver = _open(self._address)
+        self._publisher = self._receiver = _open(self._publisher_address)
         if self._stream.webhooks is not None:
             self._receiver = _open(self._stream.webhooks)
         if not self._stream.sse:

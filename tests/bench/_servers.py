@@ -15,11 +15,18 @@ import httpx
 
 from failover_receiver.access import Role, digest, new_token
 from failover_receiver.store import SqliteStore
+from tests.bench._crowd import Stream
 from tests.failover_receiver.parts import BODY, LIMIT, bearer, posted, webhook
-from tests.failover_receiver.running import Running
+from tests.failover_receiver.running import MODULE, Running
 from tests.failover_receiver.story import spec
 from tests.lab.programs import library_path, program
 from tests.lab.waiting import wait_until
+
+WORKERS = 8
+SSE_END = b"\n\n\r\n"
+"""The last bytes on the wire of an event, in its chunk."""
+WARM_UP = 2
+"""Rounds that do not count."""
 
 SERVERS, ASKERS = 0, -1
 """Cores: the first one for whatever is measured, the last one for who asks."""
@@ -44,25 +51,43 @@ def core(which: int) -> int:
 class Receiver:
     """A real receiver with workers that serve, and tokens for a crowd."""
 
-    def __init__(self, directory: Path, *, workers: int, tokens: int, **said: str) -> None:
-        """Make its folder, with the tokens in its store; what its configuration says beside, as `mqtt.url`."""
-        self.running = Running(directory, program=PINNED, **QUIET, **said)
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        workers: int,
+        tokens: int,
+        processes: int = 1,
+        listen_port: int = 0,
+        **said: str,
+    ) -> None:
+        """Make its folder, with the tokens in its store; what its configuration says beside, as `mqtt.url`.
+
+        Several processes have all cores.
+        """
+        program = PINNED if processes == 1 else MODULE
+        self.running = Running(
+            directory, program=program, processes=processes, listen_port=listen_port, **QUIET, **said
+        )
         self.tokens = _tokens(directory / "receiver.db", tokens)
         self.workers = [f"w{number}" for number in range(1, workers + 1)]
         self._flip = 0
 
     @property
     def pid(self) -> int:
-        """Of its process."""
+        """Of its process, or the one of them that decides."""
         return self.running.pid
+
+    @property
+    def pids(self) -> list[int]:
+        """Of all its processes."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [self.pid, *map(int, children)]
 
     @property
     def address(self) -> tuple[str, int]:
         """Where it listens."""
-        url = urlsplit(self.running.url)
-        assert url.hostname is not None
-        assert url.port is not None
-        return url.hostname, url.port
+        return address(self.running.url)
 
     def start(self, *, heard: bool = True) -> None:
         """Start it, and let all workers serve; unheard, none does, and its document stays as it is for hours."""
@@ -109,6 +134,20 @@ class Receiver:
             timeout=LIMIT,
             trust_env=False,
         )
+
+
+def address(url: str) -> tuple[str, int]:
+    """Host and port."""
+    split = urlsplit(url)
+    assert split.hostname is not None
+    assert split.port is not None
+    return split.hostname, split.port
+
+
+def events(tokens: Sequence[str]) -> Stream:
+    """Watchers with a token each."""
+    ask = "GET /v1/peer-set/events HTTP/1.1\r\nHost: receiver\r\nAccept: text/event-stream\r\nAuthorization: Bearer {}\r\n\r\n"
+    return Stream([ask.format(token).encode() for token in tokens], SSE_END, sse=True)
 
 
 def _tokens(database: Path, count: int) -> list[str]:
@@ -195,6 +234,7 @@ def cpu_ms(*pids: int) -> float:
     return spent / 1e6
 
 
-def resident_kb(pid: int) -> int:
-    """Memory that it has in use."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize() // 1024
+def resident_kb(*pids: int) -> int:
+    """Memory that these processes have in use."""
+    pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in pids)
+    return pages * resource.getpagesize() // 1024

@@ -4,7 +4,9 @@ The real receiver, with SQLite on a disk and a token for each watcher: an alert 
 every watcher gets the whole signed document of eight workers. Beside it in the same run, rounds taking turns, mosquitto
 with as many subscribers of a retained topic, which is sent the same bytes, ready made, at QoS 0. The servers have the first
 core, the crowds the last; after each round every watcher's bytes are compared by digest with what was published.
-Then, with 64 workers' documents: some watchers stop reading until nothing more fits into their sockets, and read again.
+Then the same with a receiver of two processes, which have all cores; and with a follower between receiver and watchers, in turns with
+a receiver whose watchers are its own. At last, with 64 workers' documents: some watchers stop reading until nothing more fits into
+their sockets, and read again.
 """
 
 import argparse
@@ -29,15 +31,24 @@ from tests.bench._crowd import (
     raise_file_limit,
     subscribe_packet,
 )
-from tests.bench._servers import ASKERS, Receiver, core, cpu_ms, mosquitto, resident_kb
+from tests.bench._followed import Followed, follow
+from tests.bench._servers import (
+    ASKERS,
+    SSE_END,
+    WARM_UP,
+    WORKERS,
+    Receiver,
+    core,
+    cpu_ms,
+    events,
+    mosquitto,
+    resident_kb,
+)
 
-WORKERS, MANY_WORKERS = 8, 64
+MANY_WORKERS = 64
 TOPIC = "wgfleet/peer-set"
-SSE_END = b"\n\n\r\n"
 SPARE = 8
 """Streams that the receiver could take beside the largest crowd."""
-WARM_UP = 2
-"""Rounds that do not count."""
 STALLED, OTHERS = 4, 100
 FEW, ENOUGH = 30, 300
 """Publications before anybody stalls; and while they stall, of 20 kB each: more than a socket's 4 MB, twice that of Linux."""
@@ -67,6 +78,8 @@ class Fanout:
 
     watchers: int
     document: int
+    processes: int
+    """Of ours."""
     ours: Side
     theirs: Side
 
@@ -107,19 +120,33 @@ def main() -> int:
     for watchers in (min(one, most) for one in asked):
         console.print(f"{watchers} watchers, {arguments.rounds} rounds of each")
         measured.append(fan_out(watchers, arguments.rounds, console))
+    chief = _nearest(measured).watchers
+    console.print(f"{chief} watchers of two processes")
+    two = fan_out(chief, arguments.rounds, console, processes=2)
+    console.print(f"{chief} watchers of a follower")
+    followed = follow(chief, arguments.rounds, console)
     console.print(f"{STALLED} of {STALLED + OTHERS} watchers stop reading, {ENOUGH} publications")
     stall = stalled(ENOUGH)
-    print_table(measured, stall)
-    print(json.dumps(summary(measured, stall)))
+    print_table([*measured, two], stall, followed)
+    print(json.dumps(summary(measured, stall, two, followed)))
     return 0
 
 
-def summary(measured: Sequence[Fanout], stall: Stall) -> dict[str, object]:
+def _nearest(measured: Sequence[Fanout]) -> Fanout:
+    return min(measured, key=lambda one: abs(one.watchers - 10_000))
+
+
+def summary(measured: Sequence[Fanout], stall: Stall, two: Fanout, followed: Followed) -> dict[str, object]:
     """The last line: of 10,000 watchers, or of the crowd that comes nearest to it."""
-    chief = min(measured, key=lambda one: abs(one.watchers - 10_000))
+    chief = _nearest(measured)
     return {
         "watchers": chief.watchers,
         "last_vs_mosquitto": round(chief.ratio, 2),
+        "last_vs_mosquitto_2p": round(two.ratio, 2),
+        "last_2p_ms": round(two.ours.last, 1),
+        "follower_last_vs_direct": round(followed.ratio, 2),
+        "follower_last_ms": round(followed.follower, 1),
+        "direct_last_ms": round(followed.direct, 1),
         "first_ms": round(chief.ours.first, 2),
         "last_ms": round(chief.ours.last, 1),
         "mosquitto_last_ms": round(chief.theirs.last, 1),
@@ -131,10 +158,10 @@ def summary(measured: Sequence[Fanout], stall: Stall) -> dict[str, object]:
     }
 
 
-def fan_out(watchers: int, rounds: int, console: Console) -> Fanout:
+def fan_out(watchers: int, rounds: int, console: Console, *, processes: int = 1) -> Fanout:
     """A receiver and a mosquitto with as many watchers each; the rounds take turns."""
     with tempfile.TemporaryDirectory(prefix="wgfleet-fanout.") as folder:
-        receiver = Receiver(Path(folder) / "receiver", workers=WORKERS, tokens=watchers)
+        receiver = Receiver(Path(folder) / "receiver", workers=WORKERS, tokens=watchers, processes=processes)
         receiver.start()
         try:
             with mosquitto(Path(folder)) as (broker, broker_pid):
@@ -146,16 +173,18 @@ def fan_out(watchers: int, rounds: int, console: Console) -> Fanout:
 def _take_turns(
     receiver: Receiver, broker: tuple[str, int], broker_pid: int, rounds: int, console: Console
 ) -> Fanout:
-    document, pids = receiver.document(), (receiver.pid, broker_pid)
-    streams = (_events(receiver.tokens), _topic(len(receiver.tokens), document))
+    document, pids = receiver.document(), (receiver.pids, [broker_pid])
+    streams = (events(receiver.tokens), _topic(len(receiver.tokens), document))
     with (
         Crowd(receiver.address, streams[0], core=core(ASKERS)) as ours,
         Crowd(broker, streams[1], core=core(ASKERS)) as theirs,
     ):
         _retain(broker, document)
-        before = [resident_kb(pid) for pid in pids]
+        before = [resident_kb(*some) for some in pids]
         took = [ours.connect(), theirs.connect()]
-        kb = [(resident_kb(pid) - was) / len(receiver.tokens) for pid, was in zip(pids, before, strict=True)]
+        kb = [
+            (resident_kb(*some) - was) / len(receiver.tokens) for some, was in zip(pids, before, strict=True)
+        ]
         console.print(f"  connected in {took[0]:.1f} s and {took[1]:.1f} s")
         told: tuple[list[Round], list[Round]] = ([], [])
         spent: tuple[list[float], list[float]] = ([], [])
@@ -168,27 +197,27 @@ def _take_turns(
         _side(told[at][WARM_UP:], spent[at][WARM_UP:], len(receiver.tokens), took[at], kb[at])
         for at in (0, 1)
     ]
-    return Fanout(len(receiver.tokens), len(document), *sides)
+    return Fanout(len(receiver.tokens), len(document), len(pids[0]), *sides)
 
 
 def _one_round(
     receiver: Receiver,
-    pids: tuple[int, int],
+    pids: tuple[list[int], list[int]],
     crowds: tuple[Crowd, Crowd],
     told: tuple[list[Round], list[Round]],
     spent: tuple[list[float], list[float]],
 ) -> bytes:
     """First ours, then mosquitto with what came of it."""
     ours, theirs = crowds
-    was = cpu_ms(pids[0])
+    was = cpu_ms(*pids[0])
     told[0].append(ours.round(receiver.webhook(), end=SSE_END))
     ours.answer()
-    spent[0].append(cpu_ms(pids[0]) - was)
+    spent[0].append(cpu_ms(*pids[0]) - was)
     document = receiver.document()
     ours.check(document)
-    was = cpu_ms(pids[1])
+    was = cpu_ms(*pids[1])
     told[1].append(theirs.round(publish_packet(TOPIC, document), end=document[-16:]))
-    spent[1].append(cpu_ms(pids[1]) - was)
+    spent[1].append(cpu_ms(*pids[1]) - was)
     theirs.check(document)
     return document
 
@@ -204,11 +233,6 @@ def _side(told: Sequence[Round], spent: Sequence[float], watchers: int, connect:
         connect=watchers / connect,
         kb=kb,
     )
-
-
-def _events(tokens: Sequence[str]) -> Stream:
-    ask = "GET /v1/peer-set/events HTTP/1.1\r\nHost: receiver\r\nAccept: text/event-stream\r\nAuthorization: Bearer {}\r\n\r\n"
-    return Stream([ask.format(token).encode() for token in tokens], SSE_END, sse=True)
 
 
 def _topic(watchers: int, document: bytes) -> Stream:
@@ -229,7 +253,7 @@ def stalled(publications: int) -> Stall:
         receiver = Receiver(Path(folder) / "receiver", workers=MANY_WORKERS, tokens=STALLED + OTHERS)
         receiver.start()
         try:
-            with Crowd(receiver.address, _events(receiver.tokens), core=core(ASKERS)) as crowd:
+            with Crowd(receiver.address, events(receiver.tokens), core=core(ASKERS)) as crowd:
                 crowd.connect(sleepers=STALLED)
                 lasts = []
                 for _ in range(publications):
@@ -245,7 +269,7 @@ def stalled(publications: int) -> Stall:
     return Stall(before, during, seconds, publications - got)
 
 
-def print_table(measured: Sequence[Fanout], stall: Stall) -> None:
+def print_table(measured: Sequence[Fanout], stall: Stall, followed: Followed) -> None:
     """For people."""
     table = Printed(box=None, header_style="bold")
     for column in (
@@ -263,7 +287,8 @@ def print_table(measured: Sequence[Fanout], stall: Stall) -> None:
     ):
         table.add_column(column, justify="left" if column == "server" else "right", no_wrap=True)
     for one in measured:
-        for name, side in (("receiver", one.ours), ("mosquitto", one.theirs)):
+        ours = "receiver" if one.processes == 1 else f"{one.processes} processes"
+        for name, side in ((ours, one.ours), ("mosquitto", one.theirs)):
             table.add_row(
                 f"{one.watchers}", name, f"{side.first:.2f}", f"{side.half:.1f}", f"{side.last:.1f}", f"{side.worst:.1f}",
                 f"{side.last / one.theirs.last:.2f}", f"{side.cpu_us:.1f}", f"{side.kb:.1f}", f"{side.connect:.0f}",
@@ -275,6 +300,9 @@ def print_table(measured: Sequence[Fanout], stall: Stall) -> None:
         f"Milliseconds from the webhook until watchers have the whole document of {measured[-1].document} bytes, and the last one's by "
         "mosquitto's; the server's processor time and memory for each watcher; connections served in a second; the crowd's share of its "
         "core, which near 100 % would be what is measured."
+    )
+    console.print(
+        f"Last of {followed.watchers} watchers of a follower: {followed.follower:.1f} ms, of the receiver itself {followed.direct:.1f} ms."
     )
     console.print(
         f"Last of {OTHERS} watchers: {stall.before_ms:.1f} ms at first, {stall.during_ms:.1f} ms after {STALLED} had stopped reading; "

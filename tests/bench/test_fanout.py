@@ -4,8 +4,9 @@ import pytest
 from rich.console import Console
 
 from tests.bench._crowd import Crowd, WrongBytesError, documents, payload, publish_packet, whole_packets
-from tests.bench._servers import Receiver, core
-from tests.bench.fanout import SSE_END, _events, fan_out, print_table, stalled, summary
+from tests.bench._followed import follow
+from tests.bench._servers import SSE_END, Receiver, core, events
+from tests.bench.fanout import fan_out, print_table, stalled, summary
 from tests.lab.programs import MissingProgramError, program
 
 
@@ -22,13 +23,16 @@ def _mosquitto() -> None:
 def test_every_watcher_of_both_servers_gets_what_was_published(capsys: pytest.CaptureFixture[str]) -> None:
     """The bench itself refuses other bytes; it tells what it promises to tell."""
     measured = [fan_out(50, 1, Console(quiet=True))]
+    two = fan_out(50, 1, Console(quiet=True), processes=2)
+    followed = follow(50, 1, Console(quiet=True))
     stall = stalled(4)
 
-    print_table(measured, stall)
+    print_table([*measured, two], stall, followed)
 
     assert "mosquitto" in capsys.readouterr().out
-    told = summary(measured, stall)
+    told = summary(measured, stall, two, followed)
     assert told["watchers"] == 50
+    assert {"last_vs_mosquitto_2p", "follower_last_vs_direct"} <= told.keys()
     assert {"last_vs_mosquitto", "first_ms", "kb_per_watcher", "stalled_delays_others"} <= told.keys()
     assert isinstance(told["stalled_newest_seconds"], float)
 
@@ -38,7 +42,7 @@ def test_a_watcher_that_got_something_else_is_found(tmp_path_factory: pytest.Tem
     receiver = Receiver(tmp_path_factory.mktemp("receiver"), workers=2, tokens=3)
     receiver.start()
     try:
-        with Crowd(receiver.address, _events(receiver.tokens), core=core(-1)) as crowd:
+        with Crowd(receiver.address, events(receiver.tokens), core=core(-1)) as crowd:
             crowd.connect()
             before = receiver.document()
             crowd.round(receiver.webhook(), end=SSE_END)

@@ -305,21 +305,21 @@ def test_a_document_may_be_large() -> None:
 
 
 def test_tries_become_rarer_and_begin_anew_after_a_stream_that_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From a fifth of a second, doubled each time, to half a minute; drawn at random, so that a fleet is not in step."""
+    """From a fifth of a second, half as long again each time, to half a minute; drawn at random, so that a fleet is not in step."""
     bounds: list[tuple[float, float]] = []
     enough = asyncio.Event()
     taken: Taken
 
     def uniform(low: float, high: float) -> float:
         bounds.append((low, high))
-        if len(bounds) == 12:
+        if len(bounds) == 17:
             enough.set()
         return 0.0
 
     monkeypatch.setattr(random, "uniform", uniform)  # What is drawn is all that can be seen without waiting.
 
-    async def refuse_ten_times_then_hold(request: Request, writer: asyncio.StreamWriter) -> None:
-        if len(bounds) < 10:
+    async def refuse_often_then_hold(request: Request, writer: asyncio.StreamWriter) -> None:
+        if len(bounds) < 15:
             writer.write(answer("503 Service Unavailable"))
         else:
             await beating(lambda: taken)(request, writer)
@@ -327,15 +327,16 @@ def test_tries_become_rarer_and_begin_anew_after_a_stream_that_held(monkeypatch:
     async def story() -> None:
         nonlocal taken
         async with (
-            FakeReceiver(refuse_ten_times_then_hold) as receiver,
+            FakeReceiver(refuse_often_then_hold) as receiver,
             following(receiver.url) as (_, taken),
         ):
             await enough.wait()
 
     asyncio.run(story())
 
-    assert [low for low, _ in bounds] == [0] * 12
-    assert [high for _, high in bounds] == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, 30.0, 0.2, 0.2]
+    growing = [0.2 * 1.5**number for number in range(13)]
+    assert [low for low, _ in bounds] == [0] * 17
+    assert [high for _, high in bounds] == pytest.approx([*growing, 30.0, 30.0, 0.2, 0.2])
 
 
 def test_what_happens_is_logged_without_the_token(caplog: pytest.LogCaptureFixture) -> None:

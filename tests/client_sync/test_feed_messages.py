@@ -1,4 +1,4 @@
-"""Tests of client_sync/feed.py: the parser of server-sent events alone."""
+"""Tests of wgfleet/sse.py."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client_sync import feed
 from tests.client_sync.receiver import event
+from wgfleet import sse
 
 LINE = st.binary(max_size=20).filter(lambda text: not {*text} & {*b"\r\n"})
 EVENTS = st.lists(st.tuples(st.sampled_from(["peer-set", "client-list"]), LINE))
@@ -22,7 +22,7 @@ def messages(chunks: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
             yield chunk
 
     async def read() -> list[tuple[bytes, bytes]]:
-        return [message async for message in feed._messages(chunked())]
+        return [message async for message in sse.messages(chunked(), 1 << 20)]
 
     return asyncio.run(read())
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,6 +31,8 @@ sys.exit(main())
 class Running:
     """`wgfleet-receiver run`; ends with its `with`."""
 
+    command = ("run", "receiver.toml")
+
     def __init__(self, directory: Path, *, program: tuple[str, ...] = MODULE, **said: Any) -> None:
         """Make its folder; what its configuration says beyond what it must."""
         self.directory = directory
@@ -46,8 +49,12 @@ class Running:
             "prometheis": [],
             **said,
         }
+        self.configure(settings)
+
+    def configure(self, settings: Mapping[str, Any]) -> None:
+        """Write its configuration."""
         lines = [f"{key} = {json.dumps(value)}\n" for key, value in settings.items()]
-        (directory / "receiver.toml").write_text("".join(lines))
+        (self.directory / self.command[1]).write_text("".join(lines))
 
     def __enter__(self) -> Self:
         """Start it and wait until it serves."""
@@ -60,9 +67,10 @@ class Running:
 
     def start(self) -> None:
         """Start it, again if need be, and wait until it serves."""
-        command = [sys.executable, *self.program, "run", "--log-format", "json"]
+        verb, file = self.command
+        command = [sys.executable, *self.program, verb, "--log-format", "json"]
         self._process = subprocess.Popen(
-            [*command, "--config", self.directory / "receiver.toml"], stderr=subprocess.PIPE, text=True
+            [*command, "--config", self.directory / file], stderr=subprocess.PIPE, text=True
         )
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -19,6 +19,7 @@ ALL = frozenset(Role)
 OPERATOR = frozenset({Role.OPERATOR})
 OBSERVERS = OPERATOR | {Role.PROMETHEUS}
 WORKER = frozenset({Role.WORKER})
+FOLLOWER = frozenset({Role.FOLLOWER})
 READERS = OPERATOR | {Role.CLIENT, Role.VANTAGE, Role.WORKER}
 ACK = {"epoch": 1, "generation": 1, "active": "fra1"}
 CLIENT = {"public_key": spec(9).public_key, "addresses": ["10.6.0.2"]}
@@ -32,6 +33,8 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[Role], Any]] = {
     ("GET", "/v1/places"): (WORKER, None),
     ("GET", "/v1/places/events"): (WORKER, None),
     ("POST", "/v1/acks"): (frozenset({Role.CLIENT, Role.WORKER}), ACK),
+    ("GET", "/v1/follow/events"): (FOLLOWER, None),
+    ("POST", "/v1/acks/batch"): (FOLLOWER, {"acks": []}),
     ("GET", "/v1/signing-key"): (ALL, None),
     ("GET", "/v1/workers"): (OPERATOR, None),
     ("PUT", "/v1/workers/fra1"): (OPERATOR, BODY),
@@ -140,6 +143,7 @@ async def test_every_role_that_may_is_let_in(parts: Parts, method: str, path: st
     parts.publication.close()  # Or the answer would never end.
     parts.receiver.client_list.close()
     parts.receiver.places.close()
+    parts.receiver.source.close()
 
     for role in sorted(ROUTES[method, path][0]):
         answer = await ask(parts, method, path, who=role)

@@ -55,6 +55,7 @@ async def test_everybody_reaches_what_the_table_says_and_nothing_else(parts: Par
     parts.receiver.publication.close()  # Or streams would not end.
     parts.receiver.client_list.close()
     parts.receiver.places.close()
+    parts.receiver.source.close()
 
     lines = [HEADING, f"{'':40}" + "".join(f"{who or 'nobody':14}" for who in WHO).rstrip()]
     for path, method in routes(parts):

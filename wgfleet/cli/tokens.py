@@ -19,7 +19,7 @@ from wgfleet.cli.commands import screen
 from wgfleet.files import write_whole
 from wgfleet.names import check_name
 
-ROLES = ("operator", "alertmanager", "prometheus", "worker", "client", "vantage")
+ROLES = ("operator", "alertmanager", "prometheus", "worker", "client", "vantage", "follower")
 UNITS = {"h": 3600, "d": 86400, "w": 7 * 86400}
 """Seconds."""
 

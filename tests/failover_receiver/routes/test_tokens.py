@@ -133,7 +133,7 @@ async def test_a_revoked_token_opens_no_more(parts: Parts) -> None:
             422,
             (
                 "body.role: is 'admin': "
-                "'operator', 'alertmanager', 'prometheus', 'worker', 'client' or 'vantage' was expected"
+                "'operator', 'alertmanager', 'prometheus', 'worker', 'client', 'vantage' or 'follower' was expected"
             ),
         ),
         (

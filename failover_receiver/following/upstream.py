@@ -1,0 +1,108 @@
+"""Follows the first receiver that lets us: hears what it says, and looks for another when it is lost."""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import NoReturn
+
+import httpx
+
+from failover_receiver.following.edge import Edge
+from wgfleet.logs import say
+from wgfleet.sse import messages
+
+log = logging.getLogger(__name__)
+
+PATH = "/v1/follow/events"
+MOST_BYTES = 64 * 1024 * 1024
+"""Of one event. A client list of a quarter of a million is smaller."""
+CONNECT_SECONDS = 3.0
+FIRST_SECONDS = 15.0
+"""One and a half heartbeats: its standing comes at once with the stream."""
+READ_SECONDS = 30.0
+"""Three heartbeats: silent for longer, it is gone."""
+BACKOFF_FIRST, BACKOFF_MOST = 0.2, 10.0
+"""Seconds. Waits are drawn from zero up to the present one, so that followers do not come back in step."""
+ANSWER_BYTES = 500
+"""Of a refusal, in a line of log."""
+
+
+class Upstream:
+    """The receivers, or other followers, that can be followed."""
+
+    def __init__(
+        self,
+        edge: Edge,
+        http: httpx.AsyncClient,
+        receivers: Sequence[str],
+        token: Callable[[], str],
+        *,
+        inner: bool = False,
+    ) -> None:
+        """Take their base URLs, best first; the token is read anew for each connection.
+
+        A process beside the one that decides loses that one only when both end, which is nothing to warn of.
+        """
+        self._edge = edge
+        self._http = http
+        self._receivers = receivers
+        self._token = token
+        self._level = logging.INFO if inner else logging.WARNING
+        self._steady = False
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What lets us in. Raises ValueError if there is no token."""
+        return {"Authorization": f"Bearer {self._token()}"}
+
+    async def run(self) -> NoReturn:
+        """Follow, for ever."""
+        wait = BACKOFF_FIRST
+        while True:
+            for receiver in self._receivers:
+                self._steady = False
+                error = await self._follow(receiver)
+                self._edge.lost()
+                say(log, "receiver lost", level=self._level, receiver=receiver, error=error)
+                if self._steady:
+                    wait = BACKOFF_FIRST
+            await asyncio.sleep(random.uniform(0, wait))  # noqa: S311 - jitter is no secret.
+            wait = min(2 * wait, BACKOFF_MOST)
+
+    async def _follow(self, receiver: str) -> str:
+        """Until it is lost; why it was."""
+        try:
+            await self._hear(receiver)
+        except TimeoutError:
+            return f"nothing was heard for {FIRST_SECONDS:g} s: does a proxy keep the stream to itself?"
+        except (httpx.HTTPError, ValueError) as error:
+            return str(error) or type(error).__name__
+        return "it ended the stream"
+
+    async def _hear(self, receiver: str) -> None:
+        timeout = httpx.Timeout(10.0, connect=CONNECT_SECONDS, read=READ_SECONDS)
+        async with (
+            asyncio.timeout(FIRST_SECONDS) as first,
+            self._http.stream("GET", f"{receiver}{PATH}", headers=self.headers, timeout=timeout) as answer,
+        ):
+            if answer.status_code != httpx.codes.OK:
+                said = (await answer.aread())[:ANSWER_BYTES].decode(errors="replace")
+                raise ValueError(f"it answered {answer.status_code}: {said}")
+            hearing = self._edge.connected(receiver)
+            say(log, "following", receiver=receiver)
+            async for name, body in messages(self._chunks(answer, first), MOST_BYTES):
+                hearing.take(name, body)
+                self._leave_one_that_is_alone()
+
+    async def _chunks(self, answer: httpx.Response, first: asyncio.Timeout) -> AsyncIterator[bytes]:
+        async for chunk in answer.aiter_bytes():
+            self._steady = first.when() is None
+            first.reschedule(None)
+            yield chunk
+
+    def _leave_one_that_is_alone(self) -> None:
+        """If there is another that may not be."""
+        said = self._edge.link.said
+        if said is not None and not said.live and len(self._receivers) > 1 and self._edge.ready.is_set():
+            raise ValueError("it does not hear of the receiver itself")
