@@ -161,6 +161,7 @@ class BrokerFirst:
                 continue
             self._answered = url
             if document is not None:
+                self._newest = document
                 say(
                     log,
                     "the broker has another document than the receiver",
