@@ -51,4 +51,3 @@ def _no_such_route(request: Request, error: Exception) -> JSONResponse:
         said = error.detail  # A body that is not even text, or too long.
     headers = error.headers if isinstance(error, HTTPException) else None
     return JSONResponse({"error": said}, status_code=status, headers=headers)
-

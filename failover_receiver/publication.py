@@ -40,9 +40,9 @@ class Publication:
     def __init__(self) -> None:
         """Begin with nothing to show."""
         self.shown: Shown | None = None
-        self._first: list[Callable[[], None]] = []
         self.streams = Watchers()
-        self._followers: list[Callable[[Document], None]] = []
+        self._first: list[Callable[[], None]] = []
+        self._after: list[Callable[[Document], None]] = []
 
     @property
     def watchers(self) -> int:
@@ -55,14 +55,14 @@ class Publication:
         for changed in self._first:
             changed()
         self.streams.send(self.shown.event)
-        for follower in self._followers:
-            follower(document)
+        for told in self._after:
+            told(document)
 
-    def follow(self, follower: Callable[[Document], None]) -> None:
+    def tell(self, told: Callable[[Document], None]) -> None:
         """Call it with the document, if there is one, and with each that comes; it must return at once and raise nothing."""
-        self._followers.append(follower)
+        self._after.append(told)
         if self.shown is not None:
-            follower(self.shown.document)
+            told(self.shown.document)
 
     def follow(self, changed: Callable[[], None]) -> None:
         """Call this at each change, before anybody who watches is sent it: behind one follower stands a crowd."""

@@ -38,7 +38,7 @@ class Publishing:
         """Follow the publication; nothing is published before `run`."""
         self._drives = [_Drive(publisher, metrics) for publisher in publishers]
         if self._drives:
-            publication.follow(self._show)
+            publication.tell(self._show)
 
     async def run(self) -> None:
         """Publish until cancelled, and let go of everything then."""
