@@ -6,9 +6,10 @@ import resource
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 import httpx
@@ -59,7 +60,7 @@ class Receiver:
         tokens: int,
         processes: int = 1,
         listen_port: int = 0,
-        **said: str,
+        said: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Make its folder, with the tokens in its store; what its configuration says beside, as `mqtt.url`.
 

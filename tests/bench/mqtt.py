@@ -86,7 +86,7 @@ def fan_out(watchers: int, rounds: int, console: Console) -> Published:
         mosquitto(Path(folder)) as (broker, _),
     ):
         url = f"mqtt://{broker[0]}:{broker[1]}"
-        receiver = Receiver(Path(folder) / "receiver", workers=WORKERS, tokens=0, **{"mqtt.url": url})
+        receiver = Receiver(Path(folder) / "receiver", workers=WORKERS, tokens=0, said={"mqtt.url": url})
         receiver.start()
         try:
             return _take_turns(receiver, broker, watchers, rounds, console)

@@ -104,7 +104,7 @@ async def test_acks_reach_the_receiver(tree: Tree) -> None:
     health = (await tree.operator.get("/health")).json()
 
     assert (took.status_code, health["workers"]["fra1"]["clients"]) == (204, 1)
-    assert wrong.json() == {"error": "body.epoch: is -1: Input should be greater than or equal to 0"}
+    assert wrong.json() == {"error": "body.epoch: is -1: 0 or more was expected"}
     assert (other.status_code, "has the role operator" in other.text) == (403, True)
 
 
