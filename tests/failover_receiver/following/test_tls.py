@@ -1,6 +1,7 @@
 """Followers over TLS, of a receiver with processes beside it."""
 
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -14,7 +15,7 @@ from tests.failover_receiver.test_serve_tls import certificate
 
 pytestmark = pytest.mark.anyio
 
-FILES = {"tls_certificate_file": "../tls.pem", "tls_key_file": "../tls.key"}
+FILES: dict[str, Any] = {"tls_certificate_file": "../tls.pem", "tls_key_file": "../tls.key"}
 
 
 async def test_all_the_way_is_tls(tmp_path: Path) -> None:
