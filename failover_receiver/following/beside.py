@@ -30,8 +30,9 @@ from wgfleet.logs import Format, say
 log = logging.getLogger(__name__)
 
 MODULE = "failover_receiver.following.process"
-START_SECONDS = 15.0
-"""For all of them to serve. Then the one that decides begins without those that do not: they come when they can."""
+START_SECONDS = 3.0
+"""For all of them to serve. Then the one that decides begins without those that do not: a crowd that waits to come back waits
+longer each time."""
 STOP_SECONDS = GRACE_SECONDS + 2.0
 AGAIN_SECONDS = 1.0
 """Until one that ended is started again."""

@@ -15,7 +15,7 @@ import pytest
 from failover_receiver.access import Role
 from failover_receiver.listening import ListenError, listen
 from tests.failover_receiver.following.edges import Follower, client, token
-from tests.failover_receiver.parts import LIMIT, posted, webhook
+from tests.failover_receiver.parts import LIMIT, bearer, posted, webhook
 from tests.failover_receiver.running import Running
 from tests.failover_receiver.streams import Stream, add, following
 from tests.failover_receiver.test_app import ACK
@@ -31,7 +31,15 @@ MANY = 24
 def running(tmp_path: Path) -> Iterator[Running]:
     """A receiver of three processes."""
     with Running(tmp_path / "receiver", processes=3) as process:
+        wait_until(lambda: all_serve(process), LIMIT, "all three to serve")
         yield process
+
+
+def all_serve(running: Running) -> bool:
+    """Whether both of the others have said something of themselves."""
+    token = running.secret(Role.PROMETHEUS)
+    page = httpx.get(f"{running.url}/metrics", headers=bearer(token), timeout=LIMIT, trust_env=False)
+    return page.text.count("wgfleet_receiver_process_watchers{") == 2
 
 
 def beside(running: Running) -> list[int]:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from failover_receiver.access import Gate
+from failover_receiver.following import source
 from failover_receiver.following.edge import Edge
 from failover_receiver.following.held import BehindError, RefusedError
 from failover_receiver.following.source import Source
@@ -21,6 +22,12 @@ pytestmark = pytest.mark.anyio
 
 FOLLOWER = StoredToken("edge", "follower", "f" * 64, 0.0)
 PHONE = StoredToken("phone", "client", "c" * 64, 0.0)
+
+
+@pytest.fixture(autouse=True)
+def _no_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    """News must not wait for one."""
+    monkeypatch.setattr(source, "HEARTBEAT_SECONDS", 3600.0)
 
 
 def document(generation: int, signer: Signer = SIGNER) -> Document:
