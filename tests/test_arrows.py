@@ -20,6 +20,7 @@ SHARED_LIBRARIES = ("cryptography", "jwt")
 """All that wgfleet may need beside the standard library: it is installed on every machine."""
 
 PURE = {
+    "wgfleet.attracting": (),
     "wgfleet.bundle": (),
     "wgfleet.clientlist": (),
     "wgfleet.device": (),
