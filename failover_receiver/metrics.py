@@ -133,6 +133,30 @@ class Metrics:
             registry=registry,
         )
         self._published: tuple[PublishedWorker, ...] = ()
+        self.publisher_up = Gauge(
+            "wgfleet_publisher_up",
+            "1 if the last attempt to publish the peer set there succeeded.",
+            ["publisher"],
+            registry=registry,
+        )
+        self.publisher_failures = Counter(
+            "wgfleet_publisher_failures_total",
+            "Attempts to publish there that failed.",
+            ["publisher"],
+            registry=registry,
+        )
+        self.publisher_generation = Gauge(
+            "wgfleet_publisher_generation",
+            "Generation of the peer set that was last published there.",
+            ["publisher"],
+            registry=registry,
+        )
+        self.publisher_behind = Gauge(
+            "wgfleet_publisher_behind_seconds",
+            "For how long there has been a newer peer set than the one that was published there; 0 if there is none.",
+            ["publisher"],
+            registry=registry,
+        )
 
     def _begin_at_zero(self) -> None:
         """What is first counted with the first incident would have no rate in it: a counter that appears is no rise."""

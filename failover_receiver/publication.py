@@ -1,6 +1,7 @@
 """A document with all that is derived from it, and those who watch for the next one."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from failover_receiver.lines import Message, Part, part
@@ -40,6 +41,7 @@ class Publication:
         """Begin with nothing to show."""
         self.shown: Shown | None = None
         self.streams = Watchers()
+        self._followers: list[Callable[[Document], None]] = []
 
     @property
     def watchers(self) -> int:
@@ -50,6 +52,14 @@ class Publication:
         """Replace the document, and send it to all who watch."""
         self.shown = shown(document)
         self.streams.send(self.shown.event)
+        for follower in self._followers:
+            follower(document)
+
+    def follow(self, follower: Callable[[Document], None]) -> None:
+        """Call it with the document, if there is one, and with each that comes; it must return at once and raise nothing."""
+        self._followers.append(follower)
+        if self.shown is not None:
+            follower(self.shown.document)
 
     def close(self) -> None:
         """End all streams."""

@@ -22,6 +22,8 @@ from failover_receiver.loads import LoadReader
 from failover_receiver.metrics import Metrics
 from failover_receiver.polls import Polls, protocol
 from failover_receiver.publication import Publication
+from failover_receiver.publishing import Publishing
+from failover_receiver.publishing.configured import configured
 from failover_receiver.receiver import Receiver, Streams
 from failover_receiver.reconcile import Reconciler
 from failover_receiver.settings import Settings
@@ -84,6 +86,7 @@ async def serve(settings: Settings) -> None:
 
 async def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
     to_alertmanagers = alertmanagers.client(settings)  # What is wrong with its files is said before all else.
+    publishers = configured(settings)
     if settings.tls_certificate_file is None and not _is_loopback(settings.listen_address):
         say(log, "no TLS: tokens go in clear, unless a proxy or a tunnel carries them", level=logging.WARNING,
             listen_address=settings.listen_address)  # fmt: skip
@@ -114,6 +117,7 @@ async def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
             settings.prometheis, http, known=receiver.known_loads, metrics=metrics, clock=time.time
         )
         asking = asyncio.create_task(loads.run(settings.load_interval))
+        publishing = asyncio.create_task(Publishing(publishers, publication, metrics).run())
         forgetting = asyncio.create_task(retention.run(driver, settings.keep_events_days))
         try:
             server = _server(settings, receiver)
@@ -122,9 +126,9 @@ async def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
             gc.set_threshold(*COLLECT_AFTER)
             await server.serve(sockets)
         finally:
-            for task in (reading, asking, forgetting):
+            for task in (reading, asking, publishing, forgetting):
                 task.cancel()
-            await asyncio.gather(reading, asking, forgetting, return_exceptions=True)
+            await asyncio.gather(reading, asking, publishing, forgetting, return_exceptions=True)
             receiver.registrar.close()
             driver.close()
             store.close()

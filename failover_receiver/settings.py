@@ -3,12 +3,15 @@
 import ipaddress
 import tomllib
 import urllib.parse
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
+from failover_receiver.publishing.places import File, Mqtt, Upload, Webhook
 from failover_receiver.registry.pools import Space, span
 from failover_receiver.state import Policy
 from wgfleet.names import check_name, check_prefix
@@ -116,6 +119,14 @@ class Settings(BaseModel):
     """With it, the receiver speaks https; the chain, in PEM."""
     tls_key_file: Path | None = None
     """Its key, without a password."""
+    mqtt: Mqtt | None = None
+    """The peer set as a retained message on an MQTT broker, which clients may follow in this receiver's place."""
+    webhooks: list[Webhook] = []
+    """A notice of each change, posted to another program."""
+    file: File | None = None
+    """The peer set as a file, for a web server, a cache or rsync."""
+    uploads: list[Upload] = []
+    """The peer set by HTTP PUT, into a bucket or by WebDAV."""
 
     @property
     def policy(self) -> Policy:
@@ -142,8 +153,23 @@ def load(path: Path) -> Settings:
         settings = Settings(**said)
     except ValidationError as error:
         raise ConfigurationError(_explain(path, error)) from None
-    absolute = {name: path.parent / value for name, value in settings if isinstance(value, Path)}
-    return settings.model_copy(update=absolute)
+    return _absolute(settings, path.parent)
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def _absolute(said: M, folder: Path) -> M:
+    """The same with every relative path counted from the folder."""
+    return said.model_copy(update={name: _from(value, folder) for name, value in said})
+
+
+def _from(value: Any, folder: Path) -> Any:
+    if isinstance(value, Path):
+        return folder / value
+    if isinstance(value, BaseModel):
+        return _absolute(value, folder)
+    return [_from(one, folder) for one in value] if isinstance(value, list) else value
 
 
 def check_readable(settings: Settings) -> None:
@@ -164,9 +190,7 @@ def _explain(path: Path, error: ValidationError) -> str:
     for fault in error.errors():
         key = ".".join(str(part) for part in fault["loc"])
         if fault["type"] == "extra_forbidden":
-            faults.append(
-                f"{key}: there is no such key; known are {', '.join(sorted(Settings.model_fields))}"
-            )
+            faults.append(f"{key}: there is no such key; known are {', '.join(sorted(_known(fault['loc'])))}")
         elif fault["type"] == "missing":
             faults.append(f"{key}: is missing")
         elif fault["type"] == "secret":  # Not repeated.
@@ -174,3 +198,18 @@ def _explain(path: Path, error: ValidationError) -> str:
         else:
             faults.append(f"{key}: is {fault['input']!r}: {fault['msg']}")
     return f"{path}:\n  " + "\n  ".join(faults)
+
+
+def _known(where: tuple[int | str, ...]) -> Iterable[str]:
+    """The keys of the table in which this one stands."""
+    table: type[BaseModel] = Settings
+    for part in where[:-1]:
+        if isinstance(part, str):
+            table = table_of(table.model_fields[part]) or table
+    return table.model_fields
+
+
+def table_of(field: FieldInfo) -> type[BaseModel] | None:
+    """What the table, or each of the tables, of this key may say; None of a key that is none."""
+    kinds = [field.annotation, *get_args(field.annotation)]
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from failover_receiver.settings import Settings
+from failover_receiver.settings import Settings, table_of
 
 COMMAND = "python -m tools.settings > docs/receiver.md"
 
@@ -23,6 +24,9 @@ HEAD = f"""\
 `wgfleet-receiver init` writes one with what must be there. Relative paths count from its own folder. A key that is not in
 this table is refused, because it is a misspelt one; so is a value out of its range, and every fault is said at once.
 
+"""
+
+TABLE = """\
 | key | default | range | what it is |
 |---|---|---|---|
 """
@@ -30,13 +34,35 @@ this table is refused, because it is a misspelt one; so is a value out of its ra
 
 def page() -> str:
     """The whole file."""
-    return HEAD + "".join(f"{row}\n" for row in _rows())
+    tables = [(_title(name, field), field, table_of(field)) for name, field in Settings.model_fields.items()]
+    return (
+        HEAD
+        + _table(Settings)
+        + "".join(
+            f"\n## `{title}`\n\n{_meaning(field)} [How it behaves](publishers.md).\n\n{_table(table)}"
+            for title, field, table in tables
+            if table is not None
+        )
+    )
 
 
-def _rows() -> Iterator[str]:
-    for name, field in Settings.model_fields.items():
-        meaning = " ".join((field.description or "").split())
-        yield f"| `{name}` | {_default(field)} | {_range(field)} | {meaning} |"
+def _title(name: str, field: FieldInfo) -> str:
+    """As a file begins the table."""
+    return f"[[{name}]]" if isinstance(field.default, list) else f"[{name}]"
+
+
+def _table(of: type[BaseModel]) -> str:
+    return TABLE + "".join(f"{row}\n" for row in _rows(of))
+
+
+def _meaning(field: FieldInfo) -> str:
+    return " ".join((field.description or "").split())
+
+
+def _rows(of: type[BaseModel]) -> Iterator[str]:
+    for name, field in of.model_fields.items():
+        if table_of(field) is None:
+            yield f"| `{name}` | {_default(field)} | {_range(field)} | {_meaning(field)} |"
 
 
 def _default(field: FieldInfo) -> str:

@@ -114,6 +114,14 @@ wgfleet_receiver_worker_state{state="draining",worker="fra1"} 0.0
 wgfleet_receiver_worker_state{state="suspect",worker="fra1"} 0.0
 wgfleet_receiver_worker_state{state="down",worker="fra1"} 1.0
 wgfleet_receiver_worker_state{state="banned",worker="fra1"} 0.0
+# HELP wgfleet_publisher_up 1 if the last attempt to publish the peer set there succeeded.
+# TYPE wgfleet_publisher_up gauge
+# HELP wgfleet_publisher_failures_total Attempts to publish there that failed.
+# TYPE wgfleet_publisher_failures_total counter
+# HELP wgfleet_publisher_generation Generation of the peer set that was last published there.
+# TYPE wgfleet_publisher_generation gauge
+# HELP wgfleet_publisher_behind_seconds For how long there has been a newer peer set than the one that was published there; 0 if there is none.
+# TYPE wgfleet_publisher_behind_seconds gauge
 """
 
 

@@ -1,0 +1,139 @@
+"""The signed document as a retained message: whoever subscribes has the newest at once, and each that follows."""
+
+import asyncio
+import contextlib
+import logging
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiomqtt
+from paho.mqtt.reasoncodes import ReasonCode
+
+from failover_receiver import tls
+from failover_receiver.publishing.places import MQTT_PORTS, Mqtt
+from failover_receiver.publishing.publisher import Publisher, PublishingError
+from failover_receiver.settings import ConfigurationError
+from failover_receiver.store import Document
+from wgfleet.files import read_secret
+from wgfleet.logs import say
+from wgfleet.peerset import PeerSet
+
+log = logging.getLogger(__name__)
+
+ANSWER_SECONDS = 5.0
+"""For each of the broker's answers."""
+KEEPALIVE_SECONDS = 10
+"""A broker that is cut off is noticed after at most two of these, though nothing is published."""
+AT_LEAST_ONCE = 1
+"""Quality of service: the broker says that it has it."""
+
+
+class MqttPublisher(Publisher):
+    """Holds a connection to the broker, so that one that was restarted, and has forgotten, is noticed."""
+
+    name = "mqtt"
+
+    def __init__(self, place: Mqtt, fleet: str) -> None:
+        """Read the files of TLS, and see that the password is there. Raises ConfigurationError."""
+        self._place = place
+        self._topic = f"{place.topic_prefix}/{fleet}/peer-set"
+        secure = place.url.startswith("mqtts:")
+        self._tls = tls.context("mqtt.", place.ca_file, place.cert_file, place.key_file) if secure else None
+        try:
+            self._password()
+        except ValueError as error:
+            raise ConfigurationError(f"mqtt.password_file: {error}") from None
+        self._connection: _Connection | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._broken = asyncio.Event()
+
+    async def publish(self, document: Document, peer_set: PeerSet) -> None:  # noqa: ARG002 - The interface's.
+        """Return when the broker has said that it has it."""
+        try:
+            connection = self._connection or await self._connect()
+            await connection.retain(self._topic, document.body)
+        except (aiomqtt.MqttError, OSError, ValueError) as error:
+            await self._let_go()
+            raise PublishingError(f"{self._place.url}: {str(error) or type(error).__name__}") from None
+        except BaseException:
+            await self._let_go()
+            raise
+
+    async def lost(self) -> None:
+        """When the connection broke: a broker that went down may have kept nothing."""
+        await self._broken.wait()
+        self._broken.clear()
+
+    async def close(self) -> None:
+        """Say goodbye."""
+        await self._let_go()
+
+    async def _connect(self) -> "_Connection":
+        where = urlsplit(self._place.url)
+        connection = _Connection(
+            where.hostname or "",
+            where.port or MQTT_PORTS[where.scheme],
+            username=self._place.username,
+            password=self._password(),
+            protocol=aiomqtt.ProtocolVersion.V5,  # Older ones cannot say that we may not publish there.
+            tls_context=self._tls,
+            timeout=ANSWER_SECONDS,
+            keepalive=KEEPALIVE_SECONDS,
+        )
+        try:
+            await connection.__aenter__()
+        except BaseException:
+            connection.end()
+            raise
+        self._connection = connection
+        self._watching = asyncio.create_task(self._watch(connection))
+        return connection
+
+    async def _watch(self, connection: "_Connection") -> None:
+        try:
+            async for _ in connection.messages:  # Nothing is subscribed to: this ends with the connection.
+                pass
+        except aiomqtt.MqttError:
+            if self._connection is connection:
+                say(log, "broker lost", level=logging.WARNING, broker=self._place.url)
+                self._connection = None
+                self._broken.set()
+
+    async def _let_go(self) -> None:
+        connection, self._connection = self._connection, None
+        if self._watching is not None:
+            self._watching.cancel()
+        if connection is not None:
+            with contextlib.suppress(aiomqtt.MqttError, OSError):
+                await connection.__aexit__(None, None, None)
+            connection.end()
+
+    def _password(self) -> str | None:
+        return None if self._place.password_file is None else read_secret(self._place.password_file)
+
+
+class _Connection(aiomqtt.Client):
+    """aiomqtt's own, which hears whether the broker took what it acknowledged."""
+
+    _refused: ReasonCode | None = None
+
+    async def retain(self, topic: str, body: bytes) -> None:
+        self._refused = None
+        await self.publish(topic, body, qos=AT_LEAST_ONCE, retain=True)
+        if self._refused is not None:
+            raise PublishingError(
+                f"the broker refused to take {topic}: {self._refused}; may the receiver write there?"
+            )
+
+    def end(self) -> None:
+        """Close the socket of a connection that was given up: the library would leave it open."""
+        self._client.disconnect()
+        if self._disconnected.done():
+            self._disconnected.exception()  # Was heard otherwise; asyncio would complain that nobody looked.
+
+    def _on_publish(
+        self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Any
+    ) -> None:
+        if reason_code.is_failure:
+            self._refused = reason_code
+        super()._on_publish(client, userdata, mid, reason_code, properties)
