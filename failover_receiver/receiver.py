@@ -58,7 +58,11 @@ class Receiver:
     def __post_init__(self) -> None:
         """Take up the clients, and forget the words of whoever is revoked."""
         # This way, because a receiver does not change any more once it is made.
-        registrar = Registrar(self.driver, self.client_list, self.settings.client_pools, self.learn_tokens)
+        settings = self.settings
+        shared_pools = () if settings.shared is None else settings.shared.pools
+        registrar = Registrar(
+            self.driver, self.client_list, settings.client_pools, self.learn_tokens, shared_pools
+        )
         object.__setattr__(self, "registrar", registrar)
         object.__setattr__(self, "enrolments", Enrolments(self.driver, registrar))
         object.__setattr__(self, "places", Places(self.driver.clock))

@@ -53,12 +53,13 @@ class Registrar:
         publication: Publication,
         pools: Sequence[str],
         learn_tokens: Callable[[], Awaitable[None]],
+        shared_pools: Sequence[str] = (),
     ) -> None:
         """Take up where the store left off; called with the change are those who must know of removed tokens."""
         self._driver = driver
         self._learn_tokens = learn_tokens
         self._publication = publication
-        self._pools = tuple(map(Pool, pools))
+        self._pools, self._shared_pools = tuple(map(Pool, pools)), tuple(map(Pool, shared_pools))
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._pending = False
@@ -147,7 +148,9 @@ class Registrar:
 
     def draft(self, others: Others) -> Draft:
         """A change of the roll, to be carried out or dropped."""
-        return Draft(self.roll, others, self._pools, now=self._driver.clock(), number=self._next)
+        return Draft(
+            self.roll, others, self._pools, self._shared_pools, now=self._driver.clock(), number=self._next
+        )
 
     def close(self) -> None:
         """Publish no more."""

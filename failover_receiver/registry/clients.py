@@ -47,6 +47,8 @@ class Wish:
     """It is known to have another public key than before."""
     again: bool = False
     """Its public key was revoked, and shall be let in all the same."""
+    shared: bool = False
+    """It is a device for the identity that workers share: its addresses are those pools' own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,10 @@ class Running:
             "prometheis": [],
             **said,
         }
-        lines = [f"{key} = {json.dumps(value)}\n" for key, value in settings.items()]
+        tables = {key: value for key, value in settings.items() if isinstance(value, dict)}
+        lines = [_line(key, value) for key, value in settings.items() if key not in tables]
+        for name, table in tables.items():
+            lines += [f"[{name}]\n", *(_line(key, value) for key, value in table.items())]
         (directory / "receiver.toml").write_text("".join(lines))
 
     def __enter__(self) -> Self:
@@ -115,3 +118,8 @@ class Running:
             for line in lines:
                 self._lines.put(line)
         self._lines.put(None)
+
+
+def _line(key: str, value: object) -> str:
+    """Of the file. JSON's texts, numbers and lists are TOML's."""
+    return f"{key} = {json.dumps(value)}\n"
