@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
+from failover_receiver.publishing.dns.place import Dns
 from failover_receiver.publishing.places import File, Mqtt, Upload, Webhook
 from failover_receiver.registry.pools import Space, span
 from failover_receiver.registry.shared import Shared
@@ -136,6 +137,8 @@ class Settings(BaseModel):
     """The peer set as a file, for a web server, a cache or rsync."""
     uploads: list[Upload] = []
     """The peer set by HTTP PUT, into a bucket or by WebDAV."""
+    dns: Dns | None = None
+    """A name that leads to what serves only, kept by dynamic updates, for devices without the daemon."""
     shared: Shared | None = None
     """An identity that several workers share, for devices without the daemon."""
 

@@ -41,6 +41,7 @@ PURE = {
     "failover_receiver.limits": (),
     "failover_receiver.page.words": (),
     "failover_receiver.peersets": (),
+    "failover_receiver.publishing.dns.records": (),
     "failover_receiver.registry.changes": (),
     "failover_receiver.registry.clients": (),
     "failover_receiver.registry.enrolment": (),
