@@ -10,7 +10,7 @@ PACKAGES := ca-certificates iproute2 nftables procps python3-venv util-linux wir
 
 # Slow tests that share nothing and measure nothing, so that they may run two at a time: promtool, and fleets of their own.
 SIDE_BY_SIDE := tests/deploy tests/mutants $(patsubst %,tests/system/test_%.py, \
-    adopt client_hook discovery egress kill_switch no_leak own per_worker static_device vantage_role wg_quick worker_role) \
+    adopt anycast client_hook discovery egress kill_switch no_leak own per_worker static_device vantage_role wg_quick worker_role) \
     tests/dashboards $(wildcard tests/wgfleet/cli/test_*.py)
 
 help: ## this

@@ -59,9 +59,8 @@ class Receiver:
         """Take up the clients, and forget the words of whoever is revoked."""
         # This way, because a receiver does not change any more once it is made.
         settings = self.settings
-        shared_pools = () if settings.shared is None else settings.shared.pools
         registrar = Registrar(
-            self.driver, self.client_list, settings.client_pools, self.learn_tokens, shared_pools
+            self.driver, self.client_list, settings.client_pools, self.learn_tokens, settings.shared
         )
         object.__setattr__(self, "registrar", registrar)
         object.__setattr__(self, "enrolments", Enrolments(self.driver, registrar))

@@ -19,6 +19,8 @@ from client_sync.watching import STALE_SECONDS
 SIOCGIFFLAGS = 0x8913
 IFF_UP = 0x1
 """linux/sockios.h, linux/if.h."""
+REPEAT_SECONDS = 10.0
+"""A watch says again what it said: whoever acts by it may have been started anew."""
 NEVER_RUN = "there is no status yet: has `wgfleet-sync run` been started?"
 
 
@@ -36,6 +38,10 @@ class Health:
         """For people and for `read` in a shell: the first word is the answer."""
         silent = "" if self.stale_seconds is None else "; the daemon is silent, what it said last counts"
         return f"{'attract' if self.attracts else 'withdraw'} {self.reason}{silent}"
+
+    def says_as(self, other: "Health") -> bool:
+        """Whether it is the same answer, however long the daemon has been silent."""
+        return (self.attracts, self.reason) == (other.attracts, other.reason)
 
     def to_json(self) -> str:
         """For programs, on one line."""
@@ -80,9 +86,14 @@ def watch(
     *,
     interval: float,
     sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Show the answer now and whenever it is another; looks every so many seconds, until it is interrupted."""
+    """Show the answer now, whenever it is another and every ten seconds.
+
+    Looks every so many seconds, until it is interrupted.
+    """
     shown = complaint = None
+    again_at = 0.0
     while True:
         trouble = None
         try:
@@ -90,9 +101,9 @@ def watch(
         except (OSError, ValueError, KeyError) as error:
             trouble = f"the status cannot be read: {error}"
         else:
-            if shown is None or (health.attracts, health.reason) != (shown.attracts, shown.reason):
+            if shown is None or clock() >= again_at or not health.says_as(shown):
                 show(health)
-                shown = health
+                shown, again_at = health, clock() + REPEAT_SECONDS
         if trouble is not None and trouble != complaint:
             complain(trouble)
         complaint = trouble

@@ -21,6 +21,10 @@ class Shared(Place):
     """The name or anycast address that leads to one of them, with the port of that interface: as `vpn.example.com:51821`."""
     pools: Annotated[tuple[Prefix, ...], Field(min_length=1)]
     """Networks that such devices' tunnel addresses are given from, as `shared_networks` on the workers; none of client_pools."""
+    tunnel_addresses: Annotated[
+        tuple[Annotated[str, AfterValidator(check_address)], ...], Field(min_length=1)
+    ]
+    """The workers' own on that interface, the same on each: devices are given others."""
     allowed_ips: Annotated[tuple[Prefix, ...], Field(min_length=1)] = ("0.0.0.0/0", "::/0")
     """What devices send through it."""
     keepalive: int = Field(default=25, ge=0, le=65535)

@@ -239,6 +239,7 @@ def test_shared_pools_are_none_of_the_clients(file: Path) -> None:
 public_key = "{"A" * 42}E="
 endpoint = "vpn.example.com:51821"
 pools = ["10.98.0.0/16"]
+tunnel_addresses = ["10.98.0.1"]
 """,
     )
 
@@ -249,7 +250,8 @@ def test_what_is_shared_may_be_said_with_little(file: Path) -> None:
     """Full tunnel, both families: a device's IPv6 does not leave in clear."""
     key = f"{'A' * 42}E="
     file.write_text(
-        f'{LEAST}[shared]\npublic_key = "{key}"\nendpoint = "vpn.example.com:51821"\npools = ["10.98.0.0/16"]\n'
+        f'{LEAST}[shared]\npublic_key = "{key}"\nendpoint = "vpn.example.com:51821"\n'
+        'pools = ["10.98.0.0/16"]\ntunnel_addresses = ["10.98.0.1"]\n'
     )
 
     shared = load(file).shared

@@ -85,7 +85,29 @@ def test_a_watch_shows_what_is_another_answer_than_before() -> None:
         return answer
 
     with pytest.raises(EndError):
-        watch(next_one, shown.append, complaints.append, interval=1.0, sleep=lambda _seconds: None)
+        watch(next_one, shown.append, complaints.append, interval=1.0, sleep=lambda _: None, clock=float)
 
     assert [one.line for one in shown] == ["attract serving (up)", "withdraw draining (drained)"]
     assert complaints == ["the status cannot be read: torn"]
+
+
+def test_a_watch_says_again_what_it_said() -> None:
+    """BIRD may have been configured anew, and has forgotten what it was told."""
+    shown: list[Health] = []
+    seconds = iter([0.0, 0.0, 9.0, 10.0, 10.0])
+
+    def pause(_seconds: float) -> None:
+        if len(shown) == 2:
+            raise EndError
+
+    with pytest.raises(EndError):
+        watch(
+            lambda: Health(True, "serving (up)"),
+            shown.append,
+            pytest.fail,
+            interval=1.0,
+            sleep=pause,
+            clock=lambda: next(seconds),
+        )
+
+    assert next(seconds, None) is None

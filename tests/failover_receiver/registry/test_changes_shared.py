@@ -1,11 +1,13 @@
 """Tests of failover_receiver/registry/changes.py: devices for the identity that workers share."""
 
+import dataclasses
+
 import pytest
 
 from failover_receiver.registry.changes import NO_SHARED, Draft
 from failover_receiver.registry.pools import Pool
 from failover_receiver.state import RefusedError
-from tests.failover_receiver.registry.drafts import draft, rolled, wish
+from tests.failover_receiver.registry.drafts import OTHERS, draft, rolled, wish
 
 SHARED = (Pool("10.98.0.0/16"), Pool("fd98::/64"))
 
@@ -56,3 +58,13 @@ def test_where_workers_share_nothing_there_is_no_such_device() -> None:
         draft().put(wish("phone", 1, shared=True))
 
     assert str(refused.value) == NO_SHARED
+
+
+def test_the_workers_own_addresses_are_given_to_no_device() -> None:
+    """Nor may one be said: packets for the device would stay on the worker."""
+    others = dataclasses.replace(OTHERS, shared=("10.98.0.1", "fd98::1"))
+    changed = draft(shared=SHARED, others=others)
+
+    assert changed.put(wish("phone", 1, shared=True)).addresses == ("10.98.0.2", "fd98::2")
+    with pytest.raises(RefusedError, match=r"10\.98\.0\.1 overlaps with an address of worker '\[shared\]'"):
+        changed.put(wish("tablet", 2, "10.98.0.1", shared=True))

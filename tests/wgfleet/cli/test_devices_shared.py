@@ -12,7 +12,13 @@ from tests.wgfleet.cli.operating import Run, operating
 from wgfleet.wgconf import parse
 
 KEY = new_key_pair().public
-SHARED = {"public_key": KEY, "endpoint": "vpn.example.com:51821", "pools": ["10.98.0.0/16"], "mtu": 1380}
+SHARED = {
+    "public_key": KEY,
+    "endpoint": "vpn.example.com:51821",
+    "pools": ["10.98.0.0/16"],
+    "tunnel_addresses": ["10.98.0.1"],
+    "mtu": 1380,
+}
 
 
 @pytest.fixture
@@ -42,7 +48,7 @@ def test_a_shared_devices_file_has_one_peer_by_name(wgfleet: Run, tmp_path: Path
     assert "\nEndpoint = vpn.example.com:51821\n" in file.read_text()
     assert "\nMTU = 1380\n" in file.read_text()
     known = json.loads(wgfleet("list", "--json").stdout)["clients"]["phone1"]
-    assert known["addresses"] == ["10.98.0.1"]
+    assert known["addresses"] == ["10.98.0.2"]
 
 
 def test_what_a_shared_device_must_do_is_said_on_stderr(wgfleet: Run) -> None:
