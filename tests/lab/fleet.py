@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -67,6 +67,8 @@ class Profile:
     """The kind of machine that clients are: one with an interface, or one whose daemon makes what it needs."""
     kill_switch: bool = False
     """Clients bar in clear what is routed through the tunnel."""
+    tables: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """What the receiver's configuration says beside, in tables."""
     ports: bool = False
     """Give Prometheus, Alertmanager and the receiver their usual ports on this machine's loopback."""
 
@@ -261,7 +263,8 @@ class Fleet:
             "hold_down_factor": profile.hold_down_factor,
         }
         configuration = self._home / "receiver.toml"
-        write_whole(configuration, _toml(settings))
+        tables = [f"[{name}]\n".encode() + _toml(table) for name, table in profile.tables.items()]
+        write_whole(configuration, b"".join([_toml(settings), *tables]))
         command = _daemon("failover_receiver", configuration)
         self.receiver = host.spawn(
             "receiver", command, ready=lambda: host.listens(RECEIVER_PORT), timeout=START_SECONDS
