@@ -120,7 +120,7 @@ def _reading(router: APIRouter, receiver: Receiver) -> None:
         told = {name: _told(client, receiver) for name, client in sorted(registrar.roll.clients.items())}
         return {"epoch": epoch, "generation": generation, "clients": told}
 
-    @router.get("/shared", dependencies=operator)
+    @router.get("/shared", dependencies=operator, responses={404: {"description": "Workers share none."}})
     async def shared() -> dict[str, Any]:
         """The identity that workers share, as devices are told of it."""
         if receiver.settings.shared is None:
