@@ -72,6 +72,19 @@ on a worker, the same but for what concerns probes, policy and failback, and:
   shared_interface = "wg1"          # none: a second one, whose key workers share, for devices without the daemon,
   shared_networks = ["10.98.0.0/16"]  # and where their addresses lie: docs/dns.md
 """
+BROKER_EXAMPLE = """\
+on a client that follows an MQTT broker, and receivers while it cannot; without receivers and token_file, the broker alone;
+at the end of the file:
+
+  [mqtt]
+  url = "mqtts://broker.example.com:8883"  # or mqtt://, without TLS: documents are signed, passwords are not
+  topic = "wgfleet/example/peer-set"       # the default: wgfleet/FLEET/peer-set
+  ca_file = "broker-ca.pem"                # none: the system's authorities
+  cert_file = "client.pem"                 # none; with its key_file, for a broker that asks for one
+  key_file = "client.key"
+  username = "laptop-1"                    # none
+  password_file = "broker-password"
+"""
 OWN = """\
 on a client whose interface the daemon makes itself, at start and whenever it is gone, with the routing of a full tunnel:
 
@@ -150,7 +163,7 @@ def _parser() -> argparse.ArgumentParser:
             name,
             help=does,
             description=does,
-            epilog=f"{EXAMPLE}\n{OWN}\n{PER_WORKER}\n{RESTART}\n{WORKER_EXAMPLE}\n{VANTAGE_EXAMPLE}",
+            epilog=f"{EXAMPLE}\n{OWN}\n{PER_WORKER}\n{RESTART}\n{BROKER_EXAMPLE}\n{WORKER_EXAMPLE}\n{VANTAGE_EXAMPLE}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.add_argument(

@@ -7,8 +7,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from client_sync import readers
+from client_sync import brokers, readers
 from client_sync.applying import RESTART_ONLY, Apply, apply_faults
+from client_sync.brokers import Broker
 from client_sync.choice import Policy
 from client_sync.perworker.allotments import LONGEST_PREFIX
 from client_sync.polling import POLL_SECONDS
@@ -47,11 +48,13 @@ class Config:
     name: str
     """This machine's own name. Workers are spread over clients by theirs."""
     interface: str
-    receivers: tuple[str, ...]
-    """Base URLs, tried in turn."""
-    token_file: Path
     trusted_keys: tuple[str, ...]
     """The receiver's public signing keys, in base64."""
+    receivers: tuple[str, ...] = ()
+    """Base URLs, tried in turn; none only where a broker is followed."""
+    token_file: Path = Path("token")
+    mqtt: Broker | None = None
+    """The broker that is followed before receivers are."""
     state_directory: Path = Path("/var/lib/wgfleet/sync")
     policy: Policy = Policy.SPREAD
     ca_file: Path | None = None
@@ -181,8 +184,11 @@ _READERS: Mapping[str, Callable[[Any], object]] = {
     "apply": _apply,
     "restart_command": readers.commands,
     "wg_quick_file": readers.text,
+    "mqtt": brokers.read,
 }
-_REQUIRED = ("fleet", "name", "interface", "receivers", "token_file", "trusted_keys")
+_REQUIRED = ("fleet", "name", "interface", "trusted_keys")
+_OF_RECEIVERS = ("receivers", "token_file")
+"""Required likewise, unless a broker is followed without any."""
 _TO_MAKE = ("private_key_file", "addresses")
 """What it takes to make an interface."""
 _OF_MADE = ("firewall_mark", "wireguard")
@@ -205,6 +211,7 @@ _OF_ROLE = {
             *_TO_MAKE,
             *_OF_MADE,
             "drain_deadline",
+            "mqtt",
         ),
         Role.CLIENT,
     ),
@@ -223,12 +230,14 @@ _PATHS = (
     "client_hook",
     "wg_quick_file",
 )
-_UNQUOTED = ("trusted_keys", "proxy", "private_key_file")
+_UNQUOTED = ("trusted_keys", "proxy", "private_key_file", "mqtt")
 """What is no public key may be a secret in the wrong place, a proxy's URL may have a password; errors go to the log."""
 
 
 def _read(said: Mapping[str, object], folder: Path) -> tuple[Config | None, list[str]]:
-    faults = [f"{key}: is missing" for key in _REQUIRED if key not in said]
+    without = "mqtt" in said and not any(key in said for key in _OF_RECEIVERS)
+    required = _REQUIRED if without else (*_REQUIRED, *_OF_RECEIVERS)
+    faults = [f"{key}: is missing" for key in required if key not in said]
     values: dict[str, Any] = {}
     role = said.get("role", Role.CLIENT)
     for key, value in said.items():
@@ -245,7 +254,7 @@ def _read(said: Mapping[str, object], folder: Path) -> tuple[Config | None, list
             said_of_it = "" if key in _UNQUOTED else f"is {value!r}: "
             faults.append(f"{key}: {said_of_it}{error}")
         else:
-            values[key] = folder / str(read) if key in _PATHS else read
+            values[key] = _placed(key, read, folder)
     faults += _layout_faults(values) + apply_faults(
         values, single=values.get("layout") is not LayoutKind.PER_WORKER
     )
@@ -266,6 +275,12 @@ def _shared_faults(values: Mapping[str, Any]) -> list[str]:
     if not networks:
         faults.append("shared_networks: is missing, with shared_interface: as shared.pools in receiver.toml")
     return faults
+
+
+def _placed(key: str, read: object, folder: Path) -> object:
+    if isinstance(read, Broker):
+        return read.within(folder)
+    return folder / str(read) if key in _PATHS else read
 
 
 def _layout_faults(values: Mapping[str, Any]) -> list[str]:

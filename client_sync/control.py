@@ -46,6 +46,15 @@ class MarkedBackend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Connect to the first address that answers; remembered ones go before looked-up ones."""
         del timeout, local_address, socket_options
+        opened = await self.connected(host, port)
+        try:
+            return _Stream(*await asyncio.open_connection(sock=opened))
+        except OSError as failed:
+            opened.close()
+            raise httpcore.ConnectError(f"{host}:{port}: {failed}") from failed
+
+    async def connected(self, host: str, port: int) -> socket.socket:
+        """A socket that is marked and connected, and blocks nobody. Raises httpcore.ConnectError."""
         error: Exception = httpcore.ConnectError(f"{host} has no address")
         tried: set[str] = set()
         for candidates in (self._remembered, self._looked_up):
@@ -84,7 +93,7 @@ class MarkedBackend(httpcore.AsyncNetworkBackend):
         self._addresses.remember(host, found)
         return found
 
-    async def _connect(self, address: str, port: int) -> "_Stream":
+    async def _connect(self, address: str, port: int) -> socket.socket:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         opened = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
@@ -93,11 +102,10 @@ class MarkedBackend(httpcore.AsyncNetworkBackend):
                 opened.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
             async with asyncio.timeout(CONNECT_SECONDS):
                 await asyncio.get_running_loop().sock_connect(opened, (address, port))
-            reader, writer = await asyncio.open_connection(sock=opened)
         except BaseException:
             opened.close()
             raise
-        return _Stream(reader, writer)
+        return opened
 
 
 class _Stream(httpcore.AsyncNetworkStream):
@@ -205,10 +213,15 @@ class MarkedTransport(httpx.AsyncHTTPTransport):
         )
 
 
+def marked_backend(mark: Mark, addresses: AddressBook) -> MarkedBackend:
+    """With the system's own look-up of names."""
+    return MarkedBackend(mark, addresses, lookup)
+
+
 def marked_client(
     ca_file: Path | None, mark: Mark, addresses: AddressBook, proxy: Proxy | None = None
 ) -> httpx.AsyncClient:
     """An HTTP client over such connections, which trusts this authority only, or else the system's."""
     context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
-    backend = MarkedBackend(mark, addresses, lookup)
+    backend = marked_backend(mark, addresses)
     return httpx.AsyncClient(transport=MarkedTransport(backend, context, proxy), trust_env=False)

@@ -11,10 +11,11 @@ import httpx
 
 from client_sync.addresses import AddressBook, lookup
 from client_sync.cache import Documents
-from client_sync.config import Config, Role
-from client_sync.control import Proxy, marked_client
+from client_sync.config import Config, ConfigurationError, Role
+from client_sync.control import MarkedBackend, Proxy, marked_backend, marked_client
 from client_sync.driver import Driver
 from client_sync.feed import Feed
+from client_sync.following import BrokerFirst, Followed
 from client_sync.layout import Layout
 from client_sync.layouts import lay_out
 from client_sync.report import STATUS, describe, seen
@@ -38,7 +39,8 @@ async def run(config: Config) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     config.state_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    read_secret(config.token_file)  # A missing token is said now, and not with every connection.
+    if config.receivers:
+        read_secret(config.token_file)  # A missing token is said now, and not with every connection.
     addresses = AddressBook(config.state_directory / "addresses.json")
     documents = Documents(config.state_directory, Verifier(config.trusted_keys), config.fleet)
     is_vantage = config.role is Role.VANTAGE
@@ -67,12 +69,7 @@ async def run(config: Config) -> None:
         changed=lambda _state: news.set(),
     )
     async with _http(config, interface, addresses) as http:
-        feed = Feed(
-            http,
-            config.receivers,
-            lambda: read_secret(config.token_file),
-            poll_interval=config.poll_interval,
-        )
+        feed = _followed(config, http, marked_backend(lambda: interface.mark, addresses))
         driver.start(documents.last_good())
         supervisor.ready()
         tasks = [
@@ -96,14 +93,31 @@ async def run(config: Config) -> None:
             say(log, "stopped", interface=config.interface)
 
 
-async def _follow(feed: Feed, driver: Driver) -> None:
+def _followed(config: Config, http: httpx.AsyncClient, backend: MarkedBackend) -> Followed:
+    feed = Feed(
+        http, config.receivers, lambda: read_secret(config.token_file), poll_interval=config.poll_interval
+    )
+    if config.mqtt is None:
+        return feed
+    try:
+        from client_sync.subscribing import Subscription  # noqa: PLC0415 - Some MiB, for those who follow a broker.
+    except ModuleNotFoundError as missing:
+        raise ConfigurationError(
+            f"mqtt: the package {missing.name} is not installed here: "
+            "`pip install --require-hashes -r requirements/sync.txt`"
+        ) from None
+    topic = config.mqtt.topic or f"wgfleet/{config.fleet}/peer-set"
+    return BrokerFirst(Subscription(config.mqtt, topic, backend), feed, http, config.receivers)
+
+
+async def _follow(feed: Followed, driver: Driver) -> None:
     async for document in feed.documents():
         driver.document(document)
 
 
 async def _report(
     showing: Showing,
-    feed: Feed,
+    feed: Followed,
     driver: Driver,
     http: httpx.AsyncClient,
     news: asyncio.Event,
@@ -123,7 +137,7 @@ async def _report(
         news.clear()
         state, left, now = driver.state, driver.connections_left, time.monotonic()
         showing.show({"role": role, **describe(state, feed.receiver, feed.way, left, now=now)})
-        if role is Role.VANTAGE or feed.receiver is None or state.peer_set is None:
+        if role is Role.VANTAGE or feed.acks_to is None or state.peer_set is None:
             continue
         if not told and left == acked_left and now - acked_at < ACK_SECONDS:
             continue
@@ -138,7 +152,7 @@ async def _report(
         }
         try:
             answer = await http.post(
-                f"{feed.receiver}/v1/acks", json=ack, headers=feed.headers(), timeout=10.0
+                f"{feed.acks_to}/v1/acks", json=ack, headers=feed.headers(), timeout=10.0
             )
             answer.raise_for_status()
         except (httpx.HTTPError, ValueError) as error:

@@ -35,6 +35,7 @@ class Way(StrEnum):
 
     STREAM = "stream"
     POLL = "poll"
+    BROKER = "broker"
 
 
 class DeniedError(ValueError):
@@ -69,6 +70,11 @@ class Feed:
         """The one that is followed at present."""
         self.way: Way | None = None
         """How, if one is."""
+
+    @property
+    def acks_to(self) -> str | None:
+        """The receiver that is told what is applied."""
+        return self.receiver
 
     async def documents(self) -> AsyncIterator[bytes]:
         """Every document, as sent; never ends by itself."""

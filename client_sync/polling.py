@@ -4,6 +4,7 @@ What is asked for is conditional: whoever has the newest document already is ans
 """
 
 import asyncio
+import hashlib
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -34,6 +35,10 @@ class Polls:
         self._path = path
         self._headers = headers
         self._tags: dict[str, str] = {}
+
+    def has(self, url: str, document: bytes) -> None:
+        """Be answered by this receiver only if it has another document than this one."""
+        self._tags[url] = f'"{hashlib.sha256(document).hexdigest()}"'
 
     async def ask(self, url: str) -> bytes | None:
         """The document at this receiver; None if it is the one that it gave last.

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 5.0
 """For each of the broker's answers."""
+CONNECT_SECONDS = 3.0
 KEEPALIVE_SECONDS = 10
 """A broker that is cut off is noticed after at most two of these, though nothing is published."""
 AT_LEAST_ONCE = 1
@@ -80,6 +81,7 @@ class MqttPublisher(Publisher):
             timeout=ANSWER_SECONDS,
             keepalive=KEEPALIVE_SECONDS,
         )
+        connection.limit(CONNECT_SECONDS)
         try:
             await connection.__aenter__()
         except BaseException:
@@ -124,6 +126,10 @@ class _Connection(aiomqtt.Client):
             raise PublishingError(
                 f"the broker refused to take {topic}: {self._refused}; may the receiver write there?"
             )
+
+    def limit(self, seconds: float) -> None:
+        """For the connection alone, which a thread waits for that nobody can call back."""
+        self._client.connect_timeout = seconds
 
     def end(self) -> None:
         """Close the socket of a connection that was given up: the library would leave it open."""

@@ -42,6 +42,8 @@ class Stream:
     end: bytes
     """The last bytes on the wire of what there is already."""
     sse: bool
+    webhooks: tuple[str, int] | None = None
+    """Of a topic: where the receiver is that publishes there, so that a webhook may be what triggers it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,13 @@ class Crowd:
         """Connect all and wait until each has a document; the first ones will not read from then on. Seconds."""
         return float(self._ask("connect", sleepers))
 
-    def round(self, trigger: bytes, *, end: bytes) -> Round:
-        """Send what triggers a publication, and wait until all who read have what comes of it, which ends so."""
-        return Round(*self._ask("round", trigger, end))
+    def round(self, trigger: bytes, *, end: bytes, webhook: bool = False) -> Round:
+        """Send what triggers a publication, and wait until all who read have what comes of it, which ends so.
+
+        An empty end: with the end of an MQTT packet, as of a document whose signature nobody can know before.
+        `webhook`: send it to the receiver that publishes there, and not to whom the crowd listens to.
+        """
+        return Round(*self._ask("round", trigger, end, webhook))
 
     def tell(self, said: bytes) -> None:
         """Send something that nobody here waits for."""
@@ -159,8 +165,9 @@ class _Members:
 
     def connect(self, sleepers: int) -> float:
         began = time.perf_counter()
-        self._publisher = socket.create_connection(self._address, LONGEST_SECONDS)
-        self._publisher.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._publisher = self._receiver = _open(self._address)
+        if self._stream.webhooks is not None:
+            self._receiver = _open(self._stream.webhooks)
         if not self._stream.sse:
             self._publisher.sendall(connect_packet("publisher"))
             _exactly(self._publisher.recv(4), b"\x20\x02\x00\x00")
@@ -187,13 +194,14 @@ class _Members:
         self._epoll.register(one.fileno(), select.EPOLLIN)
         return one
 
-    def round(self, trigger: bytes, end: bytes) -> tuple[float, float, float, float]:
+    def round(self, trigger: bytes, end: bytes, webhook: bool) -> tuple[float, float, float, float]:
+        teller = self._receiver if webhook else self._publisher
         self._drain()
         self._end = end
         self._got.clear()
         self._at.clear()
         cpu, began = time.process_time(), time.perf_counter()
-        self._publisher.sendall(trigger)
+        teller.sendall(trigger)
         self._collect(len(self._sockets))
         cpu = time.process_time() - cpu
         at = sorted(self._at.values())
@@ -204,6 +212,7 @@ class _Members:
         """Until so many have a whole document."""
         poll, read, clock = self._epoll.poll, os.read, time.perf_counter
         got, at, end = self._got, self._at, self._end
+        is_whole = (lambda said: said.endswith(end)) if end else whole_packets
         while left:
             ready = poll(LONGEST_SECONDS)
             if not ready:
@@ -216,7 +225,7 @@ class _Members:
                 if number in got:
                     said = got[number] + said
                 got[number] = said
-                if number not in at and said.endswith(end) and len(said) > HEARTBEAT_MOST:
+                if number not in at and is_whole(said) and len(said) > HEARTBEAT_MOST:
                     at[number] = moment
                     left -= 1
 
@@ -231,7 +240,7 @@ class _Members:
     def answer(self) -> bytes:
         said = b""
         while b"\r\n\r\n" not in said:
-            said += self._publisher.recv(65536)
+            said += self._receiver.recv(65536)
         head, _, body = said.partition(b"\r\n\r\n")
         length = next(
             int(line.split(b":")[1])
@@ -239,7 +248,7 @@ class _Members:
             if line.lower().startswith(b"content-length")
         )
         while len(body) < length:
-            body += self._publisher.recv(65536)
+            body += self._receiver.recv(65536)
         if b" 200 " not in head.split(b"\r\n")[0] + b" ":
             raise WrongBytesError((head + body).decode(errors="replace"))
         return body
@@ -266,6 +275,12 @@ class _Members:
             seconds.append(time.perf_counter() - began)
             counts.append(len(documents(said)))
         return max(seconds), max(counts)
+
+
+def _open(address: tuple[str, int]) -> socket.socket:
+    opened = socket.create_connection(address, LONGEST_SECONDS)
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return opened
 
 
 def documents(said: bytes) -> list[bytes]:
@@ -297,6 +312,22 @@ def subscribe_packet(topic: str) -> bytes:
 def publish_packet(topic: str, document: bytes) -> bytes:
     """A retained document at QoS 0."""
     return _packet(0x31, _text(topic) + document)
+
+
+def whole_packets(said: bytes) -> bool:
+    """Whether there are some, and the last is there to its end."""
+    begin = 0
+    while begin < len(said):
+        at, shift, length = begin + 1, 0, 0
+        while at < len(said):
+            length |= (said[at] & 0x7F) << shift
+            at, shift = at + 1, shift + 7
+            if not said[at - 1] & 0x80:
+                break
+        else:
+            return False
+        begin = at + length
+    return 0 < begin == len(said)
 
 
 def payload(said: bytes) -> bytes:

@@ -44,9 +44,9 @@ def core(which: int) -> int:
 class Receiver:
     """A real receiver with workers that serve, and tokens for a crowd."""
 
-    def __init__(self, directory: Path, *, workers: int, tokens: int) -> None:
-        """Make its folder, with the tokens in its store."""
-        self.running = Running(directory, program=PINNED, **QUIET)
+    def __init__(self, directory: Path, *, workers: int, tokens: int, **said: str) -> None:
+        """Make its folder, with the tokens in its store; what its configuration says beside, as `mqtt.url`."""
+        self.running = Running(directory, program=PINNED, **QUIET, **said)
         self.tokens = _tokens(directory / "receiver.db", tokens)
         self.workers = [f"w{number}" for number in range(1, workers + 1)]
         self._flip = 0

@@ -50,7 +50,7 @@ def main() -> int:
     profile = Profile(interval=arguments.interval, hold_down=HOLD_DOWN_SECONDS, hold_down_factor=1.0)
     console = Console(stderr=True)
     console.print(f"probes every {arguments.interval}, hold-down {HOLD_DOWN_SECONDS:g} s without doubling")
-    runs = _measure(profile, turns(arguments.ways, arguments.runs), console)
+    runs = measure(profile, turns(arguments.ways, arguments.runs), console)
     for way in arguments.ways:
         _print_table(way, [run.failover for run in runs if run.way is way])
     _print_table("all", [run.failover for run in runs])
@@ -85,10 +85,10 @@ def summary(runs: Sequence[Run], interval: str) -> dict[str, object]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make bench NAME=failover", description=__doc__)
     parser.add_argument("--interval", default="1s", help="between probes (default: %(default)s)")
-    parser.add_argument("--runs", type=_count, default=20, help="failures (default: %(default)s)")
+    parser.add_argument("--runs", type=count_of, default=20, help="failures (default: %(default)s)")
     parser.add_argument(
         "--ways",
-        type=_ways,
+        type=ways_of,
         default=list(Way),
         metavar="WAY,…",
         help=f"how workers fail (default: {','.join(Way)})",
@@ -96,13 +96,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _count(text: str) -> int:
+def count_of(text: str) -> int:
+    """Of failures, as said on the command line."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of failures: 1 or more")
     return int(text)
 
 
-def _ways(text: str) -> list[Way]:
+def ways_of(text: str) -> list[Way]:
+    """Those that are said on the command line."""
     try:
         return list(dict.fromkeys(Way(word) for word in text.split(",")))
     except ValueError:
@@ -111,7 +113,8 @@ def _ways(text: str) -> list[Way]:
         ) from None
 
 
-def _measure(profile: Profile, ways: Sequence[Way], console: Console) -> list[Run]:
+def measure(profile: Profile, ways: Sequence[Way], console: Console) -> list[Run]:
+    """Run after run on one fleet, each in its way."""
     done = []
     limit = 60 + 5 * profile.interval_seconds
     with Fleet(profile) as fleet:

@@ -3,7 +3,7 @@
 import pytest
 from rich.console import Console
 
-from tests.bench._crowd import Crowd, WrongBytesError, documents, payload, publish_packet
+from tests.bench._crowd import Crowd, WrongBytesError, documents, payload, publish_packet, whole_packets
 from tests.bench._servers import Receiver, core
 from tests.bench.fanout import SSE_END, _events, fan_out, print_table, stalled, summary
 from tests.lab.programs import MissingProgramError, program
@@ -64,4 +64,9 @@ def test_documents_are_read_out_of_a_chunked_stream() -> None:
 @pytest.mark.parametrize("length", [1, 127, 128, 20_000])
 def test_mqtt_carries_any_length(length: int) -> None:
     """Its lengths have one to four bytes."""
-    assert payload(publish_packet("wgfleet/peer-set", b"x" * length)) == b"x" * length
+    packet = publish_packet("wgfleet/peer-set", b"x" * length)
+
+    assert payload(packet) == b"x" * length
+    assert whole_packets(packet)
+    assert whole_packets(packet + packet)
+    assert not any(whole_packets(packet[:part]) for part in (0, 1, 2, len(packet) - 1))

@@ -27,7 +27,7 @@ def config(tmp_path: Path) -> Config:
     documents.take(signed(SIGNER, peer_set(*workers, generation=7)))
     documents.keep()
     keys = (SIGNER.public_text,)
-    return Config(FLEET, "laptop-1", NOWHERE, ("https://a",), tmp_path / "token", keys, tmp_path)
+    return Config(FLEET, "laptop-1", NOWHERE, keys, ("https://a",), state_directory=tmp_path)
 
 
 def active(config: Config, name: object) -> Path:

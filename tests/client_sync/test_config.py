@@ -21,7 +21,7 @@ trusted_keys = ["{KEY}"]
 KNOWN = (
     "active_probe_interval, addresses, apply, ca_file, client_hook, drain_deadline, failback_after, failback_spread, "
     "firewall_mark, fleet, forwarding, interface, kill_switch, kill_switch_allow, layout, local_failover, manage_routes, "
-    "masquerade, name, policy, poll_interval, private_key_file, proxy, proxy_credentials_file, receivers, restart_command, "
+    "masquerade, mqtt, name, policy, poll_interval, private_key_file, proxy, proxy_credentials_file, receivers, restart_command, "
     "role, shared_interface, shared_networks, standby_probe_interval, state_directory, textfile, token_file, trusted_keys, wg_quick_file, wireguard"
 )
 

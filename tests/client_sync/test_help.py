@@ -6,8 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from client_sync.__main__ import EXAMPLE, OWN, PER_WORKER, RESTART, VANTAGE_EXAMPLE, WORKER_EXAMPLE, main
+from client_sync.__main__ import (
+    BROKER_EXAMPLE,
+    EXAMPLE,
+    OWN,
+    PER_WORKER,
+    RESTART,
+    VANTAGE_EXAMPLE,
+    WORKER_EXAMPLE,
+    main,
+)
 from client_sync.applying import Apply
+from client_sync.brokers import Broker
 from client_sync.config import _OF_ROLE, Config, LayoutKind, Role, load
 from wgfleet.signing import Signer
 
@@ -66,7 +76,7 @@ def test_the_help_shows_a_configuration_that_is_right(help_text: str, tmp_path: 
 
     others = {
         key
-        for example in (WORKER_EXAMPLE, PER_WORKER, RESTART)
+        for example in (WORKER_EXAMPLE, PER_WORKER, RESTART, BROKER_EXAMPLE)
         for key in tomllib.loads(settings_of(example))
     }
     assert tomllib.loads(shown).keys() | others == defaults.keys()
@@ -131,3 +141,16 @@ def test_the_help_shows_a_configuration_that_restarts(help_text: str, tmp_path: 
 
     assert (config.apply, config.kill_switch) == (Apply.RESTART, True)
     assert config.wg_quick_file == Path("/etc/wireguard/wg0.conf")
+
+
+def test_the_help_shows_a_configuration_that_follows_a_broker(help_text: str, tmp_path: Path) -> None:
+    """At the end of a file that says what is required; each key of its table is there."""
+    assert BROKER_EXAMPLE in help_text
+    file = tmp_path / "sync.toml"
+    file.write_text(f"{settings_of(EXAMPLE)}\n{settings_of(BROKER_EXAMPLE)}")
+
+    config = load(file)
+
+    assert config.mqtt is not None
+    assert config.mqtt.password_file == tmp_path / "broker-password"
+    assert tomllib.loads(settings_of(BROKER_EXAMPLE))["mqtt"].keys() == Broker.__dataclass_fields__.keys()

@@ -6,6 +6,7 @@ import sys
 NEVER_USED = {
     "click", "rich", "pygments",  # httpx's own command line.
     "jwt", "cryptography.x509", "cryptography.hazmat.primitives.serialization",  # Signing, and reading others' keys.
+    "aiomqtt", "paho",  # For those who follow a broker.
     "trio", "uvicorn", "fastapi", "pydantic", "jinja2",
 }  # fmt: skip
 

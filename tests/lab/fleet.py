@@ -23,6 +23,7 @@ from typing import Any, Self
 from tests.lab.addresses import SERVICE
 from tests.lab.authority import Authority
 from tests.lab.bare import BareClient
+from tests.lab.brokers import Broker
 from tests.lab.journal import Journal
 from tests.lab.machines import Client, Worker
 from tests.lab.monitoring import (
@@ -69,6 +70,8 @@ class Profile:
     """Clients bar in clear what is routed through the tunnel."""
     tables: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """What the receiver's configuration says beside, in tables."""
+    broker: bool = False
+    """The receiver publishes to an MQTT broker, too, and clients follow that one."""
     ports: bool = False
     """Give Prometheus, Alertmanager and the receiver their usual ports on this machine's loopback."""
 
@@ -96,6 +99,8 @@ class Fleet:
         self.exporters: dict[str, Process] = {}
         self.stations: list[Station] = []
         """The daemons of each monitoring host, beginning with the receiver's."""
+        self.broker: Broker | None = None
+        """Beside the receiver, where the profile has one."""
 
     def __enter__(self) -> Self:
         """Bring everything up, in the order in which an operator would. Raises LabImpossibleError."""
@@ -249,7 +254,7 @@ class Fleet:
             sys.executable, "-m", "failover_receiver", "init", "--fleet", FLEET, "--directory", self._home
         )
         profile = self.profile
-        settings = {
+        settings: dict[str, object] = {
             "fleet": FLEET,
             "store": "receiver.db",
             "signing_key_file": "signing.key",
@@ -262,6 +267,9 @@ class Fleet:
             "hold_down": profile.hold_down,
             "hold_down_factor": profile.hold_down_factor,
         }
+        if profile.broker:
+            self.broker = Broker(host, self.network.directory / "broker")
+            settings |= self.broker.settings
         configuration = self._home / "receiver.toml"
         tables = [f"[{name}]\n".encode() + _toml(table) for name, table in profile.tables.items()]
         write_whole(configuration, b"".join([_toml(settings), *tables]))
@@ -331,6 +339,8 @@ class Fleet:
         }
         if isinstance(client, BareClient):
             settings |= client.settings()
+        if self.broker is not None:
+            settings |= self.broker.settings
         write_whole(home / "sync.toml", _toml(settings))
         command = _daemon("client_sync", home / "sync.toml")
         self.sync[client.name] = client.spawn(

@@ -2,10 +2,11 @@
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -79,6 +80,16 @@ class Broker:
         if self._process is not None:
             self._process.kill()
             self._process.wait(LIMIT)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stand still until it is left."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def _listens(self) -> bool:
         with socket.socket() as probe:

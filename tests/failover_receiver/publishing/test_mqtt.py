@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from failover_receiver.publishing import PublishingError, runner
+from failover_receiver.publishing import PublishingError, mqtt, runner
 from failover_receiver.publishing.mqtt import MqttPublisher
 from failover_receiver.publishing.places import Mqtt
 from failover_receiver.settings import ConfigurationError
@@ -161,3 +161,22 @@ async def test_a_broker_that_has_forgotten_is_told_again(
 
         async with subscribed(broker, TOPIC) as subscriber:
             assert await subscriber.next() == document(1).body
+
+
+async def test_a_broker_that_stands_still_is_given_up_and_caught_up_with(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes connections, or rather the kernel does, and says nothing."""
+    monkeypatch.setattr(runner, "FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(mqtt, "ANSWER_SECONDS", 0.2)
+    async with run(MqttPublisher(Mqtt(url=broker.url), FLEET)) as running:
+        running.show(1)
+        await running.until(lambda: running.value("generation", "mqtt") == 1)
+
+        with broker.frozen():
+            running.show(2)
+            await running.until(lambda: (running.value("failures_total", "mqtt") or 0) >= 2)
+        await running.until(lambda: running.value("generation", "mqtt") == 2)
+
+        async with subscribed(broker, TOPIC) as subscriber:
+            assert await subscriber.next() == document(2).body
