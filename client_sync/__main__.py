@@ -22,6 +22,7 @@ try:
     from client_sync.daemon import run
     from client_sync.layouts import guard_of
     from client_sync.report import STATUS
+    from client_sync.worker import health
     from client_sync.worker import status as worker_status
     from client_sync.worker.daemon import run as run_worker
 except ModuleNotFoundError as missing:
@@ -71,6 +72,8 @@ on a worker, the same but for what concerns probes, policy and failback, and:
   client_hook = "/etc/wgfleet/client-hook"  # none: run when a client becomes active here, or leaves: docs/hooks.md
   drain_on_stop = false             # true: on SIGTERM clients are sent away first, and it ends once none uses it
   drain_timeout = 120.0             # seconds that this may take
+  shared_interface = "wg1"          # none: a second one, whose key workers share, for devices without the daemon,
+  shared_networks = ["10.98.0.0/16"]  # and where their addresses lie: docs/dns.md
 """
 BROKER_EXAMPLE = """\
 on a client that follows an MQTT broker, and receivers while it cannot; without receivers and token_file, the broker alone;
@@ -156,6 +159,11 @@ def _parser() -> argparse.ArgumentParser:
     for name, what, does in (
         ("run", _run, "follow the receiver until told to stop"),
         ("status", _status, "show what the running daemon has applied"),
+        (
+            "health",
+            _health,
+            "on a worker: 0 if it should attract traffic by an address that workers share, else 1",
+        ),
         ("render", _render, "print a file for wg-quick by the last good peer set, to take over by hand"),
     ):
         command = commands.add_parser(
@@ -242,6 +250,25 @@ def _status(arguments: argparse.Namespace) -> int:
         raise ValueError(f"{file} is not there: has `wgfleet-sync run` been started?") from None
     print(_shown(status, as_json=arguments.json))
     return 0
+
+
+def _health(arguments: argparse.Namespace) -> int:
+    config = load(arguments.config)
+    if config.role is not Role.WORKER:
+        raise ConfigurationError(f"{arguments.config}: role is {config.role}: only a worker attracts traffic")
+    interfaces = [one for one in (config.interface, config.shared_interface) if one is not None]
+
+    def look() -> health.Health:
+        return health.look(config.state_directory / STATUS, interfaces)
+
+    def show(found: health.Health) -> None:
+        print(found.to_json() if arguments.json else found.line, flush=True)
+
+    if arguments.watch:
+        health.watch(look, show, _complain, interval=arguments.interval)
+    found = look()
+    show(found)
+    return 0 if found.attracts else 1
 
 
 def _complain(trouble: str) -> None:

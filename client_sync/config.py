@@ -85,6 +85,10 @@ class Config:
     """On SIGTERM, have the receiver drain this worker, and end once no client uses it."""
     drain_timeout: float = DRAIN_SECONDS
     """Seconds that this may take."""
+    shared_interface: str | None = None
+    """A second interface, whose key this worker shares with others, for devices that know no other."""
+    shared_networks: tuple[str, ...] = ()
+    """Clients whose addresses lie here are its peers, and not the worker's own interface's."""
     proxy: str | None = None
     """The HTTP proxy that receivers are reached through; None: none, whatever the environment says."""
     proxy_credentials_file: Path | None = None
@@ -174,6 +178,8 @@ _READERS: Mapping[str, Callable[[Any], object]] = {
     "client_hook": readers.text,
     "drain_on_stop": readers.flag,
     "drain_timeout": readers.seconds,
+    "shared_interface": readers.interface,
+    "shared_networks": readers.networks,
     "proxy": readers.proxy,
     "proxy_credentials_file": readers.text,
     "poll_interval": readers.poll_seconds,
@@ -224,7 +230,16 @@ _OF_ROLE = {
         Role.CLIENT,
     ),
     **dict.fromkeys(
-        ("forwarding", "masquerade", "client_hook", "drain_on_stop", "drain_timeout"), Role.WORKER
+        (
+            "forwarding",
+            "masquerade",
+            "client_hook",
+            "drain_on_stop",
+            "drain_timeout",
+            "shared_interface",
+            "shared_networks",
+        ),
+        Role.WORKER,
     ),
 }
 """The keys that mean something in one role only."""
@@ -268,7 +283,21 @@ def _read(said: Mapping[str, object], folder: Path) -> tuple[Config | None, list
     )
     if values.get("kill_switch_allow") and not values.get("kill_switch"):
         faults.append("kill_switch_allow: is for kill_switch = true only")
+    faults += _shared_faults(values)
     return (None, faults) if faults else (Config(**values), [])
+
+
+def _shared_faults(values: Mapping[str, Any]) -> list[str]:
+    """What does not go together of an interface whose key is shared."""
+    shared, networks = values.get("shared_interface"), values.get("shared_networks")
+    if shared is None:
+        return ["shared_interface: is missing, with shared_networks: both are needed"] if networks else []
+    faults = []
+    if shared == values.get("interface"):
+        faults.append(f"shared_interface: is {shared!r}, as interface is: another one was expected, as wg1")
+    if not networks:
+        faults.append("shared_networks: is missing, with shared_interface: as shared.pools in receiver.toml")
+    return faults
 
 
 def _placed(key: str, read: object, folder: Path) -> object:

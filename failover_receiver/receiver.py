@@ -61,7 +61,10 @@ class Receiver:
     def __post_init__(self) -> None:
         """Take up the clients, and forget the words of whoever is revoked."""
         # This way, because a receiver does not change any more once it is made.
-        registrar = Registrar(self.driver, self.client_list, self.settings.client_pools, self.learn_tokens)
+        settings = self.settings
+        registrar = Registrar(
+            self.driver, self.client_list, settings.client_pools, self.learn_tokens, settings.shared
+        )
         object.__setattr__(self, "registrar", registrar)
         object.__setattr__(self, "enrolments", Enrolments(self.driver, registrar))
         object.__setattr__(self, "places", Places(self.driver.clock))

@@ -17,6 +17,7 @@ from failover_receiver.registry.changes import Draft
 from failover_receiver.registry.clients import Others, Roll
 from failover_receiver.registry.pools import Pool, span
 from failover_receiver.registry.published import client_list, says_the_same
+from failover_receiver.registry.shared import Shared
 from failover_receiver.state import RefusedError, WorkerSpec
 from failover_receiver.store import Document, Noted, SqliteStore, StoreUnavailableError
 from failover_receiver.store.tokens import delete
@@ -53,12 +54,15 @@ class Registrar:
         publication: Publication,
         pools: Sequence[str],
         learn_tokens: Callable[[], Awaitable[None]],
+        shared: Shared | None = None,
     ) -> None:
         """Take up where the store left off; called with the change are those who must know of removed tokens."""
         self._driver = driver
         self._learn_tokens = learn_tokens
         self._publication = publication
         self._pools = tuple(map(Pool, pools))
+        self._shared_pools = () if shared is None else tuple(map(Pool, shared.pools))
+        self._shared_addresses = () if shared is None else shared.tunnel_addresses
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._pending = False
@@ -143,11 +147,14 @@ class Registrar:
     async def others(self) -> Others:
         """Who else has names, keys and addresses."""
         workers = {name: worker.spec for name, worker in self._driver.state.workers.items()}
-        return Others(workers, await self._driver.stored(lambda store: store.clients.roles()))
+        roles = await self._driver.stored(lambda store: store.clients.roles())
+        return Others(workers, roles, self._shared_addresses)
 
     def draft(self, others: Others) -> Draft:
         """A change of the roll, to be carried out or dropped."""
-        return Draft(self.roll, others, self._pools, now=self._driver.clock(), number=self._next)
+        return Draft(
+            self.roll, others, self._pools, self._shared_pools, now=self._driver.clock(), number=self._next
+        )
 
     def close(self) -> None:
         """Publish no more."""

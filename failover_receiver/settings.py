@@ -7,13 +7,23 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from failover_receiver.faults import worded
+from failover_receiver.publishing.dns.place import Dns
 from failover_receiver.publishing.places import File, Mqtt, Upload, Webhook
 from failover_receiver.registry.pools import Space, span
+from failover_receiver.registry.shared import Shared
 from failover_receiver.state import Policy
 from wgfleet.names import check_name, check_prefix
 
@@ -132,6 +142,17 @@ class Settings(BaseModel):
     """The peer set as a file, for a web server, a cache or rsync."""
     uploads: list[Upload] = []
     """The peer set by HTTP PUT, into a bucket or by WebDAV."""
+    dns: Dns | None = None
+    """A name that leads to what serves only, kept by dynamic updates, for devices without the daemon."""
+    shared: Shared | None = None
+    """An identity that several workers share, for devices without the daemon."""
+
+    @field_validator("shared")
+    @classmethod
+    def _pools_apart(cls, shared: Shared | None, known: ValidationInfo) -> Shared | None:
+        if shared is not None:
+            _apart([*known.data.get("client_pools", []), *shared.pools])
+        return shared
 
     @property
     def policy(self) -> Policy:

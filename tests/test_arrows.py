@@ -20,6 +20,7 @@ SHARED_LIBRARIES = ("cryptography", "jwt")
 """All that wgfleet may need beside the standard library: it is installed on every machine."""
 
 PURE = {
+    "wgfleet.attracting": (),
     "wgfleet.bundle": (),
     "wgfleet.clientlist": (),
     "wgfleet.device": (),
@@ -44,6 +45,7 @@ PURE = {
     "failover_receiver.limits": (),
     "failover_receiver.page.words": (),
     "failover_receiver.peersets": (),
+    "failover_receiver.publishing.dns.records": (),
     "failover_receiver.registry.changes": (),
     "failover_receiver.registry.clients": (),
     "failover_receiver.registry.enrolment": (),

@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from failover_receiver.following.settings import FollowerSettings
+from failover_receiver.publishing.places import Place
 from failover_receiver.settings import Settings, table_of
 
 COMMAND = "python -m tools.settings > docs/receiver.md"
@@ -47,9 +48,9 @@ def page() -> str:
         HEAD
         + _table(Settings)
         + "".join(
-            f"\n## `{title}`\n\n{_meaning(field)} [How it behaves](publishers.md).\n\n{_table(table)}"
+            f"\n## `{title}`\n\n{_meaning(field)} [How it behaves]({table.page}).\n\n{_table(table)}"
             for title, field, table in tables
-            if table is not None
+            if table is not None and issubclass(table, Place)
         )
         + FOLLOWER_HEAD
         + _table(FollowerSettings)

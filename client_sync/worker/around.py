@@ -45,13 +45,15 @@ class Around:
         forwarding: bool,
         masquerade: Sequence[str],
         kernel: Kernel,
+        also: Sequence[Network] = (),
     ) -> None:
-        """Say what is asked for."""
+        """Say what is asked for; `also` are other interfaces' networks that are masqueraded as this one's are."""
         self._interface = interface
         self._manage_routes = manage_routes
         self._forwarding = forwarding
         self._masquerade = masquerade
         self._kernel = kernel
+        self._also = also
         self._made: tuple[object, ...] | None = None
 
     def begin(self) -> None:
@@ -73,7 +75,9 @@ class Around:
         self._made = None
         beyond = outside((prefix for client in clients.clients for prefix in client.allowed_ips), own[1])
         if self._masquerade:
-            self._kernel.run(["nft", "-f", "-"], masquerading([*own[1], *beyond], self._masquerade))
+            self._kernel.run(
+                ["nft", "-f", "-"], masquerading([*own[1], *beyond, *self._also], self._masquerade)
+            )
         if self._manage_routes:
             self._route(beyond)
         self._made = made

@@ -10,16 +10,20 @@ from collections.abc import Callable, Sequence
 import httpx
 
 from client_sync.addresses import AddressBook
-from client_sync.cache import ClientLists, ManagedPeers
+from client_sync.cache import ClientLists, Documents, ManagedPeers
 from client_sync.config import Config
 from client_sync.control import Proxy, marked_client
 from client_sync.feed import Feed
+from client_sync.report import STATUS
 from client_sync.worker.around import Around, Kernel
 from client_sync.worker.driver import Worker
 from client_sync.worker.hooking import ClientHook
 from client_sync.worker.leaving import OwnDrain, Stop
+from client_sync.worker.published import Published
+from client_sync.worker.shared import Division, TwoTunnels, around_both
 from client_sync.worker.status import ack, describe, headline
-from client_sync.worker.tunnel import Tunnel, Wireguard
+from client_sync.worker.tunnel import Peers, Tunnel, Wireguard
+from wgfleet.clientlist import ClientList
 from wgfleet.files import read_secret, write_whole
 from wgfleet.logs import say
 from wgfleet.notify import Supervisor
@@ -69,23 +73,20 @@ async def serve(
     stop: Stop | None = None,
 ) -> None:
     """Likewise, until it is cancelled; whoever gives a `stop` cancels it once that says so."""
-    tunnel = Tunnel(config.interface, ManagedPeers(config.state_directory), wireguard or Wireguard())
+    division = Division(config.shared_networks)
+    tunnel = tunnel_of(config, division, wireguard or Wireguard())
     tunnel.look()  # An interface that is not there is said now.
-    around = Around(
-        config.interface,
-        manage_routes=config.manage_routes,
-        forwarding=config.forwarding,
-        masquerade=config.masquerade,
-        kernel=kernel or Kernel(),
-    )
-    around.begin()
+    around = around_of(config, division, kernel or Kernel())
     news, there, supervisor = asyncio.Event(), asyncio.Event(), Supervisor()
     stop = stop or Stop(drains=config.drain_on_stop)
     lists = ClientLists(config.state_directory, Verifier(config.trusted_keys), config.fleet)
+    documents = Documents(config.state_directory, Verifier(config.trusted_keys), config.fleet)
+    published = Published(documents, config.name, config.state_directory / STATUS)
     addresses = AddressBook(config.state_directory / "addresses.json")
     proxy = Proxy.by(config.proxy, config.proxy_credentials_file)
     async with marked_client(config.ca_file, lambda: tunnel.mark, addresses, proxy) as http:
         feed, places = feed_of(config, http, "client-list"), feed_of(config, http, "places")
+        peer_sets = feed_of(config, http, "peer-set")
         hook = hook_of(config, places, news.set)
 
         def changed() -> None:
@@ -103,8 +104,20 @@ async def serve(
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(supervisor.feed())  # Ends at once where there is no watchdog.
                 tasks.create_task(follow(feed, worker))
+                tasks.create_task(follow_published(peer_sets, published, news.set))
                 tasks.create_task(keep_looking(worker))
-                tasks.create_task(report(config, feed, worker, http, news, tell=supervisor.status, hook=hook))
+                tasks.create_task(
+                    report(
+                        config,
+                        feed,
+                        worker,
+                        http,
+                        news,
+                        tell=supervisor.status,
+                        hook=hook,
+                        published=published,
+                    )
+                )
                 own = OwnDrain(http, lambda: in_turn(config.receivers, feed.receiver), feed.headers)
                 coming = tasks.create_task(come(own, there))
                 tasks.create_task(leave(config, own, stop, coming, supervisor))
@@ -115,6 +128,39 @@ async def serve(
             raise group.exceptions[0] from None
         finally:
             supervisor.stopping()
+
+
+def tunnel_of(config: Config, division: Division, wireguard: Wireguard) -> Peers:
+    """The interface, or both."""
+    own = Tunnel(config.interface, ManagedPeers(config.state_directory), wireguard)
+    if config.shared_interface is None:
+        return own
+    directory = config.state_directory / "shared"
+    directory.mkdir(exist_ok=True, mode=0o700)
+    return TwoTunnels(own, Tunnel(config.shared_interface, ManagedPeers(directory), wireguard), division)
+
+
+def around_of(config: Config, division: Division, kernel: Kernel) -> Callable[[ClientList], None]:
+    """What is made around it, begun. Raises LayoutError."""
+    own = Around(
+        config.interface,
+        manage_routes=config.manage_routes,
+        forwarding=config.forwarding,
+        masquerade=config.masquerade,
+        kernel=kernel,
+        also=division.networks,
+    )
+    own.begin()
+    if config.shared_interface is None:
+        return own
+    shared = Around(
+        config.shared_interface,
+        manage_routes=config.manage_routes,
+        forwarding=False,
+        masquerade=(),
+        kernel=kernel,
+    )
+    return around_both(own, shared, division)
 
 
 def feed_of(config: Config, http: httpx.AsyncClient, document: str) -> Feed:
@@ -171,6 +217,13 @@ async def follow_places(places: Feed, hook: ClientHook) -> None:
         hook.heard(message)
 
 
+async def follow_published(feed: Feed, published: Published, changed: Callable[[], None]) -> None:
+    """Take every peer set, for what it says of this worker."""
+    async for document in feed.documents():
+        if await asyncio.to_thread(published.document, document):
+            changed()
+
+
 async def follow(feed: Feed, worker: Worker) -> None:
     """Take every document that comes. While one is applied, the receiver keeps the newest of the others for us."""
     async for document in feed.documents():
@@ -193,6 +246,7 @@ async def report(
     *,
     tell: Callable[[str], None],
     hook: ClientHook | None = None,
+    published: Published,
 ) -> None:
     """Tell the receiver, and whoever asks on this machine, what is applied."""
     wait = ACK_SECONDS
@@ -202,10 +256,12 @@ async def report(
                 await news.wait()
         news.clear()
         wait = ACK_SECONDS
-        status = describe(worker, feed.receiver, hook.status() if hook is not None else None)
+        status = describe(
+            worker, feed.receiver, hook.status() if hook is not None else None, published.status()
+        )
         tell(headline(status))
         try:
-            write_whole(config.state_directory / "status.json", json.dumps(status).encode())
+            write_whole(config.state_directory / STATUS, json.dumps(status).encode())
         except OSError as error:  # A full disk, say: no reason to tell nobody.
             say(log, "status not written", level=logging.ERROR, error=error)
         if feed.receiver is None:

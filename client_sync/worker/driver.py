@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from client_sync.cache import ClientLists, RefusedDocumentError
 from client_sync.tunnels.programs import LayoutError
-from client_sync.worker.tunnel import Tunnel
+from client_sync.worker.tunnel import Peers
 from wgfleet.clientlist import ClientList
 from wgfleet.dump import DumpError
 from wgfleet.logs import say
@@ -44,7 +44,7 @@ class Worker:
     def __init__(
         self,
         lists: ClientLists,
-        tunnel: Tunnel,
+        tunnel: Peers,
         *,
         around: Callable[[ClientList], None],
         changed: Callable[[], None],

@@ -39,7 +39,7 @@ def outside(prefixes: Iterable[str], own: Collection[Network]) -> list[Network]:
     """The networks that the interface's own addresses do not lead to already."""
     networks = map(ipaddress.ip_network, prefixes)
     return [
-        network for network in networks if network.prefixlen and not any(_within(network, one) for one in own)
+        network for network in networks if network.prefixlen and not any(within(network, one) for one in own)
     ]
 
 
@@ -75,5 +75,6 @@ def sysctls(present: Mapping[str, str], *, six: bool) -> dict[str, str]:
     return {key: value for key, value in wanted.items() if present.get(key) != value}
 
 
-def _within(network: Network, other: Network) -> bool:
+def within(network: Network, other: Network) -> bool:
+    """Whether all of the first lies in the other."""
     return network.version == other.version and network.subnet_of(other)  # type: ignore[arg-type] # Of one version.

@@ -5,13 +5,22 @@ from typing import Any
 from client_sync.worker.driver import Worker
 
 
-def describe(worker: Worker, receiver: str | None, hook: dict[str, Any] | None = None) -> dict[str, Any]:
-    """What `wgfleet-sync status` shows; `hook` is the client hook's part, if there is one."""
+def describe(
+    worker: Worker,
+    receiver: str | None,
+    hook: dict[str, Any] | None = None,
+    published: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What `wgfleet-sync status` shows.
+
+    `hook` is the client hook's part, if there is one; `published` what the peer set says of us, if there was one.
+    """
     held, standing, refused = worker.held, worker.tunnel.standing, worker.refused
     return {
         "role": "worker",
         "receiver": receiver,
         "interface": worker.tunnel.name,
+        "shared_interface": worker.tunnel.shared,
         "epoch": worker.applied[0] if worker.applied else None,
         "generation": worker.applied[1] if worker.applied else None,
         "fresh_until": held.fresh_until if held else None,
@@ -23,6 +32,7 @@ def describe(worker: Worker, receiver: str | None, hook: dict[str, Any] | None =
         if refused is None
         else {"epoch": refused.number[0], "generation": refused.number[1], "reason": refused.reason},
         "hook": hook,
+        "published": published,
         "error": worker.error or worker.error_around,
     }
 
@@ -44,12 +54,16 @@ def headline(status: dict[str, Any]) -> str:
 
 def shown(status: dict[str, Any]) -> str:
     """The status for people; what is wrong stands last, where it is seen."""
-    peers = status["peers"]
+    peers, shared = status["peers"], status.get("shared_interface")
     lines = [
         f"client list  {_applied(status) or '(none applied yet)'}",
         f"receiver     {status['receiver'] or '(not connected)'}",
-        f"peers        {peers['ours']} ours, {peers['others']} of others, on {status['interface']}",
+        f"peers        {peers['ours']} ours, {peers['others']} of others, on {status['interface']}{f' and {shared}' if shared else ''}",
     ]
+    if (published := status.get("published")) is not None:
+        lines.append(
+            f"published    {published['reason']}, peer set {published['epoch']}.{published['generation']}"
+        )
     lines += [f"withheld     {one}" for one in status["withheld"]]
     lines += [
         f"cut off      peer {key}: revoked, but added by others: take it out of the interface's configuration"

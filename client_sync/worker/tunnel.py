@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from client_sync.cache import ManagedPeers
 from client_sync.worker import plan
@@ -54,12 +55,32 @@ class Standing:
     cut: frozenset[str] = field(default_factory=frozenset)
 
 
+class Peers(Protocol):
+    """Where clients are peers: one interface, or two."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def shared(self) -> str | None: ...
+    @property
+    def mark(self) -> int | None: ...
+    @property
+    def standing(self) -> Standing: ...
+    def look(self) -> Table: ...
+    def refusal(self, held: ClientList | None, new: ClientList) -> Refusal | None: ...
+    def bring_up_to_date(self, clients: ClientList, *, removing: bool) -> None: ...
+    def ask(self) -> "Future[frozenset[str]]": ...
+    def follow(self, before: ClientList, after: ClientList, there: "Future[frozenset[str]]") -> None: ...
+
+
 class Tunnel:
     """One interface. It is never taken down. To be used from one thread at a time."""
 
     def __init__(self, name: str, managed: ManagedPeers, wireguard: Wireguard) -> None:
         """Name an interface that exists."""
         self.name = name
+        self.shared: str | None = None
+        """Another interface, with an identity that workers share; this is none beside it."""
         self.mark: int | None = None
         """Its firewall mark, as last read."""
         self.standing = Standing()
@@ -67,6 +88,11 @@ class Tunnel:
         self._wireguard = wireguard
         self._seen: _Seen | None = None
         self._asking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="wg")
+
+    @property
+    def ours(self) -> frozenset[str]:
+        """Keys of the peers that we added."""
+        return self._managed.keys
 
     def look(self) -> Table:
         """The interface as it is now. Raises WgError, DumpError."""

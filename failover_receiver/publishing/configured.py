@@ -46,3 +46,7 @@ def _named(settings: Settings) -> Iterator[Publisher]:
         from failover_receiver.publishing.upload import UploadPublisher
 
         yield from map(UploadPublisher, settings.uploads)
+    if settings.dns is not None:
+        from failover_receiver.publishing.dns.publisher import DnsPublisher
+
+        yield DnsPublisher(settings.dns)

@@ -3,7 +3,7 @@
 import re
 import urllib.parse
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
@@ -50,6 +50,8 @@ def _prefix(value: str) -> str:
 class Place(BaseModel):
     """A table of the configuration."""
 
+    page: ClassVar[str] = "publishers.md"
+    """Where docs/ says how it behaves."""
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 

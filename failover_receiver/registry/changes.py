@@ -12,6 +12,8 @@ from failover_receiver.registry.pools import Pool, Span, lowest_free, span, span
 from failover_receiver.registry.tokens import CLIENTS
 from failover_receiver.state import RefusedError, UnknownError
 
+NO_SHARED = "workers share no identity here: [shared] in receiver.toml says which, see docs/dns.md"
+
 
 @dataclass(slots=True)
 class Changes:
@@ -35,7 +37,14 @@ class Draft:
     """A roll that is being changed."""
 
     def __init__(
-        self, roll: Roll, others: Others, pools: Sequence[Pool], *, now: float, number: tuple[int, int]
+        self,
+        roll: Roll,
+        others: Others,
+        pools: Sequence[Pool],
+        shared_pools: Sequence[Pool] = (),
+        *,
+        now: float,
+        number: tuple[int, int],
     ) -> None:
         """Begin with the roll as it is, which stays so; the list with the changes will have that number."""
         self._number = number
@@ -43,7 +52,7 @@ class Draft:
         self.changes = Changes()
         self._others = others
         self._workers, self._workers_space = others.by_key, others.space
-        self._pools = pools
+        self._pools, self._shared_pools = pools, shared_pools
         self._now = now
         self._cooling = self.roll.cooling(now)
         self._next = dict[Pool, int]()
@@ -53,12 +62,12 @@ class Draft:
         known = self.roll.clients.get(wish.name)
         self._check_name(wish.name)
         self._check_key(wish, known)
-        addresses = known.addresses if known is not None and wish.addresses is None else wish.addresses
+        addresses = self._addresses(wish, known)
         networks = known.networks if known is not None and wish.networks is None else wish.networks
         client = Client(
             name=wish.name,
             public_key=wish.public_key,
-            addresses=self._allocated(wish.name) if addresses is None else addresses,
+            addresses=self._allocated(wish) if addresses is None else addresses,
             networks=networks or (),
             added_at=self._now if known is None else known.added_at,
         )
@@ -144,7 +153,7 @@ class Draft:
 
     def _check_pools(self, client: Client) -> None:
         for address in client.addresses:
-            for pool in self._pools:
+            for pool in (*self._pools, *self._shared_pools):
                 if pool.has_end(span(address)):
                     raise RefusedError(
                         f"addresses: {address} is the network's own or its broadcast address in {pool.network} of "
@@ -202,17 +211,37 @@ class Draft:
             self.changes.freed.add(address)
             self._cooling.take([span(address)], "")
 
-    def _allocated(self, name: str) -> tuple[str, ...]:
-        if not self._pools:
+    def _addresses(self, wish: Wish, known: Client | None) -> tuple[str, ...] | None:
+        """What was said, or what it has; None: as the pools give."""
+        if wish.addresses is None:
+            keeps = known is not None and (not wish.shared or self._is_shared(known.addresses))
+            return known.addresses if known is not None and keeps else None
+        if wish.shared and not self._is_shared(wish.addresses):
+            raise RefusedError(
+                f"addresses: {', '.join(wish.addresses)} is not within pools of [shared], which is "
+                f"{', '.join(pool.network for pool in self._shared_pools) or 'not said'}: workers would take the device "
+                "for one of their own interface; leave the address out, and it is given one"
+            )
+        return wish.addresses
+
+    def _is_shared(self, addresses: Iterable[str]) -> bool:
+        return all(any(pool.has(span(address)) for pool in self._shared_pools) for address in addresses)
+
+    def _allocated(self, wish: Wish) -> tuple[str, ...]:
+        name, pools = wish.name, self._shared_pools if wish.shared else self._pools
+        if wish.shared and not pools:
+            raise RefusedError(NO_SHARED)
+        if not pools:
             raise RefusedError(
                 f"client {name!r} has no addresses: say them, or set client_pools in receiver.toml, "
                 'as client_pools = ["10.99.0.0/16"]'
             )
-        versions = sorted({pool.usable.version for pool in self._pools})
-        return tuple(self._lowest(version) for version in versions)
+        versions = sorted({pool.usable.version for pool in pools})
+        return tuple(
+            self._lowest([one for one in pools if one.usable.version == version]) for version in versions
+        )
 
-    def _lowest(self, version: int) -> str:
-        pools = [pool for pool in self._pools if pool.usable.version == version]
+    def _lowest(self, pools: Sequence[Pool]) -> str:
         for avoided in ((self._cooling,), ()):
             for pool in pools:
                 number = lowest_free(
@@ -223,7 +252,7 @@ class Draft:
                 )
                 if number is not None:
                     self._next[pool] = number
-                    return text(version, number)
+                    return text(pool.usable.version, number)
         named = ", ".join(pool.network for pool in pools)
         raise RefusedError(
             f"no address is free in {named}: revoke clients that are gone, or add a network to client_pools"

@@ -47,6 +47,8 @@ class Wish:
     """It is known to have another public key than before."""
     again: bool = False
     """Its public key was revoked, and shall be let in all the same."""
+    shared: bool = False
+    """It is a device for the identity that workers share: its addresses are those pools' own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class Others:
     workers: Mapping[str, WorkerSpec]
     roles: Mapping[str, str]
     """Of every token, by its holder's name."""
+    shared: tuple[str, ...] = ()
+    """Addresses that all workers have together."""
 
     @property
     def by_key(self) -> dict[str, str]:
@@ -75,6 +79,7 @@ class Others:
     def space(self) -> Space:
         """What the workers' own addresses take."""
         taken = {address: name for name, spec in self.workers.items() for address in spec.tunnel_addresses}
+        taken |= dict.fromkeys(self.shared, "[shared]")
         return Space((*one, name) for address, name in taken.items() for one in spans([address]))
 
 

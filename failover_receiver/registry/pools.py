@@ -52,13 +52,17 @@ class Pool:
             return whole
         return Span(whole.version, whole.first + 1, whole.last - (whole.version == 4))
 
-    def has_end(self, address: Span) -> bool:
-        """Whether it is one of the two that are nobody's: the network's own, or IPv4's broadcast address."""
-        whole, usable = span(self.network), self.usable
-        inside = (
+    def has(self, address: Span) -> bool:
+        """Whether it lies in the network."""
+        whole = span(self.network)
+        return (
             whole.version == address.version and whole.first <= address.first and address.last <= whole.last
         )
-        return inside and not usable.first <= address.first <= usable.last
+
+    def has_end(self, address: Span) -> bool:
+        """Whether it is one of the two that are nobody's: the network's own, or IPv4's broadcast address."""
+        usable = self.usable
+        return self.has(address) and not usable.first <= address.first <= usable.last
 
 
 class Space:

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from failover_receiver.access import Holder, Role
 from failover_receiver.acks import Ack
 from failover_receiver.receiver import Receiver
-from failover_receiver.registry.changes import Draft
+from failover_receiver.registry.changes import NO_SHARED, Draft
 from failover_receiver.registry.clients import Client, Wish, check_network, check_own
 from failover_receiver.registry.waiting import number_of_list, remaining
 from failover_receiver.state import RefusedError, UnknownError
@@ -47,6 +47,8 @@ class ClientBody(BaseModel):
     public_key: Key
     addresses: Annotated[list[Address], Field(min_length=1, max_length=MOST_ADDRESSES)] | None = None
     networks: Annotated[list[Network], Field(max_length=MOST_NETWORKS)] | None = None
+    shared: bool = False
+    """A device for the identity that workers share: without addresses it is given one of that identity's pools."""
 
     def wish(self, name: str, *, new_key: bool = False, again: bool = False) -> Wish:
         """The same as a value of the registry."""
@@ -57,6 +59,7 @@ class ClientBody(BaseModel):
             None if self.networks is None else tuple(dict.fromkeys(self.networks)),
             new_key=new_key,
             again=again,
+            shared=self.shared,
         )
 
 
@@ -116,6 +119,13 @@ def _reading(router: APIRouter, receiver: Receiver) -> None:
         epoch, generation = registrar.number
         told = {name: _told(client, receiver) for name, client in sorted(registrar.roll.clients.items())}
         return {"epoch": epoch, "generation": generation, "clients": told}
+
+    @router.get("/shared", dependencies=operator, responses={404: {"description": "Workers share none."}})
+    async def shared() -> dict[str, Any]:
+        """The identity that workers share, as devices are told of it."""
+        if receiver.settings.shared is None:
+            raise UnknownError(NO_SHARED)
+        return receiver.settings.shared.model_dump()
 
     @router.get("/clients/{name}", dependencies=operator)
     async def client(name: str) -> dict[str, Any]:

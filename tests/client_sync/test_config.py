@@ -22,8 +22,9 @@ KNOWN = (
     "active_probe_interval, addresses, apply, ca_file, client_hook, drain_deadline, drain_on_stop, drain_timeout, "
     "failback_after, failback_spread, firewall_mark, fleet, forwarding, interface, kill_switch, kill_switch_allow, "
     "layout, local_failover, manage_routes, masquerade, mqtt, name, policy, poll_interval, private_key_file, "
-    "probe_target, proxy, proxy_credentials_file, receivers, restart_command, role, standby_probe_interval, "
-    "state_directory, textfile, token_file, trusted_keys, wg_quick_file, wireguard"
+    "probe_target, proxy, proxy_credentials_file, receivers, restart_command, role, shared_interface, "
+    "shared_networks, standby_probe_interval, state_directory, textfile, token_file, trusted_keys, wg_quick_file, "
+    "wireguard"
 )
 
 NO_PROXY = "an HTTP proxy's URL was expected, without user or password: as http://proxy.example.com:3128"

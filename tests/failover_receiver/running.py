@@ -53,7 +53,10 @@ class Running:
 
     def configure(self, settings: Mapping[str, Any]) -> None:
         """Write its configuration."""
-        lines = [f"{key} = {json.dumps(value)}\n" for key, value in settings.items()]
+        tables = {key: value for key, value in settings.items() if isinstance(value, dict)}
+        lines = [_line(key, value) for key, value in settings.items() if key not in tables]
+        for name, table in tables.items():
+            lines += [f"[{name}]\n", *(_line(key, value) for key, value in table.items())]
         (self.directory / self.command[1]).write_text("".join(lines))
 
     def __enter__(self) -> Self:
@@ -123,3 +126,8 @@ class Running:
             for line in lines:
                 self._lines.put(line)
         self._lines.put(None)
+
+
+def _line(key: str, value: object) -> str:
+    """Of the file. JSON's texts, numbers and lists are TOML's."""
+    return f"{key} = {json.dumps(value)}\n"

@@ -30,6 +30,7 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[Role], Any]] = {
     ("GET", "/v1/peer-set/events"): (READERS, None),
     ("GET", "/v1/client-list"): (OPERATOR | {Role.WORKER}, None),
     ("GET", "/v1/client-list/events"): (OPERATOR | {Role.WORKER}, None),
+    ("GET", "/v1/shared"): (OPERATOR, None),
     ("GET", "/v1/places"): (WORKER, None),
     ("GET", "/v1/places/events"): (WORKER, None),
     ("POST", "/v1/acks"): (frozenset({Role.CLIENT, Role.WORKER}), ACK),

@@ -226,3 +226,33 @@ def test_pools_that_overlap_are_refused(file: Path) -> None:
 def test_a_pool_that_is_none_is_refused(file: Path) -> None:
     """With what would be right."""
     assert "'10.99.0.1/16' is not a network" in faults(file, f'{LEAST}client_pools = ["10.99.0.1/16"]\n')
+
+
+def test_shared_pools_are_none_of_the_clients(file: Path) -> None:
+    """Workers tell by the address which interface a client is a peer of."""
+    said = faults(
+        file,
+        f"""{LEAST}client_pools = ["10.0.0.0/8"]
+[shared]
+public_key = "{"A" * 42}E="
+endpoint = "vpn.example.com:51821"
+pools = ["10.98.0.0/16"]
+tunnel_addresses = ["10.98.0.1"]
+""",
+    )
+
+    assert said.endswith("10.98.0.0/16 overlaps with 10.0.0.0/8: each address is given from one network")
+
+
+def test_what_is_shared_may_be_said_with_little(file: Path) -> None:
+    """Full tunnel, both families: a device's IPv6 does not leave in clear."""
+    key = f"{'A' * 42}E="
+    file.write_text(
+        f'{LEAST}[shared]\npublic_key = "{key}"\nendpoint = "vpn.example.com:51821"\n'
+        'pools = ["10.98.0.0/16"]\ntunnel_addresses = ["10.98.0.1"]\n'
+    )
+
+    shared = load(file).shared
+
+    assert shared is not None
+    assert (shared.endpoint, shared.allowed_ips) == ("vpn.example.com:51821", ("0.0.0.0/0", "::/0"))

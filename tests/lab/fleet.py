@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -68,6 +68,8 @@ class Profile:
     """The kind of machine that clients are: one with an interface, or one whose daemon makes what it needs."""
     kill_switch: bool = False
     """Clients bar in clear what is routed through the tunnel."""
+    tables: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """What the receiver's configuration says beside, in tables."""
     broker: bool = False
     """The receiver publishes to an MQTT broker, too, and clients follow that one."""
     ports: bool = False
@@ -269,7 +271,8 @@ class Fleet:
             self.broker = Broker(host, self.network.directory / "broker")
             settings |= self.broker.settings
         configuration = self._home / "receiver.toml"
-        write_whole(configuration, _toml(settings))
+        tables = [f"[{name}]\n".encode() + _toml(table) for name, table in profile.tables.items()]
+        write_whole(configuration, b"".join([_toml(settings), *tables]))
         command = _daemon("failover_receiver", configuration)
         self.receiver = host.spawn(
             "receiver", command, ready=lambda: host.listens(RECEIVER_PORT), timeout=START_SECONDS

@@ -7,6 +7,7 @@ import json
 import sqlite3
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -32,15 +33,20 @@ class Site:
     sync: Process
     """The worker's daemon, once it was started."""
 
+    def __init__(self, workers: int = 1, **tables: Mapping[str, object]) -> None:
+        """So many workers; what the receiver's configuration says beside, in tables."""
+        self._workers, self._tables = workers, tables
+
     def __enter__(self) -> Self:
         """A receiver, and machines that do not know it yet."""
         with ExitStack() as stack:
-            self.network = stack.enter_context(Network(1, 1))
+            self.network = stack.enter_context(Network(self._workers, 1))
             self.directory = self.network.directory
             self.worker = self.network.worker("w1")
             self.client = self.network.client("c1")
-            self.worker.wg0.set("peer", self.client.public_key, "remove")
-            self.worker.wg0.peers = [self.network.monitoring.as_peer()]
+            for worker in self.network.workers:
+                worker.wg0.set("peer", self.client.public_key, "remove")
+                worker.wg0.peers = [self.network.monitoring.as_peer()]
             self._start_receiver()
             self._stack = stack.pop_all()
         return self
@@ -72,7 +78,9 @@ class Site:
             "prometheis": [],
             "client_pools": [POOL],
         }
-        text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
+        text = _lines(settings)
+        for name, table in self._tables.items():
+            text += f"[{name}]\n{_lines(table)}"
         write_whole(self.home / "receiver.toml", text.encode())
         command: list[str | Path] = [
             sys.executable,
@@ -168,3 +176,8 @@ class Site:
             db.execute("DELETE FROM clients")
         db.close()
         self.receiver.start()
+
+
+def _lines(settings: Mapping[str, object]) -> str:
+    """Of a TOML file: JSON's texts, numbers and lists are TOML's."""
+    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())

@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from wgfleet.cli.api import ApiError
+from wgfleet.cli.api import Api, ApiError
 from wgfleet.cli.asking import api
 from wgfleet.cli.commands import checked, client_body, must_be_new, screen, write_secret
 from wgfleet.keypair import new_key_pair
@@ -34,10 +34,15 @@ public half. Whoever has the file is the device: carry it over, then delete it.
 
 Such a device uses one worker and does not fail over, because WireGuard gives a network to one peer at a time. When its
 worker is gone for longer, make it another file: `wgfleet client add phone1 --new-key --worker OTHER --qr`.
+With --shared it uses the identity that workers share, by a name or an anycast address: whichever worker that leads to, seconds
+after another died, and once the device has looked the name up again (docs/dns.md).
 Machines that can run wgfleet-sync should: `wgfleet client enrol`.
 """
 NO_KEY = "--public-key is missing; or --config or --qr, which make a key pair"
 NO_WORKER = "--worker belongs to --config or --qr: other clients choose themselves"
+NO_SHARED = (
+    "--shared belongs to --config or --qr, and goes without --worker: its name or address leads to several"
+)
 NO_QR = "--qr needs the private key, which this command has only if it makes it: leave out --public-key, or use --config"
 NO_JSON = "--json prints no private key: use --config FILE"
 
@@ -61,6 +66,11 @@ def add_options(add: argparse.ArgumentParser) -> None:
         metavar="WORKER",
         help="the device's one worker (default: its name spreads devices over those that serve)",
     )
+    add.add_argument(
+        "--shared",
+        action="store_true",
+        help="by the key that workers share, and the name or address that leads to one of them",
+    )
     add.set_defaults(parser=add)
 
 
@@ -70,6 +80,7 @@ def wanted(arguments: argparse.Namespace) -> bool:
     for wrong, why in (
         (not making and arguments.public_key is None, NO_KEY),
         (not making and arguments.worker is not None, NO_WORKER),
+        (arguments.shared and (not making or arguments.worker is not None), NO_SHARED),
         (arguments.qr and arguments.public_key is not None, NO_QR),
         (arguments.json and (arguments.qr or arguments.config == STDOUT), NO_JSON),
     ):
@@ -83,21 +94,18 @@ def add(arguments: argparse.Namespace, query: Mapping[str, str], table: Table) -
     file = None if arguments.config in (None, STDOUT) else arguments.config
     must_be_new(file)
     receiver = api(arguments)
-    try:
-        worker = worker_for(arguments.name, receiver.peer_set(), arguments.worker)
-    except NoWorkerError as error:
-        raise ApiError(str(error)) from None
+    worker = _shared(receiver) if arguments.shared else _worker(receiver, arguments)
     pair = None if arguments.public_key is not None else new_key_pair()
     public_key = arguments.public_key if pair is None else pair.public
     body = {"public_key": public_key, **client_body(arguments)}
+    if arguments.shared:
+        body["shared"] = True
     answer = receiver.call("PUT", f"/v1/clients/{arguments.name}", body=body, **query)
     text = configuration(
         worker,
         addresses=answer["addresses"],
         key="# PrivateKey = the device's own" if pair is None else f"PrivateKey = {pair.private}",
-        comments=(
-            f"{arguments.name}, through {worker.name}. It does not fail over to another worker by itself.",
-        ),
+        comments=(_comment(arguments, worker),),
     )
     if file is not None:
         lost = f"{arguments.name} was added, but nobody has its private key: try again with --new-key"
@@ -106,6 +114,37 @@ def add(arguments: argparse.Namespace, query: Mapping[str, str], table: Table) -
     for line in _to_know(arguments, worker, made=pair is not None):
         print(f"wgfleet: {line}", file=sys.stderr)
     return 0
+
+
+def _worker(receiver: Api, arguments: argparse.Namespace) -> PublishedWorker:
+    try:
+        return worker_for(arguments.name, receiver.peer_set(), arguments.worker)
+    except NoWorkerError as error:
+        raise ApiError(str(error)) from None
+
+
+def _shared(receiver: Api) -> PublishedWorker:
+    """The identity that workers share, as if it were one worker's."""
+    said = receiver.call("GET", "/v1/shared")
+    return PublishedWorker(
+        name="shared",
+        public_key=said["public_key"],
+        endpoints=(said["endpoint"],),
+        tunnel_addresses=(),
+        allowed_ips=tuple(said["allowed_ips"]),
+        state=WorkerState.SERVING,
+        reason="",
+        keepalive=said["keepalive"],
+        mtu=said["mtu"],
+        dns=tuple(said["dns"]),
+    )
+
+
+def _comment(arguments: argparse.Namespace, worker: PublishedWorker) -> str:
+    if arguments.shared:
+        where = worker.endpoints[0]
+        return f"{arguments.name}, through the worker that {where} leads to. A name must be looked up again to follow it."
+    return f"{arguments.name}, through {worker.name}. It does not fail over to another worker by itself."
 
 
 def drawn(text: str) -> str:
@@ -134,6 +173,12 @@ def _to_know(arguments: argparse.Namespace, worker: PublishedWorker, *, made: bo
         yield f"{name}'s private key was made here and is kept nowhere: whoever has this configuration is {name}"
     else:
         yield f"put {name}'s own private key into it: this command does not know it"
+    if arguments.shared:
+        yield (
+            f"{name} uses the worker that {worker.endpoints[0]} leads to: if that is a name, it must look it up again to notice "
+            "a change; a new session takes up to 15 s more, unless it removes and adds the peer"
+        )
+        return
     yield (
         f"{name} uses {worker.name} alone and does not fail over: if {worker.name} is gone for longer, make another with "
         "--new-key --worker OTHER. Nor does it notice a drain, or tell anybody what it uses"

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
 from client_sync.tunnels.programs import LayoutError, run
 from client_sync.worker.around import Around, Kernel
+from client_sync.worker.forwarding import Network
 from tests.client_sync.own_network import in_own_network, ip
 from tests.client_sync.worker.samples import client, client_list
 
@@ -55,6 +57,7 @@ def around(
     forwarding: bool = False,
     masquerade: Sequence[str] = (),
     net: Path = Path("/nowhere"),
+    also: Sequence[Network] = (),
 ) -> Around:
     """What a worker needs."""
     return Around(
@@ -63,6 +66,7 @@ def around(
         forwarding=forwarding,
         masquerade=masquerade,
         kernel=Kernel(fake.run, net),
+        also=also,
     )
 
 
@@ -112,6 +116,16 @@ def test_masquerading_is_set_though_a_route_is_not() -> None:
     ((command, text),) = fake.asked
     assert command == "nft -f -"
     assert "ip saddr { 10.99.0.0/16, 192.168.7.0/24 } masquerade" in text
+
+
+def test_other_interfaces_networks_are_masqueraded_too() -> None:
+    """There is one table for all of them."""
+    fake = FakeKernel()
+
+    around(fake, masquerade=["eth0"], also=[ip_network("10.50.0.0/16")], manage_routes=False)(LIST)
+
+    ((_, text),) = fake.asked
+    assert "ip saddr { 10.50.0.0/16, 10.99.0.0/16, 192.168.7.0/24 } masquerade" in text
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,11 @@ from client_sync.worker.around import Kernel
 from client_sync.worker.daemon import in_turn, serve
 from client_sync.worker.leaving import Stop
 from tests.client_sync.receiver import STREAM, FakeReceiver, Request, answer, event
-from tests.client_sync.samples import FLEET, public_key
+from tests.client_sync.samples import FLEET, peer_set, public_key, worker
 from tests.client_sync.worker.samples import FakeInterface, client_list, many, signed
 from tests.client_sync.worker.test_around import FakeKernel
 from wgfleet.clientlist import ClientList
+from wgfleet.peerset import PeerSet, WorkerState
 from wgfleet.signing import Signer
 from wgfleet.wg import WgError
 
@@ -32,6 +33,7 @@ class Receiver:
     def __init__(self) -> None:
         self.lists = asyncio.Queue[ClientList | None]()
         self.acks: asyncio.Queue[object] = asyncio.Queue()
+        self.peer_sets = asyncio.Queue[PeerSet | None]()
         self.status = "204 No Content"
         self.streams: list[Request] = []
         self.followed = asyncio.Event()
@@ -52,6 +54,12 @@ class Receiver:
             said = {"epoch": 1, "generation": 7, "using": self.using, **counts}
             writer.write(answer("200 OK", json.dumps(said).encode()))
             return
+        if request.line.startswith("GET /v1/peer-set"):
+            writer.write(STREAM)
+            while (published := await self.peer_sets.get()) is not None:
+                writer.write(event(SIGNER.sign(published.to_bytes())))
+                await writer.drain()
+            raise ConnectionError
         self.streams.append(request)
         self.followed.set()
         writer.write(STREAM)
@@ -91,6 +99,7 @@ async def serving(
         finally:
             task.cancel()
             receiver.lists.put_nowait(None)
+            receiver.peer_sets.put_nowait(None)
             with pytest.raises(asyncio.CancelledError):
                 await task
 
@@ -116,6 +125,27 @@ def test_lists_are_followed_applied_and_told(tmp_path: Path) -> None:
             assert receiver.streams[0].headers["authorization"] == "Bearer secret"
             status = json.loads((tmp_path / "status.json").read_text())
             assert (status["role"], status["generation"], status["clients"]) == ("worker", 2, 2)
+
+    asyncio.run(story())
+
+
+def test_what_the_peer_set_says_of_the_worker_is_told_on_this_machine(tmp_path: Path) -> None:
+    """At once when it comes, for who announces the worker's address."""
+
+    async def story() -> None:
+        receiver = Receiver()
+        receiver.lists.put_nowait(many(1))
+        for number, state in enumerate((WorkerState.SERVING, WorkerState.DRAINING), 1):
+            receiver.peer_sets.put_nowait(
+                peer_set(worker(1, state, name="fra1"), worker(2), generation=number)
+            )
+        async with serving(tmp_path, FakeInterface(), receiver):
+            await told(receiver, 1)
+            file = tmp_path / "status.json"
+            while (json.loads(file.read_text())["published"] or {}).get("generation") != 2:
+                await receiver.acks.get()  # Told after the file was written.
+            published = json.loads(file.read_text())["published"]
+            assert (published["state"], published["attracts"]) == ("draining", False)
 
     asyncio.run(story())
 

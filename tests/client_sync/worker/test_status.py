@@ -53,6 +53,7 @@ def test_everything_that_is_wrong_is_told(tmp_path: Path) -> None:
         "role": "worker",
         "receiver": "https://mon.example.com",
         "interface": "wg0",
+        "shared_interface": None,
         "epoch": 1,
         "generation": 1,
         "fresh_until": 4600.0,
@@ -62,6 +63,7 @@ def test_everything_that_is_wrong_is_told(tmp_path: Path) -> None:
         "cut_off": [public_key(9)],
         "refused": {"epoch": 1, "generation": 2, "reason": "too many"},
         "hook": None,
+        "published": None,
         "error": "no route",
     }
     assert headline(status) == (
@@ -90,3 +92,12 @@ def test_what_the_client_hook_did_and_where_it_fails_is_told(tmp_path: Path) -> 
         "HOOK FAILS   `active ann`, tried 3 times: it ended with 2: no such device",
         "HOOK FAILS   for 2 clients more",
     ]
+
+
+def test_what_the_peer_set_says_of_the_worker_is_told(tmp_path: Path) -> None:
+    """To people in one line; with which number of it."""
+    published = {"epoch": 1, "generation": 7, "reason": "draining (drained)", "attracts": False}
+
+    lines = shown(describe(worker(tmp_path, FakeInterface()), None, None, published)).splitlines()
+
+    assert lines[3:] == ["published    draining (drained), peer set 1.7"]

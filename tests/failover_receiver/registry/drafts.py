@@ -28,10 +28,11 @@ def draft(
     *,
     others: Others = OTHERS,
     pools: tuple[Pool, ...] = POOLS,
+    shared: tuple[Pool, ...] = (),
     now: float = NOON,
 ) -> Draft:
     """A change of that roll."""
-    return Draft(roll or Roll(), others, pools, now=now, number=(1, 2))
+    return Draft(roll or Roll(), others, pools, shared, now=now, number=(1, 2))
 
 
 def rolled(*wishes: Wish) -> Roll:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from failover_receiver.access import Role, digest
+from failover_receiver.registry.shared import Shared
 from failover_receiver.store import StoredToken
 from tests.failover_receiver.parts import BODY, FLEET, NOON, Parts, bearer, build
 from tests.failover_receiver.story import spec
@@ -344,3 +345,32 @@ async def test_a_worker_is_empty_when_no_client_uses_it_or_has_yet_to_hear(parts
     }
     assert later == {"heard": 0, "using": [], "behind": [], "connections": {}, "sure_in": 0.0}
     assert (await ask(parts, "GET", "/v1/workers/lon1/clients")).status_code == 404
+
+
+async def test_what_workers_share_is_told_to_operators(tmp_path: Path) -> None:
+    """As devices' files need it; where nothing is shared, where to say it."""
+    shared = {"public_key": ANN, "endpoint": "vpn.example.com:51821", "pools": ("10.98.0.0/16",)}
+    shared["tunnel_addresses"] = ("10.98.0.1",)
+    parts = build(tmp_path, shared=Shared(**shared, mtu=1380))  # type: ignore[arg-type] # Checked by pydantic.
+    answer = await ask(parts, "GET", "/v1/shared")
+    phone = await add(parts, "phone", BOB, shared=True)
+    parts.close()
+
+    assert answer.json() == {
+        "public_key": ANN,
+        "endpoint": "vpn.example.com:51821",
+        "pools": ["10.98.0.0/16"],
+        "tunnel_addresses": ["10.98.0.1"],
+        "allowed_ips": ["0.0.0.0/0", "::/0"],
+        "keepalive": 25,
+        "mtu": 1380,
+        "dns": [],
+    }
+    assert phone["addresses"] == ["10.98.0.2"]  # The first is the workers' own.
+
+
+async def test_where_workers_share_nothing_that_is_said(parts: Parts) -> None:
+    """With 404, and where to say it."""
+    answer = await ask(parts, "GET", "/v1/shared")
+
+    assert (answer.status_code, "[shared] in receiver.toml" in answer.text) == (404, True)
