@@ -21,7 +21,7 @@ from failover_receiver.state import (
     State,
     Tick,
 )
-from failover_receiver.store import Document, SqliteStore, StoreUnavailableError
+from failover_receiver.store import Document, Store, StoreUnavailableError
 from wgfleet.logs import say
 from wgfleet.peerset import TYPE as PEER_SET
 from wgfleet.signing import Signer
@@ -52,7 +52,7 @@ class Driver:
     def __init__(
         self,
         *,
-        store: SqliteStore,
+        store: Store,
         signer: Signer,
         policy: Policy,
         publication: Publication,
@@ -88,7 +88,7 @@ class Driver:
         return self._signer
 
     @property
-    def store(self) -> SqliteStore:
+    def store(self) -> Store:
         """To read at the start; once the loop runs, only by `stored`."""
         return self._store
 
@@ -143,7 +143,7 @@ class Driver:
         self._arm(now)
         return state
 
-    async def stored(self, read: Callable[[SqliteStore], T]) -> T:
+    async def stored(self, read: Callable[[Store], T]) -> T:
         """Run something on the store, in its turn."""
         return await asyncio.get_running_loop().run_in_executor(self._writer, read, self._store)
 

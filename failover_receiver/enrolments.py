@@ -1,6 +1,5 @@
 """Lets machines join by a bundle, once. The bundles' secrets are known here by their digests alone."""
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,7 +11,7 @@ from failover_receiver.registry.changes import Draft
 from failover_receiver.registry.clients import Client, Others
 from failover_receiver.registry.enrolment import LIFETIME, Asked, Enrolment, Standing
 from failover_receiver.state import RefusedError, UnknownError, WorkerRegistered, WorkerSpec
-from failover_receiver.store import Noted, SqliteStore, StoredToken
+from failover_receiver.store import Noted, Store, StoredToken, Writing
 from failover_receiver.store.tokens import delete, insert
 from wgfleet.names import NO_KEY
 
@@ -125,7 +124,7 @@ class Enrolments:
             self._driver.clock(), who, "token revoked", worker, "removed", state.epoch, state.generation
         )
 
-        def forget(store: SqliteStore, db: sqlite3.Connection) -> None:
+        def forget(store: Store, db: Writing) -> None:
             delete(db, worker)
             store.note(db, noted)
 
@@ -188,7 +187,7 @@ class Enrolments:
         held = StoredToken(made.name, made.role, digest(token), now)
         store = self._driver.store
 
-        def spend(db: sqlite3.Connection) -> None:
+        def spend(db: Writing) -> None:
             if not store.enrolments.use(db, made.digest, at=now):
                 raise InvalidBundleError
             delete(db, made.name)
@@ -198,7 +197,7 @@ class Enrolments:
         return spend
 
     async def _keep(self, gone: Sequence[str], noted: Noted, made: Enrolment | None = None) -> None:
-        def keep(store: SqliteStore, db: sqlite3.Connection) -> None:
+        def keep(store: Store, db: Writing) -> None:
             for one in gone:
                 store.enrolments.remove(db, one)
             if made is not None:

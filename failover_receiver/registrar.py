@@ -7,7 +7,6 @@ once. A crash in between loses nothing: at start, a list that says less than the
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -18,7 +17,7 @@ from failover_receiver.registry.clients import Others, Roll
 from failover_receiver.registry.pools import Pool, span
 from failover_receiver.registry.published import client_list, says_the_same
 from failover_receiver.state import RefusedError, WorkerSpec
-from failover_receiver.store import Document, Noted, SqliteStore, StoreUnavailableError
+from failover_receiver.store import Document, Noted, Store, StoreUnavailableError, Writing
 from failover_receiver.store.tokens import delete
 from wgfleet.clientlist import TYPE, ClientList, Refusal, removal_allowed
 from wgfleet.fields import DocumentError
@@ -31,7 +30,7 @@ BETWEEN_LISTS = 0.5
 """Seconds. Workers read the whole list each time: a thousand clients that enrol at once must not make a thousand lists."""
 
 T = TypeVar("T")
-Also = Callable[[sqlite3.Connection], None]
+Also = Callable[[Writing], None]
 """What is written together with a change."""
 
 
@@ -180,7 +179,7 @@ class Registrar:
         made = await asyncio.to_thread(self._made, draft.roll, now) if self._is_due(now) else None
         notes = [Noted(now, who, what, subject, why, *number) for what, subject, why in draft.changes.notes]
 
-        def kept(store: SqliteStore, db: sqlite3.Connection) -> None:
+        def kept(store: Store, db: Writing) -> None:
             _write(store, db, draft, notes)
             if made is not None:
                 store.put(db, made.document)
@@ -215,10 +214,10 @@ class Registrar:
         document = Document(TYPE, new.epoch, new.generation, self._driver.signer.sign(new.to_bytes()))
         return _Made(new, document, None if self._list is None else removal_allowed(self._list, new))
 
-    async def write(self, write: Callable[[SqliteStore, sqlite3.Connection], None]) -> None:
+    async def write(self, write: Callable[[Store, Writing], None]) -> None:
         """Write something in one transaction."""
 
-        def written(store: SqliteStore) -> None:
+        def written(store: Store) -> None:
             with store.available(), store.transaction() as db:
                 write(store, db)
 
@@ -282,7 +281,7 @@ class Registrar:
             return None
 
 
-def _write(store: SqliteStore, db: sqlite3.Connection, draft: Draft, notes: Sequence[Noted]) -> None:
+def _write(store: Store, db: Writing, draft: Draft, notes: Sequence[Noted]) -> None:
     store.clients.write(db, draft.roll, draft.changes)
     for name in draft.changes.tokens:
         delete(db, name)

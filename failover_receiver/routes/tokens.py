@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from failover_receiver.access import Holder, Role, digest, last_operator, new_token
 from failover_receiver.receiver import Receiver
 from failover_receiver.state import RefusedError, UnknownError
-from failover_receiver.store import Noted, SqliteStore, StoredToken
+from failover_receiver.store import Noted, Store, StoredToken
 from wgfleet.names import check_name
 
 LAST_SECOND = 253402300799.0
@@ -93,7 +93,7 @@ def _noted(receiver: Receiver, who: Holder, what: str, name: str, reason: str) -
     return Noted(receiver.driver.clock(), who.name, what, name, reason, state.epoch, state.generation)
 
 
-def _forget(store: SqliteStore, revoked: Noted) -> None:
+def _forget(store: Store, revoked: Noted) -> None:
     """In one go on the store, or two operators could revoke each other at once."""
     name = revoked.subject
     if last_operator(store.tokens.all(), now=revoked.at) == name:

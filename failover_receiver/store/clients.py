@@ -1,12 +1,11 @@
 """The roll of clients, and which worker has applied which list of them."""
 
 import json
-import sqlite3
 from collections.abc import Iterable
 
 from failover_receiver.registry.changes import Changes
 from failover_receiver.registry.clients import Client, Revocation, Roll
-from failover_receiver.store.database import Database
+from failover_receiver.store.database import Database, Writing
 
 
 class ClientTable:
@@ -31,7 +30,7 @@ class ClientTable:
             (confirmed[0][0], confirmed[0][1]) if confirmed else None,
         )
 
-    def write(self, db: sqlite3.Connection, roll: Roll, changes: Changes) -> None:
+    def write(self, db: Writing, roll: Roll, changes: Changes) -> None:
         """Make the rows say what the roll says, where it has changed."""
         # Out first: a key or name may have gone from one client to another.
         db.executemany("DELETE FROM clients WHERE name = ?", ((name,) for name in changes.clients))
@@ -48,7 +47,11 @@ class ClientTable:
         freed = ((address, roll.freed[address]) for address in changes.freed if address in roll.freed)
         db.executemany("INSERT INTO freed_addresses VALUES (?, ?)", freed)
         if changes.confirmed and roll.confirmed is not None:
-            db.execute("INSERT OR REPLACE INTO removals_confirmed VALUES (1, ?, ?)", roll.confirmed)
+            db.execute(
+                "INSERT INTO removals_confirmed VALUES (1, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+                " epoch = excluded.epoch, generation = excluded.generation",
+                roll.confirmed,
+            )
 
     def acks(self) -> dict[str, tuple[int, int]]:
         """The newest list that each worker has ever said it applied."""
@@ -58,7 +61,11 @@ class ClientTable:
     def acked(self, worker: str, number: tuple[int, int], *, at: float) -> None:
         """Keep what a worker has said."""
         with self._store.available(), self._store.transaction() as db:
-            db.execute("INSERT OR REPLACE INTO client_list_acks VALUES (?, ?, ?, ?)", (worker, *number, at))
+            db.execute(
+                "INSERT INTO client_list_acks VALUES (?, ?, ?, ?) ON CONFLICT (worker) DO UPDATE SET"
+                " epoch = excluded.epoch, generation = excluded.generation, at = excluded.at",
+                (worker, *number, at),
+            )
 
     def roles(self) -> dict[str, str]:
         """The roles of all tokens, by their holders' names."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from failover_receiver.store import database
+from failover_receiver.store import sqlite
 from tests.failover_receiver.keeping import Journal
 from tests.failover_receiver.parts import Parts, build
 
@@ -29,7 +29,7 @@ def parts(tmp_path: Path) -> Iterator[Parts]:
 @pytest.fixture
 def lock(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
     """Another process's hold on the store of `parts`; BEGIN IMMEDIATE locks it."""
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.01)
     parts.store._db.execute("PRAGMA busy_timeout = 10")
     other = sqlite3.connect(parts.receiver.settings.store, isolation_level=None)
     yield other

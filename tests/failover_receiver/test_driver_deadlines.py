@@ -17,7 +17,7 @@ from failover_receiver.state import (
     Tick,
     WorkerRegistered,
 )
-from failover_receiver.store import database as store_module
+from failover_receiver.store import sqlite as store_module
 from tests.failover_receiver.parts import (
     FLEET,
     LIMIT,
