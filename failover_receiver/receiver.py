@@ -1,6 +1,7 @@
 """What the routes stand on: the parts of a running receiver, wired."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -25,6 +26,21 @@ class Streams(Protocol):
         """End them all."""
 
 
+class Others(Protocol):
+    """The other receivers on the same store."""
+
+    @property
+    def turns(self) -> AbstractAsyncContextManager[object]:
+        """To be held by whoever changes who has which name, key or address."""
+
+    @property
+    def fault(self) -> str | None:
+        """Why this receiver does not know what the others do; None: it does."""
+
+    def said(self, holder: Holder, ack: Ack) -> None:
+        """Tell them what a client or worker said."""
+
+
 @dataclass(frozen=True, slots=True)
 class Receiver:
     """The parts; one of each."""
@@ -36,6 +52,8 @@ class Receiver:
     metrics: Metrics
     signing_key: str
     """Public, for clients to pin."""
+    others: Others | None = None
+    """None: there is one receiver."""
     client_list: Publication = field(default_factory=Publication)
     """What workers follow."""
     acks: dict[str, Ack] = field(default_factory=dict)
@@ -58,7 +76,9 @@ class Receiver:
     def __post_init__(self) -> None:
         """Take up the clients, and forget the words of whoever is revoked."""
         # This way, because a receiver does not change any more once it is made.
-        registrar = Registrar(self.driver, self.client_list, self.settings.client_pools, self.learn_tokens)
+        turns = None if self.others is None else self.others.turns
+        pools = self.settings.client_pools
+        registrar = Registrar(self.driver, self.client_list, pools, self.learn_tokens, turns)
         object.__setattr__(self, "registrar", registrar)
         object.__setattr__(self, "enrolments", Enrolments(self.driver, registrar))
         object.__setattr__(self, "places", Places(self.driver.clock))
@@ -91,6 +111,16 @@ class Receiver:
 
     def acknowledge(self, holder: Holder, ack: Ack) -> None:
         """Remember what a client or worker has applied, and how long its news took to get there."""
+        before = self.remember(holder, ack)
+        if self.others is not None:
+            self.others.said(holder, ack)
+        self.metrics.acks.inc()
+        took = propagation(before, ack, self.driver.state)
+        if took is not None:
+            self.metrics.propagation.observe(took)
+
+    def remember(self, holder: Holder, ack: Ack) -> Ack | None:
+        """Likewise, of what was perhaps said to another receiver; what was known before."""
         said = self.worker_acks if holder.role is Role.WORKER else self.acks
         before = said.get(holder.name)
         said[holder.name] = ack
@@ -98,10 +128,7 @@ class Receiver:
         # An ack that hung on a broken connection may come after the next one; documents' numbers only rise.
         if holder.role is Role.CLIENT and (before is None or ack.document >= before.document):
             self.places.said(holder.name, ack.active)
-        self.metrics.acks.inc()
-        took = propagation(before, ack, self.driver.state)
-        if took is not None:
-            self.metrics.propagation.observe(took)
+        return before
 
     def clients(self) -> Clients:
         """What clients have said lately, all together."""

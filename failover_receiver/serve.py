@@ -20,13 +20,13 @@ from failover_receiver.driver import Driver
 from failover_receiver.listening import BACKLOG, listen, most_streams, url
 from failover_receiver.loads import LoadReader
 from failover_receiver.metrics import Metrics
+from failover_receiver.opening import open_store
 from failover_receiver.polls import Polls, protocol
 from failover_receiver.publication import Publication
 from failover_receiver.receiver import Receiver, Streams
 from failover_receiver.reconcile import Reconciler
 from failover_receiver.settings import Settings
 from failover_receiver.state import Tick
-from failover_receiver.store import SqliteStore
 from wgfleet.logs import say
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ async def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
         say(log, "no TLS: tokens go in clear, unless a proxy or a tunnel carries them", level=logging.WARNING,
             listen_address=settings.listen_address)  # fmt: skip
     signer = keys.read(settings.signing_key_file, settings.fleet)
-    store = SqliteStore(settings.store)
+    store, replica = open_store(settings, signer)
     keys.note_new(store, signer, now=time.time())
     publication, metrics = Publication(), Metrics()
     driver = Driver(
@@ -100,9 +100,10 @@ async def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
         clock=time.time,
         fleet=settings.fleet,
     )
-    receiver = Receiver(
-        settings, driver, publication, Gate(store.tokens.all(), clock=time.time), metrics, signer.public_text
-    )
+    gate = Gate(store.tokens.all(), clock=time.time)
+    receiver = Receiver(settings, driver, publication, gate, metrics, signer.public_text, replica)
+    if replica is not None:
+        replica.serve(receiver)
     async with httpx.AsyncClient(trust_env=False) as http, to_alertmanagers:
         reconciler = Reconciler(driver, metrics, settings.alertmanagers, to_alertmanagers)
         # What Alertmanager holds comes before the first decision, or a restart would look like blindness.
@@ -110,6 +111,7 @@ async def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
         await driver.take(Tick(), who="start")
         await receiver.registrar.start()
         reading = asyncio.create_task(reconciler.run(settings.read_interval))
+        sharing = asyncio.create_task(replica.run() if replica is not None else asyncio.sleep(0))
         loads = LoadReader(
             settings.prometheis, http, known=receiver.known_loads, metrics=metrics, clock=time.time
         )
@@ -122,10 +124,12 @@ async def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
             gc.set_threshold(*COLLECT_AFTER)
             await server.serve(sockets)
         finally:
-            for task in (reading, asking, forgetting):
+            for task in (reading, asking, forgetting, sharing):
                 task.cancel()
-            await asyncio.gather(reading, asking, forgetting, return_exceptions=True)
+            await asyncio.gather(reading, asking, forgetting, sharing, return_exceptions=True)
             receiver.registrar.close()
+            if replica is not None:
+                await replica.leave()
             driver.close()
             store.close()
             say(log, "stopped")

@@ -6,11 +6,12 @@ import urllib.parse
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 from failover_receiver.registry.pools import Space, span
 from failover_receiver.state import Policy
+from failover_receiver.store.dsn import Dsn, is_uri
 from wgfleet.names import check_name, check_prefix
 
 Seconds = Annotated[float, Field(gt=0, le=86400)]
@@ -50,6 +51,16 @@ def _apart(networks: list[str]) -> list[str]:
     return networks
 
 
+def _store(value: object) -> object:
+    """What is meant to be a URI as a Dsn; whatever else as it is."""
+    if not isinstance(value, str) or not is_uri(value):
+        return value
+    try:
+        return Dsn.parse(value)
+    except ValueError as error:
+        raise PydanticCustomError("secret", "{error}", {"error": str(error)}) from None
+
+
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 
 
@@ -68,8 +79,10 @@ class Settings(BaseModel):
     """For clients to reach it: `0.0.0.0` or `::`, with TLS or behind a proxy."""
     listen_port: int = Field(default=9587, ge=0, le=65535)
     """0: any that is free, as the log says."""
-    store: Path
-    """The SQLite file."""
+    store: Annotated[Path | Dsn, BeforeValidator(_store)]
+    """The SQLite file; or `postgresql://…`, for several receivers on one PostgreSQL (docs/replicas.md)."""
+    store_password_file: Path | None = None
+    """Holds PostgreSQL's password, which need not stand in `store` then."""
     signing_key_file: Path
     """The key that documents are signed with, and the endorsements that led to it."""
     alertmanagers: list[BaseUrl] = ["http://127.0.0.1:9093"]
@@ -116,6 +129,13 @@ class Settings(BaseModel):
     """With it, the receiver speaks https; the chain, in PEM."""
     tls_key_file: Path | None = None
     """Its key, without a password."""
+
+    @property
+    def store_file(self) -> Path:
+        """The SQLite file. Raises ConfigurationError where it is a PostgreSQL."""
+        if isinstance(self.store, Dsn):
+            raise ConfigurationError(f"store: is {self.store}, and this is for a store in a file")
+        return self.store
 
     @property
     def policy(self) -> Policy:

@@ -2,15 +2,20 @@
 
 from failover_receiver.store.database import Database, StoreUnavailableError, Writing
 from failover_receiver.store.history import HistoryEvent, Noted
+from failover_receiver.store.shared import ChangedError, Heard, Made, SharedStore
 from failover_receiver.store.sqlite import SqliteStore
 from failover_receiver.store.store import Document, Store
 from failover_receiver.store.tokens import StoredSession, StoredToken, Tokens
 
 __all__ = [
+    "ChangedError",
     "Database",
     "Document",
+    "Heard",
     "HistoryEvent",
+    "Made",
     "Noted",
+    "SharedStore",
     "SqliteStore",
     "Store",
     "StoreUnavailableError",

@@ -29,6 +29,11 @@ class Document:
     generation: int
     body: bytes
 
+    @property
+    def number(self) -> tuple[int, int]:
+        """A later document's is greater."""
+        return self.epoch, self.generation
+
 
 class Store(ABC):
     """The core's tables, and the others' as attributes. Every method raises StoreUnavailableError if it cannot.
@@ -61,6 +66,9 @@ class Store(ABC):
     def close(self) -> None:
         """Let go of it."""
 
+    def fence(self, db: Writing, *whats: str) -> None:  # noqa: B027 - one process alone needs none.
+        """In a transaction that changes these: refuse it if another receiver has since they were read here."""
+
     def load(self) -> State | None:
         """The state last saved; None in a new file."""
         rows = self.rows("SELECT body FROM state WHERE id = 1")
@@ -72,22 +80,39 @@ class Store(ABC):
         self, state: State, document: Document | None, decided: Sequence[Decided], *, at: float, who: str
     ) -> None:
         """Keep state, document and decisions together or not at all."""
-        rest = replace(state, alerts={})
         try:
             with self.available(), self.transaction() as db:
-                self._alerts.write(db, state.alerts)
-                if rest != self._rest:
-                    _write_state(db, rest)
-                if document is not None:
-                    self.put(db, document)
-                if decided:
-                    number = (state.epoch, state.generation)
-                    history.note_decided(db, decided, at=at, who=who, number=number)
+                self.write(db, state, document, decided, at=at, who=who)
         except BaseException:
-            self._alerts.forget()
-            self._rest = None
+            self.forget()
             raise
+
+    def write(
+        self,
+        db: Writing,
+        state: State,
+        document: Document | None,
+        decided: Sequence[Decided],
+        *,
+        at: float,
+        who: str,
+    ) -> None:
+        """Likewise, in a transaction. If that fails later on, `forget`."""
+        rest = replace(state, alerts={})
+        self._alerts.write(db, state.alerts)
+        if rest != self._rest:
+            _write_state(db, rest)
+        if document is not None:
+            self.put(db, document)
+        if decided:
+            number = (state.epoch, state.generation)
+            history.note_decided(db, decided, at=at, who=who, number=number)
         self._rest = rest
+
+    def forget(self) -> None:
+        """Write everything anew the next time: what was written is not there, or another has written since."""
+        self._alerts.forget()
+        self._rest = None
 
     def put(self, db: Writing, document: Document) -> None:
         """Make it the newest of its type, in the transaction of what it says."""

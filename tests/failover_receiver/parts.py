@@ -117,7 +117,7 @@ def build(
     settings = Settings(
         fleet=FLEET, store=directory / "receiver.db", signing_key_file=directory / "key", **said
     )
-    store = store or SqliteStore(settings.store)
+    store = store or SqliteStore(settings.store_file)
     known = {token.name for token in store.tokens.all()}
     for role, token in TOKENS.items():
         if role not in known:

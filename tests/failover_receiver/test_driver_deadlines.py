@@ -101,7 +101,7 @@ async def test_a_deadline_that_could_not_be_kept_is_tried_again(
     monkeypatch.setattr(store_module, "BUSY_SECONDS", 0.01)
     parts = build(tmp_path, policy=Policy(watchdog_timeout=0.02))
     await parts.serve("fra1")
-    lock = sqlite3.connect(parts.receiver.settings.store, isolation_level=None)
+    lock = sqlite3.connect(parts.receiver.settings.store_file, isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
 
     parts.clock.now += 0.02

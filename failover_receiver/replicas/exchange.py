@@ -1,0 +1,271 @@
+"""Keeps one receiver up to date with the others, by a connection that listens and one that reads and tells.
+
+What another one changes is known here by its notification, within milliseconds; by a look each second, should a notification
+be lost; and after each new connection everything is read again. While there is none, this receiver goes on showing what
+it has, and says that it is not ready. How acks travel was chosen by what ten thousand clients cost: they are gathered for
+GATHER_SECONDS and written together, and the others read what is new by its number, so a failover of all of them is some
+ten statements for each receiver, and a quiet minute a few hundred rows.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any, Protocol
+
+import psycopg
+
+from failover_receiver.metrics import Metrics
+from failover_receiver.replicas.timing import ANSWER_SECONDS, in_time
+from failover_receiver.replicas.told import GONE_SECONDS, Life, Said, heard_of, read, row
+from failover_receiver.store import Heard, SharedStore, StoreUnavailableError
+from failover_receiver.store.dsn import Dsn
+from failover_receiver.store.postgres import BACKOFF_FIRST, BACKOFF_MOST, parameters, settled
+from wgfleet.logs import say
+
+log = logging.getLogger(__name__)
+LOOK_SECONDS = 1.0
+"""Between looks at what has changed, should a notification be lost; and between tellings of what was heard."""
+GATHER_SECONDS = 0.2
+"""After an ack: in a failover thousands come within a second."""
+ACKS_AT_ONCE = 2000
+"""Written by one statement."""
+SLICE = 250
+"""Acks that are taken in before others have their turn in the event loop."""
+AGAIN_SECONDS = 1.0
+"""Until what could not be read is tried again."""
+FORGET_SECONDS = 86400.0
+"""A receiver that has told nothing for so long was taken down."""
+
+CatchUp = Callable[[], Awaitable[None]]
+
+
+class Listener(Protocol):
+    """What the exchange tells of, and asks."""
+
+    def heard(self) -> str:
+        """What this receiver has heard, for the others."""
+
+    def overhear(self, heard: Heard) -> None:
+        """Take in what the others have heard."""
+
+    def overhear_ack(self, said: Said) -> None:
+        """Take in what a client or worker said to another."""
+
+    def acks_since(self, began: float, lives: list[Life]) -> None:
+        """Know from when on all acks are there."""
+
+    def connected(self) -> None:
+        """The store is there again."""
+
+
+class Exchange:
+    """Of one receiver. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        dsn: Dsn,
+        store: SharedStore,
+        replica: str,
+        listener: Listener,
+        catch_up: Mapping[str, CatchUp],
+        *,
+        metrics: Metrics,
+        clock: Callable[[], float],
+    ) -> None:
+        """Take what is to be read again when one of the store's versions changes."""
+        self._dsn, self._store, self._replica = dsn, store, replica
+        self._listener, self._catch_up, self._metrics, self._clock = listener, catch_up, metrics, clock
+        self._changed = {what: asyncio.Event() for what in catch_up}
+        self._versions: dict[str, int] = {}
+        self._acks_read = 0
+        self._said: dict[tuple[str, str], Said] = {}
+        self._wake = asyncio.Event()
+        self._gathering = False
+        self._told_at = 0.0
+        self.fault: str | None = "PostgreSQL was not reached yet"
+        """Why this receiver does not know what the others do; None: it does."""
+
+    def said(self, said: Said) -> None:
+        """Tell the others of an ack, soon."""
+        self._said[said.role, said.name] = said
+        if not self._gathering:
+            self._gathering = True
+            asyncio.get_running_loop().call_later(GATHER_SECONDS, self._wake.set)
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch_store())
+            for what in self._catch_up:
+                tasks.create_task(self._follow(what))
+            tasks.create_task(self._stay_connected())
+
+    async def leave(self) -> None:
+        """Tell what is not told yet, and that this receiver is gone for good."""
+        with suppress(psycopg.Error, TimeoutError, OSError):
+            async with await self._connect() as db:
+                with in_time(db):
+                    await self._tell_acks(db)
+                    await db.execute("DELETE FROM heard WHERE replica = %s", (self._replica,))
+
+    # Being connected.
+
+    async def _stay_connected(self) -> None:
+        wait = BACKOFF_FIRST
+        while True:
+            try:
+                async with await self._connect() as listening, await self._connect() as db:
+                    with in_time(listening), in_time(db):
+                        await listening.execute("LISTEN wgfleet")
+                        await self._begin(db)
+                    wait = BACKOFF_FIRST
+                    async with asyncio.TaskGroup() as tasks:
+                        tasks.create_task(self._listen(listening))
+                        tasks.create_task(self._look_again_and_again(db))
+            except* (psycopg.Error, TimeoutError, OSError) as errors:
+                self._lost(errors.exceptions[0])
+            await asyncio.sleep(wait)
+            wait = min(BACKOFF_MOST, 2 * wait)
+
+    async def _connect(self) -> psycopg.AsyncConnection:
+        said = parameters(self._dsn, f"wgfleet-receiver {self._replica}")
+        db = await psycopg.AsyncConnection.connect(self._dsn.uri, **said)
+        with in_time(db):
+            await db.execute(settled())
+            await db.execute("SET synchronous_commit = off")  # What is told here is repeated anyway.
+        return db
+
+    async def _begin(self, db: psycopg.AsyncConnection) -> None:
+        """Everything may have changed meanwhile, and notifications of it are lost."""
+        now = self._clock()
+        await db.execute("DELETE FROM heard WHERE at < %s", (now - FORGET_SECONDS,))
+        await db.execute("DELETE FROM acks WHERE received_at < %s", (now - FORGET_SECONDS,))
+        await db.execute("INSERT INTO acks_since VALUES (1, %s) ON CONFLICT DO NOTHING", (now,))
+        self._versions, self._acks_read, self._told_at = {}, 0, 0.0
+        self._listener.connected()
+        self.fault = None
+        self._metrics.store_connected.set(1)
+        say(log, "store connected", store=self._dsn)
+        self._wake.set()
+
+    def _lost(self, error: BaseException) -> None:
+        said = " ".join(str(error).split()) or f"no answer in {ANSWER_SECONDS:g} s"
+        if self.fault is None:
+            self._metrics.store_losses.inc()
+            say(log, "store lost", level=logging.ERROR, store=self._dsn, error=said)
+        self.fault = f"PostgreSQL at {self._dsn} is away: {said}"
+        self._metrics.store_connected.set(0)
+
+    async def _listen(self, listening: psycopg.AsyncConnection) -> None:
+        async for _ in listening.notifies():
+            self._wake.set()
+        raise psycopg.OperationalError("the connection that listens has ended")
+
+    async def _watch_store(self) -> None:
+        """A thread that waits for a PostgreSQL which owes it an answer must not wait for ever."""
+        while True:
+            await asyncio.sleep(ANSWER_SECONDS / 4)
+            if self._store.break_off(ANSWER_SECONDS):
+                say(log, "store did not answer", level=logging.ERROR, seconds=ANSWER_SECONDS)
+
+    # What others change.
+
+    async def _look_again_and_again(self, db: psycopg.AsyncConnection) -> None:
+        while True:
+            with in_time(db):
+                await self._look(db)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._wake.wait()
+
+    async def _look(self, db: psycopg.AsyncConnection) -> None:
+        self._wake.clear()
+        found = await db.execute("SELECT what, number FROM versions")
+        versions: dict[str, int] = dict(await found.fetchall())
+        changed = {what for what, number in versions.items() if self._versions.get(what) != number}
+        self._versions = versions
+        for what in changed & self._changed.keys():
+            self._changed[what].set()
+        if "acks" in changed:
+            await self._read_acks(db)
+        if self._said:
+            await self._tell_acks(db)
+        if time.monotonic() - self._told_at >= LOOK_SECONDS:
+            await self._hear(db)
+
+    async def _follow(self, what: str) -> None:
+        changed, catch_up = self._changed[what], self._catch_up[what]
+        while True:
+            await changed.wait()
+            changed.clear()
+            try:
+                await catch_up()
+            except StoreUnavailableError as error:
+                say(log, "not caught up", level=logging.WARNING, what=what, error=error)
+                await asyncio.sleep(AGAIN_SECONDS)
+                changed.set()
+
+    # What all hear.
+
+    async def _hear(self, db: psycopg.AsyncConnection) -> None:
+        now = self._clock()
+        await db.execute(
+            "INSERT INTO heard VALUES (%s, %s, %s) ON CONFLICT (replica) DO UPDATE"
+            " SET at = excluded.at, body = excluded.body",
+            (self._replica, now, self._listener.heard()),
+        )
+        found = await db.execute(
+            "SELECT replica, at, body, (SELECT min(at) FROM acks_since),"
+            " extract(epoch FROM clock_timestamp())::float8 FROM heard"
+        )
+        rows = await found.fetchall()
+        others = [one for one in rows if one[0] != self._replica]
+        self._listener.overhear(heard_of(body for _, _, body, *_ in others))
+        self._listener.acks_since(rows[0][3] or now, [Life(replica, at) for replica, at, *_ in others])
+        self._metrics.replicas.set(1 + sum(now - at < GONE_SECONDS for _, at, *_ in others))
+        self._metrics.store_clock.set(now - rows[0][4])
+        self._told_at = time.monotonic()
+
+    async def _tell_acks(self, db: psycopg.AsyncConnection) -> None:
+        self._gathering = False
+        while self._said:
+            said = [self._said.pop(key) for key in list(self._said)[:ACKS_AT_ONCE]]
+            try:
+                await _write_acks(db, said)
+            except BaseException:
+                self._said = {(one.role, one.name): one for one in said} | self._said
+                raise
+
+    async def _read_acks(self, db: psycopg.AsyncConnection) -> None:
+        found = await db.execute(
+            "SELECT number, role, name, digest, said FROM acks WHERE number > %s ORDER BY number",
+            (self._acks_read,),
+        )
+        rows: list[tuple[Any, ...]] = await found.fetchall()
+        for start in range(0, len(rows), SLICE):
+            for number, *one in rows[start : start + SLICE]:
+                self._listener.overhear_ack(read(*one))
+                self._acks_read = number
+            await asyncio.sleep(0)
+
+
+_ACKS = (
+    "INSERT INTO acks SELECT role, name, digest, received_at, %s, said"
+    " FROM unnest(%s::text[], %s::text[], %s::text[], %s::float8[], %s::text[])"
+    " AS new (role, name, digest, received_at, said)"
+    " ON CONFLICT (role, name) DO UPDATE SET digest = excluded.digest, received_at = excluded.received_at,"
+    " number = excluded.number, said = excluded.said WHERE acks.received_at < excluded.received_at"
+)
+
+
+async def _write_acks(db: psycopg.AsyncConnection, said: list[Said]) -> None:
+    columns = [list(column) for column in zip(*map(row, said), strict=True)]
+    async with db.transaction():
+        # Who holds the row gives the number: so a higher number is never seen before a lower one.
+        found = await db.execute(
+            "UPDATE versions SET number = number + 1 WHERE what = 'acks' RETURNING number, pg_notify('wgfleet', 'acks')"
+        )
+        ((number, _),) = await found.fetchall()
+        await db.execute(_ACKS, (number, *columns))
