@@ -21,7 +21,7 @@ from failover_receiver.replicas.timing import ANSWER_SECONDS, in_time
 from failover_receiver.replicas.told import GONE_SECONDS, Life, Said, heard_of, read, row
 from failover_receiver.store import Heard, SharedStore, StoreUnavailableError
 from failover_receiver.store.dsn import Dsn
-from failover_receiver.store.postgres import BACKOFF_FIRST, BACKOFF_MOST, parameters, settled
+from failover_receiver.store.postgres import BACKOFF_FIRST, BACKOFF_MOST, in_a_line, parameters, settled
 from wgfleet.logs import say
 
 log = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ class Exchange:
 
     async def leave(self) -> None:
         """Tell what is not told yet, and that this receiver is gone for good."""
-        with suppress(psycopg.Error, TimeoutError, OSError):
+        with suppress(psycopg.Error, OSError):
             async with await self._connect() as db:
                 with in_time(db):
                     await self._tell_acks(db)
@@ -124,7 +124,7 @@ class Exchange:
                     async with asyncio.TaskGroup() as tasks:
                         tasks.create_task(self._listen(listening))
                         tasks.create_task(self._look_again_and_again(db))
-            except* (psycopg.Error, TimeoutError, OSError) as errors:
+            except* (psycopg.Error, OSError) as errors:
                 self._lost(errors.exceptions[0])
             await asyncio.sleep(wait)
             wait = min(BACKOFF_MOST, 2 * wait)
@@ -144,18 +144,18 @@ class Exchange:
         await db.execute("DELETE FROM acks WHERE received_at < %s", (now - FORGET_SECONDS,))
         await db.execute("INSERT INTO acks_since VALUES (1, %s) ON CONFLICT DO NOTHING", (now,))
         self._versions, self._acks_read, self._told_at = {}, 0, 0.0
-        self._listener.connected()
-        self.fault = None
+        self.fault = self._store.away = None
         self._metrics.store_connected.set(1)
+        self._listener.connected()
         say(log, "store connected", store=self._dsn)
         self._wake.set()
 
     def _lost(self, error: BaseException) -> None:
-        said = " ".join(str(error).split()) or f"no answer in {ANSWER_SECONDS:g} s"
+        said = in_a_line(error) if isinstance(error, psycopg.Error) else str(error)
         if self.fault is None:
             self._metrics.store_losses.inc()
             say(log, "store lost", level=logging.ERROR, store=self._dsn, error=said)
-        self.fault = f"PostgreSQL at {self._dsn} is away: {said}"
+        self.fault = self._store.away = f"PostgreSQL at {self._dsn} is away: {said}"
         self._metrics.store_connected.set(0)
 
     async def _listen(self, listening: psycopg.AsyncConnection) -> None:

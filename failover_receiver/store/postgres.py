@@ -76,14 +76,18 @@ def in_its_words(query: str) -> str:
     return query.replace("?", "%s")
 
 
-class Refused:
-    """What is said of a PostgreSQL that cannot be used. Of the connection's words, none is secret."""
+def in_a_line(error: psycopg.Error) -> str:
+    """What went wrong, without the SQL it went wrong in."""
+    said = error.diag.message_primary or " ".join(str(error).split())
+    return said or type(error).__name__
 
-    @staticmethod
-    def unreachable(dsn: Dsn, error: psycopg.Error) -> str:
-        """It does not let us in."""
-        why = " ".join(str(error).split())
-        return f"PostgreSQL at {dsn} cannot be reached: {why}; does it run, and do the user, password and pg_hba.conf let this in?"
+
+def unreachable(dsn: Dsn, error: psycopg.Error) -> str:
+    """Of one that does not let us in. Of libpq's words on a connection, none is secret."""
+    return (
+        f"PostgreSQL at {dsn} cannot be reached: {in_a_line(error)}; "
+        "does it run, and do the user, password and pg_hba.conf let this in?"
+    )
 
 
 class _Transaction:
@@ -117,11 +121,16 @@ class PostgresStore(SharedStore):
         self._replica, self._signer = replica, signer
         self._db: psycopg.Connection | None = None
         self._asked_at: float | None = None
+        self._broken_off = False
         self._backoff, self._not_before, self._why = 0.0, 0.0, ""
         self._held: dict[str, int] = {}
         """The version of each thing that was read or written here."""
-        with self.available():
-            _migrate(self._connected(), dsn)
+        try:
+            with self.available():
+                _migrate(self._connected(), dsn)
+        except BaseException:
+            self.close()
+            raise
         super().__init__()
 
     # The engine.
@@ -137,8 +146,7 @@ class PostgresStore(SharedStore):
         try:
             yield
         except psycopg.Error as error:
-            why = " ".join(str(error).split()) or type(error).__name__
-            raise StoreUnavailableError(f"PostgreSQL at {self.dsn} failed: {why}") from error
+            raise StoreUnavailableError(f"PostgreSQL at {self.dsn} failed: {in_a_line(error)}") from error
 
     @contextmanager
     def transaction(self) -> Iterator[Writing]:
@@ -186,14 +194,15 @@ class PostgresStore(SharedStore):
         asked_at, db = self._asked_at, self._db
         if asked_at is None or db is None or time.monotonic() - asked_at < seconds:
             return False
+        self._broken_off = True
         cut(db)
         return True
 
     def _connected(self) -> psycopg.Connection:
         if self._db is not None and not self._db.closed:
             return self._db
-        if time.monotonic() < self._not_before:
-            raise StoreUnavailableError(self._why)
+        if self.away is not None or time.monotonic() < self._not_before:
+            raise StoreUnavailableError(self.away or self._why)
         self._held = {}
         try:
             self._db = psycopg.connect(self.dsn.uri, **parameters(self.dsn, "wgfleet-receiver"))
@@ -201,17 +210,18 @@ class PostgresStore(SharedStore):
         except psycopg.Error as error:
             self._backoff = min(BACKOFF_MOST, 2 * self._backoff or BACKOFF_FIRST)
             self._not_before = time.monotonic() + self._backoff
-            self._why = Refused.unreachable(self.dsn, error)
+            self._why = unreachable(self.dsn, error)
             raise StoreUnavailableError(self._why) from error
         self._backoff = 0.0
         return self._db
 
     def _again(self, do: Callable[[psycopg.Connection], psycopg.Cursor]) -> psycopg.Cursor:
-        """On a new connection, where the old one proves dead: nothing was asked on it yet."""
+        """On a new connection, where the old one proves dead: what begins, or reads, may be asked twice."""
+        self._broken_off = False
         try:
             return do(self._connected())
         except (psycopg.OperationalError, psycopg.InterfaceError):
-            if self._db is not None and not self._db.closed:
+            if self._broken_off or (self._db is not None and not self._db.closed):
                 raise
             return do(self._connected())
 
@@ -356,10 +366,10 @@ def _migrate(db: psycopg.Connection, dsn: Dsn) -> None:
                     db.execute("INSERT INTO wgfleet_schema VALUES (%s)", (number,))
     except errors.DuplicateTable as error:
         raise StoreUnavailableError(
-            f"PostgreSQL at {dsn} holds tables of something else: {error}; give the receiver a database of its own"
+            f"PostgreSQL at {dsn} holds tables of something else: {in_a_line(error)}; give the receiver a database of its own"
         ) from error
     except errors.InsufficientPrivilege as error:
         raise StoreUnavailableError(
-            f"PostgreSQL at {dsn}: {error}; the receiver's user must own its database: "
+            f"PostgreSQL at {dsn}: {in_a_line(error)}; the receiver's user must own its database: "
             "`createdb --owner wgfleet wgfleet`"
         ) from error

@@ -57,6 +57,9 @@ class Heard(NamedTuple):
 class SharedStore(Store):
     """What is asked of it beyond a file that one process has."""
 
+    away: str | None = None
+    """Why it is no use to connect, if somebody knows: whoever asks is told so at once."""
+
     @abstractmethod
     def decide(
         self, held: State, make: Callable[[State, float], Made], *, clock: Callable[[], float], who: str

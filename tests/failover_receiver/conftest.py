@@ -55,7 +55,7 @@ def parts(tmp_path: Path) -> Iterator[Parts]:
 def lock(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
     """Another process's hold on the store of `parts`; BEGIN IMMEDIATE locks it."""
     monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.01)
-    parts.store._db.execute("PRAGMA busy_timeout = 10")
+    parts.file._db.execute("PRAGMA busy_timeout = 10")
     other = sqlite3.connect(parts.receiver.settings.store_file, isolation_level=None)
     yield other
     other.close()

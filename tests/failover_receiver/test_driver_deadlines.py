@@ -203,6 +203,6 @@ async def test_what_is_kept_is_readable_json(parts: Parts) -> None:
     """An operator at night can read the row."""
     await parts.serve("fra1")
 
-    (body,) = parts.store._db.execute("SELECT body FROM state").fetchone()
+    (body,) = parts.file._db.execute("SELECT body FROM state").fetchone()
 
     assert json.loads(body)["workers"]["fra1"]["proven"] is True

@@ -282,7 +282,7 @@ async def test_while_the_store_is_unavailable_nothing_changes(pooled: Parts) -> 
     """Whoever asked may ask again, and then it is done."""
     await add(pooled, "ann")
     pooled.clock.now += 9.0
-    pooled.store._db.execute("PRAGMA busy_timeout = 10")
+    pooled.file._db.execute("PRAGMA busy_timeout = 10")
     other = sqlite3.connect(pooled.receiver.settings.store_file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 
@@ -303,7 +303,7 @@ async def test_a_list_that_could_not_be_kept_is_tried_again(
     monkeypatch.setattr(registrar_module, "RETRY_SECONDS", 0.01)
     await add(pooled, "ann")
     await add(pooled, "bob", first=2)
-    pooled.store._db.execute("PRAGMA busy_timeout = 10")
+    pooled.file._db.execute("PRAGMA busy_timeout = 10")
     other = sqlite3.connect(pooled.receiver.settings.store_file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     async with asyncio.timeout(LIMIT):

@@ -20,8 +20,8 @@ from tests.replicas.relay import Relay
 
 MANY = 3
 WORKERS = ("w1", "w2", "w3", "w4")
-HOLD_DOWN = 3600.0
-"""Nothing is to become whole by itself while a test counts documents."""
+QUIET: dict[str, Any] = {"hold_down": 3600.0, "least_serving": 0.0}
+"""Nothing is to become whole by itself, nor to be doubted, while somebody counts documents."""
 
 
 class Three:
