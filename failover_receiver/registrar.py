@@ -19,6 +19,7 @@ from failover_receiver.registry.pools import Pool, span
 from failover_receiver.registry.published import client_list, says_the_same
 from failover_receiver.state import RefusedError, WorkerSpec
 from failover_receiver.store import Document, Noted, SharedStore, Store, StoreUnavailableError, Writing
+from failover_receiver.store.clients import Kept
 from failover_receiver.store.tokens import delete
 from wgfleet.clientlist import TYPE, ClientList, Refusal, removal_allowed
 from wgfleet.fields import DocumentError
@@ -104,7 +105,9 @@ class Registrar:
         read = await self._driver.stored(_read_news)
         if read is None:
             return
-        self.roll, self.acks = read.roll, read.acks
+        # In a thread of its own, and none that alerts wait for: ten thousand clients are many.
+        self.roll = await asyncio.to_thread(self.roll.replaced, *read.kept)
+        self.acks = read.acks
         document = read.document
         if document is not None and document.number > self.number:
             self._generation, self._list = document.generation, self._read(document)
@@ -323,7 +326,7 @@ class Registrar:
 class _News(NamedTuple):
     """What other receivers have left."""
 
-    roll: Roll
+    kept: Kept
     acks: dict[str, tuple[int, int]]
     document: Document | None
 
@@ -333,7 +336,7 @@ def _read_news(store: Store) -> _News | None:
     if not isinstance(store, SharedStore) or not store.is_news(*whats):
         return None
     with store.reading(*whats):
-        return _News(store.clients.roll(), store.clients.acks(), store.document(TYPE))
+        return _News(store.clients.kept(), store.clients.acks(), store.document(TYPE))
 
 
 def _write(store: Store, db: Writing, draft: Draft, notes: Sequence[Noted]) -> None:

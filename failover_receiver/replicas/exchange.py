@@ -10,7 +10,7 @@ ten statements for each receiver, and a quiet minute a few hundred rows.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -19,7 +19,7 @@ import psycopg
 from failover_receiver.metrics import Metrics
 from failover_receiver.replicas.timing import ANSWER_SECONDS, in_time
 from failover_receiver.replicas.told import GONE_SECONDS, Life, Said, heard_of, read, row
-from failover_receiver.store import Heard, SharedStore, StoreUnavailableError
+from failover_receiver.store import Heard, SharedStore
 from failover_receiver.store.dsn import Dsn
 from failover_receiver.store.postgres import BACKOFF_FIRST, BACKOFF_MOST, in_a_line, parameters, settled
 from wgfleet.logs import say
@@ -106,8 +106,9 @@ class Exchange:
         """Tell what is not told yet, and that this receiver is gone for good."""
         with suppress(psycopg.Error, OSError):
             async with await self._connect() as db:
-                with in_time(db):
+                while self._said:
                     await self._tell_acks(db)
+                with in_time(db):
                     await db.execute("DELETE FROM heard WHERE replica = %s", (self._replica,))
 
     # Being connected.
@@ -124,7 +125,7 @@ class Exchange:
                     async with asyncio.TaskGroup() as tasks:
                         tasks.create_task(self._listen(listening))
                         tasks.create_task(self._look_again_and_again(db))
-            except* (psycopg.Error, OSError) as errors:
+            except* Exception as errors:  # noqa: BLE001 - whatever it is, a receiver that hears nobody must try again.
                 self._lost(errors.exceptions[0])
             await asyncio.sleep(wait)
             wait = min(BACKOFF_MOST, 2 * wait)
@@ -174,16 +175,14 @@ class Exchange:
 
     async def _look_again_and_again(self, db: psycopg.AsyncConnection) -> None:
         while True:
-            with in_time(db):
-                await self._look(db)
+            await self._look(db)
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._wake.wait()
 
     async def _look(self, db: psycopg.AsyncConnection) -> None:
         self._wake.clear()
-        found = await db.execute("SELECT what, number FROM versions")
-        versions: dict[str, int] = dict(await found.fetchall())
+        versions: dict[str, int] = dict(await _asked(db, "SELECT what, number FROM versions"))
         changed = {what for what, number in versions.items() if self._versions.get(what) != number}
         self._versions = versions
         for what in changed & self._changed.keys():
@@ -202,7 +201,7 @@ class Exchange:
             changed.clear()
             try:
                 await catch_up()
-            except StoreUnavailableError as error:
+            except Exception as error:  # noqa: BLE001 - likewise.
                 say(log, "not caught up", level=logging.WARNING, what=what, error=error)
                 await asyncio.sleep(AGAIN_SECONDS)
                 changed.set()
@@ -211,16 +210,17 @@ class Exchange:
 
     async def _hear(self, db: psycopg.AsyncConnection) -> None:
         now = self._clock()
-        await db.execute(
+        await _asked(
+            db,
             "INSERT INTO heard VALUES (%s, %s, %s) ON CONFLICT (replica) DO UPDATE"
             " SET at = excluded.at, body = excluded.body",
             (self._replica, now, self._listener.heard()),
         )
-        found = await db.execute(
+        rows = await _asked(
+            db,
             "SELECT replica, at, body, (SELECT min(at) FROM acks_since),"
-            " extract(epoch FROM clock_timestamp())::float8 FROM heard"
+            " extract(epoch FROM clock_timestamp())::float8 FROM heard",
         )
-        rows = await found.fetchall()
         others = [one for one in rows if one[0] != self._replica]
         self._listener.overhear(heard_of(body for _, _, body, *_ in others))
         self._listener.acks_since(rows[0][3] or now, [Life(replica, at) for replica, at, *_ in others])
@@ -230,20 +230,22 @@ class Exchange:
 
     async def _tell_acks(self, db: psycopg.AsyncConnection) -> None:
         self._gathering = False
-        while self._said:
-            said = [self._said.pop(key) for key in list(self._said)[:ACKS_AT_ONCE]]
-            try:
+        said = [self._said.pop(key) for key in list(self._said)[:ACKS_AT_ONCE]]
+        try:
+            if said:
                 await _write_acks(db, said)
-            except BaseException:
-                self._said = {(one.role, one.name): one for one in said} | self._said
-                raise
+        except BaseException:
+            self._said = {(one.role, one.name): one for one in said} | self._said
+            raise
+        if self._said:
+            self._wake.set()  # The rest after a look at what else there is.
 
     async def _read_acks(self, db: psycopg.AsyncConnection) -> None:
-        found = await db.execute(
+        rows = await _asked(
+            db,
             "SELECT number, role, name, digest, said FROM acks WHERE number > %s ORDER BY number",
             (self._acks_read,),
         )
-        rows: list[tuple[Any, ...]] = await found.fetchall()
         for start in range(0, len(rows), SLICE):
             for number, *one in rows[start : start + SLICE]:
                 self._listener.overhear_ack(read(*one))
@@ -251,6 +253,7 @@ class Exchange:
             await asyncio.sleep(0)
 
 
+_NEXT_ACKS = "UPDATE versions SET number = number + 1 WHERE what = 'acks' RETURNING number, pg_notify('wgfleet', 'acks')"
 _ACKS = (
     "INSERT INTO acks SELECT role, name, digest, received_at, %s, said"
     " FROM unnest(%s::text[], %s::text[], %s::text[], %s::float8[], %s::text[])"
@@ -260,12 +263,19 @@ _ACKS = (
 )
 
 
+async def _asked(
+    db: psycopg.AsyncConnection, query: str, values: Sequence[object] = ()
+) -> list[tuple[Any, ...]]:
+    """What it finds, if anything; or the connection breaks."""
+    with in_time(db):
+        found = await db.execute(query, values)
+        return await found.fetchall() if found.description is not None else []
+
+
 async def _write_acks(db: psycopg.AsyncConnection, said: list[Said]) -> None:
     columns = [list(column) for column in zip(*map(row, said), strict=True)]
-    async with db.transaction():
-        # Who holds the row gives the number: so a higher number is never seen before a lower one.
-        found = await db.execute(
-            "UPDATE versions SET number = number + 1 WHERE what = 'acks' RETURNING number, pg_notify('wgfleet', 'acks')"
-        )
-        ((number, _),) = await found.fetchall()
-        await db.execute(_ACKS, (number, *columns))
+    with in_time(db):
+        async with db.transaction():
+            # Who holds the row gives the number: so a higher number is never seen before a lower one.
+            ((number, _),) = await _asked(db, _NEXT_ACKS)
+            await _asked(db, _ACKS, (number, *columns))

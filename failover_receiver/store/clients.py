@@ -1,11 +1,21 @@
 """The roll of clients, and which worker has applied which list of them."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from failover_receiver.registry.changes import Changes
 from failover_receiver.registry.clients import Client, Revocation, Roll
 from failover_receiver.store.database import Database, Writing
+
+
+class Kept(NamedTuple):
+    """What a roll is made of."""
+
+    clients: Sequence[Client]
+    revocations: Sequence[Revocation]
+    freed: Mapping[str, float]
+    confirmed: tuple[int, int] | None
 
 
 class ClientTable:
@@ -17,15 +27,19 @@ class ClientTable:
 
     def roll(self) -> Roll:
         """All of it."""
+        return Roll(*self.kept())
+
+    def kept(self) -> Kept:
+        """All that it is made of."""
         rows = self._store.rows
         clients = rows("SELECT name, public_key, addresses, networks, added_at FROM clients")
         confirmed = rows("SELECT epoch, generation FROM removals_confirmed")
-        return Roll(
-            (
+        return Kept(
+            [
                 Client(name, key, tuple(json.loads(addresses)), tuple(json.loads(networks)), added_at)
                 for name, key, addresses, networks, added_at in clients
-            ),
-            (Revocation(*row) for row in rows("SELECT public_key, name, at FROM revocations")),
+            ],
+            [Revocation(*row) for row in rows("SELECT public_key, name, at FROM revocations")],
             dict(rows("SELECT address, at FROM freed_addresses")),
             (confirmed[0][0], confirmed[0][1]) if confirmed else None,
         )
