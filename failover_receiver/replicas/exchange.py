@@ -33,6 +33,8 @@ ACKS_AT_ONCE = 2000
 """Written by one statement."""
 SLICE = 250
 """Acks that are taken in before others have their turn in the event loop."""
+CLOCKS_AGREE = 1.0
+"""Seconds. Receivers whose clocks differ by more judge by the wrong one what was heard when."""
 AGAIN_SECONDS = 1.0
 """Until what could not be read is tried again."""
 FORGET_SECONDS = 86400.0
@@ -84,6 +86,7 @@ class Exchange:
         self._wake = asyncio.Event()
         self._gathering = False
         self._told_at = 0.0
+        self._clock_wrong = False
         self.fault: str | None = "PostgreSQL was not reached yet"
         """Why this receiver does not know what the others do; None: it does."""
 
@@ -225,8 +228,20 @@ class Exchange:
         self._listener.overhear(heard_of(body for _, _, body, *_ in others))
         self._listener.acks_since(rows[0][3] or now, [Life(replica, at) for replica, at, *_ in others])
         self._metrics.replicas.set(1 + sum(now - at < GONE_SECONDS for _, at, *_ in others))
-        self._metrics.store_clock.set(now - rows[0][4])
+        self._compare_clocks(now - rows[0][4])
         self._told_at = time.monotonic()
+
+    def _compare_clocks(self, ahead: float) -> None:
+        self._metrics.store_clock.set(ahead)
+        wrong = abs(ahead) > CLOCKS_AGREE
+        if wrong and not self._clock_wrong:
+            say(
+                log,
+                "clock differs from PostgreSQL's: set both by NTP",
+                level=logging.WARNING,
+                ahead=round(ahead, 3),
+            )
+        self._clock_wrong = wrong
 
     async def _tell_acks(self, db: psycopg.AsyncConnection) -> None:
         self._gathering = False

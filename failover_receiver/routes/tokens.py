@@ -1,5 +1,6 @@
 """Who is let in, and what was decided: for operators only."""
 
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -56,7 +57,9 @@ def routes(receiver: Receiver) -> APIRouter:
     async def revoke(name: str, who: Who) -> None:
         """Forget a token: its holder is let in no more."""
         revoked = _noted(receiver, who, "token revoked", name, "revoked")
-        await driver.stored(lambda store: _forget(store, revoked))
+        # Of several receivers one at a time, too, or two operators could revoke each other at two of them.
+        async with nullcontext() if receiver.others is None else receiver.others.turns:
+            await driver.stored(lambda store: _forget(store, revoked))
         await receiver.learn_tokens()
 
     @router.get("/events")
