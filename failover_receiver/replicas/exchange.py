@@ -20,8 +20,8 @@ from failover_receiver.metrics import Metrics
 from failover_receiver.replicas.timing import ANSWER_SECONDS, in_time
 from failover_receiver.replicas.told import GONE_SECONDS, Life, Said, heard_of, read, row
 from failover_receiver.store import Heard, SharedStore
+from failover_receiver.store.connecting import BACKOFF_FIRST, BACKOFF_MOST, in_a_line, parameters, settled
 from failover_receiver.store.dsn import Dsn
-from failover_receiver.store.postgres import BACKOFF_FIRST, BACKOFF_MOST, in_a_line, parameters, settled
 from wgfleet.logs import say
 
 log = logging.getLogger(__name__)

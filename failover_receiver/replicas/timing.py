@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import psycopg
 
-from failover_receiver.store.postgres import cut
+from failover_receiver.store.connecting import cut
 
 ANSWER_SECONDS = 3.0
 """A PostgreSQL that owes an answer for longer is cut off, however the network looks."""

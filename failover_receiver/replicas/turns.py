@@ -11,8 +11,8 @@ import psycopg
 
 from failover_receiver.replicas.timing import in_time
 from failover_receiver.store import StoreUnavailableError
+from failover_receiver.store.connecting import parameters
 from failover_receiver.store.dsn import Dsn
-from failover_receiver.store.postgres import parameters
 
 LOCK = 7_230_902
 HELD_MILLISECONDS = 15_000

@@ -1,10 +1,8 @@
 """A store in a PostgreSQL that several receivers share; why it is as it is, says shared.py."""
 
 import json
-import os
-import socket
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib import resources
@@ -15,6 +13,17 @@ from psycopg import errors
 
 from failover_receiver.hearing import with_heard
 from failover_receiver.state import State
+from failover_receiver.store.connecting import (
+    BACKOFF_FIRST,
+    BACKOFF_MOST,
+    IDLE_MILLISECONDS,
+    NAME,
+    cut,
+    in_a_line,
+    parameters,
+    settled,
+    unreachable,
+)
 from failover_receiver.store.database import StoreUnavailableError, Writing
 from failover_receiver.store.dsn import Dsn
 from failover_receiver.store.shared import ChangedError, Heard, Made, SharedStore
@@ -22,72 +31,17 @@ from failover_receiver.store.store import Document
 from failover_receiver.store.texts import as_kept, as_said
 from wgfleet.peerset import TYPE as PEER_SET
 
-CONNECT_SECONDS = 2
-IDLE_MILLISECONDS = 1000
-"""A receiver that is frozen in a transaction keeps the others waiting for so long, and no longer."""
-LOCK_MILLISECONDS = 3000
-UNANSWERED_MILLISECONDS = 3000
-"""The kernel gives up a connection whose other end acknowledges nothing for so long."""
-BACKOFF_FIRST, BACKOFF_MOST = 0.1, 1.0
-"""Seconds between attempts to connect: PostgreSQL's own restart takes about one."""
 CLOCKS_DIFFER = 5.0
 """Seconds. Receivers' clocks that differ by more are wrong, and not made up for."""
-
-SESSION: Mapping[str, str] = {
-    # Whoever has an answer of 2xx may rely on it, whatever the server's own configuration says.
-    "synchronous_commit": "on",
-    "idle_in_transaction_session_timeout": f"{IDLE_MILLISECONDS}",
-    "lock_timeout": f"{LOCK_MILLISECONDS}",
-    "default_transaction_isolation": "read committed",
-    "client_encoding": "UTF8",
-}
+FEW = 20
+"""Rows that are written one by one. More go in a pipeline, in which PostgreSQL does not count a client as idle."""
 MIGRATING = 7_230_901
 """The advisory lock of whoever brings the tables up to date."""
-
-
-def parameters(dsn: Dsn, name: str) -> dict[str, Any]:
-    """What psycopg's connect takes, beside the URI."""
-    said: dict[str, Any] = {
-        "autocommit": True,
-        "connect_timeout": CONNECT_SECONDS,
-        "application_name": name,
-        "tcp_user_timeout": UNANSWERED_MILLISECONDS,
-        "keepalives_idle": 1,
-        "keepalives_interval": 1,
-        "keepalives_count": 3,
-    }
-    return said if dsn.password is None else {**said, "password": dsn.password}
-
-
-def cut(db: psycopg.Connection | psycopg.AsyncConnection) -> None:
-    """Break a connection, so that whoever waits for an answer waits no longer. From any thread."""
-    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(db.fileno())) as one:
-        one.shutdown(socket.SHUT_RDWR)
-
-
-def settled() -> str:
-    """The statement that prepares a session."""
-    said = ", ".join(f"set_config('{key}', '{value}', false)" for key, value in SESSION.items())
-    return f"SELECT {said}"
 
 
 def in_its_words(query: str) -> str:
     """SQL as the tables have it, with psycopg's placeholders. All of it is our own: nothing that came is in its text."""
     return query.replace("?", "%s")
-
-
-def in_a_line(error: psycopg.Error) -> str:
-    """What went wrong, without the SQL it went wrong in."""
-    said = error.diag.message_primary or " ".join(str(error).split())
-    return said or type(error).__name__
-
-
-def unreachable(dsn: Dsn, error: psycopg.Error) -> str:
-    """Of one that does not let us in. Of libpq's words on a connection, none is secret."""
-    return (
-        f"PostgreSQL at {dsn} cannot be reached: {in_a_line(error)}; "
-        "does it run, and do the user, password and pg_hba.conf let this in?"
-    )
 
 
 class _Transaction:
@@ -103,8 +57,13 @@ class _Transaction:
             return self._db.execute(in_its_words(query), as_kept(values) or None)
 
     def executemany(self, query: str, rows: Iterable[Sequence[object]], /) -> None:
+        listed = list(rows)
+        if len(listed) <= FEW:
+            for row in listed:
+                self.execute(query, row)
+            return
         with self._store.asking(), self._db.cursor() as cursor:
-            cursor.executemany(in_its_words(query), map(as_kept, rows))
+            cursor.executemany(in_its_words(query), map(as_kept, listed))
 
 
 class PostgresStore(SharedStore):
@@ -205,7 +164,7 @@ class PostgresStore(SharedStore):
             raise StoreUnavailableError(self.away or self._why)
         self._held = {}
         try:
-            self._db = psycopg.connect(self.dsn.uri, **parameters(self.dsn, "wgfleet-receiver"))
+            self._db = psycopg.connect(self.dsn.uri, **parameters(self.dsn, NAME))
             self._db.execute(settled())
         except psycopg.Error as error:
             self._backoff = min(BACKOFF_MOST, 2 * self._backoff or BACKOFF_FIRST)
@@ -259,6 +218,17 @@ class PostgresStore(SharedStore):
     ) -> Made:
         """Let `make` decide on the newest state, and keep what it decides. `held` is what the caller took it to be."""
         try:
+            return self._decide(held, make, clock, who)
+        except StoreUnavailableError as error:
+            if not isinstance(error.__cause__, errors.LockNotAvailable):
+                raise
+        self._put_out_silent()
+        return self._decide(held, make, clock, who)
+
+    def _decide(
+        self, held: State, make: Callable[[State, float], Made], clock: Callable[[], float], who: str
+    ) -> Made:
+        try:
             with self.available(), self._transaction() as db:
                 number, at = self._lock(db)
                 state, document = self._newest(held, number) or (held, None)
@@ -270,6 +240,19 @@ class PostgresStore(SharedStore):
         except BaseException:
             self.forget()
             raise
+
+    def _put_out_silent(self) -> None:
+        """End the transactions of receivers that were frozen or cut off in the middle of telling PostgreSQL something.
+
+        Of those that it knows to be idle it ends them itself, and sooner.
+        """
+        self.rows(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND usename = current_user AND application_name = ?"
+            " AND pid <> pg_backend_pid() AND wait_event = 'ClientRead'"
+            " AND xact_start < clock_timestamp() - ? * interval '1 millisecond'",
+            *(NAME, IDLE_MILLISECONDS),
+        )
 
     def newer(self, held: State) -> tuple[State, Document | None] | None:
         """The state and the peer set, if another receiver has changed them; None if not."""

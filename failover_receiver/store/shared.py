@@ -11,7 +11,7 @@
 4. Triggers count in `versions` what changed, and notify. Others see a number that they do not hold and read again, by
    the notification at once, by a look each second in any case, and after each new connection.
 5. Nobody holds the lock while it thinks of anything else: a receiver that is frozen with it is put out by PostgreSQL
-   after IDLE_MILLISECONDS. A trigger refuses a document whose number does not rise, whoever writes it.
+   after IDLE_MILLISECONDS, or by whoever waits for it. A trigger refuses a document whose number does not rise, whoever writes it.
 6. One key signs. Its name stands beside the version, and a receiver with another key decides nothing.
 7. Clients, bundles and names are changed under a lock of the whole fleet (replicas/turns.py), and the versions that the
    change was made from are checked when it is written: who lost the lock meanwhile has changed nothing.

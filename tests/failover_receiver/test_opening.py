@@ -9,8 +9,9 @@ import pytest
 from failover_receiver import opening
 from failover_receiver.settings import ConfigurationError, Settings
 from failover_receiver.store import StoreUnavailableError
+from failover_receiver.store.connecting import parameters
 from failover_receiver.store.dsn import Dsn
-from failover_receiver.store.postgres import PostgresStore, parameters
+from failover_receiver.store.postgres import PostgresStore
 from tests.daemons import free_port
 from tests.failover_receiver.parts import FLEET, SIGNER
 from tests.lab.postgres import Postgres

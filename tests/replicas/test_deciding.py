@@ -1,16 +1,17 @@
 """Tests of how several receivers come to one mind: two in one process, on a real PostgreSQL."""
 
 import asyncio
+import contextlib
 import json
 import threading
 
+import psycopg
 import pytest
 
 from failover_receiver.hearing import with_heard
 from failover_receiver.replicas.told import heard_by
 from failover_receiver.state import DrainWished, RefusedError, State, Tick, WorkerRegistered, WorkerRemoved
-from failover_receiver.store import ChangedError, Made, StoreUnavailableError
-from failover_receiver.store import postgres as module
+from failover_receiver.store import ChangedError, Made, StoreUnavailableError, connecting, postgres
 from tests.failover_receiver.parts import LIMIT, NOON, Parts, seen
 from tests.failover_receiver.story import spec
 from tests.replicas.conftest import Pair
@@ -175,6 +176,28 @@ async def test_who_is_frozen_while_it_decides_is_put_out(pair: Pair) -> None:
     assert state.generation == taken.generation + 1
 
 
+async def test_who_is_cut_off_in_the_middle_of_a_pipeline_is_put_out_by_who_waits(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL does not count it as idle: it would hold the lock for ever."""
+    await pair.one.serve("fra1")
+    one, other = pair.stores()
+    monkeypatch.setattr(postgres, "IDLE_MILLISECONDS", 0)
+    other.rows("SELECT set_config('lock_timeout', '50', false)")
+    assert one._db is not None
+    one._db.execute("BEGIN")
+    one._db.execute("SELECT 1 FROM versions WHERE what = 'state' FOR UPDATE")
+    with contextlib.suppress(psycopg.OperationalError), one._db.pipeline():
+        one._db.execute("SELECT 1")
+        one._db.pgconn.send_flush_request()
+        one._db.pgconn.flush()
+
+        state = await pair.other.driver.take(DrainWished("fra1", drain=True), who="operator")
+
+    assert state.workers["fra1"].drain
+    assert (await pair.one.driver.take(Tick(), who="clock")).workers["fra1"].drain
+
+
 async def test_who_was_overtaken_changes_nothing_of_the_roll(pair: Pair) -> None:
     """Whoever lost the fleet's lock, and does not know it yet, is refused when it writes."""
     one, other = pair.stores()
@@ -274,7 +297,9 @@ async def test_commits_wait_for_the_disk_whatever_the_server_says(pair: Pair) ->
     one, _ = pair.stores()
 
     assert one.rows("SHOW synchronous_commit") == [("on",)]
-    assert one.rows("SHOW idle_in_transaction_session_timeout") == [(f"{module.IDLE_MILLISECONDS // 1000}s",)]
+    assert one.rows("SHOW idle_in_transaction_session_timeout") == [
+        (f"{connecting.IDLE_MILLISECONDS // 1000}s",)
+    ]
 
 
 async def test_hearing_alone_never_makes_an_alert_known(pair: Pair) -> None:
