@@ -1,6 +1,8 @@
 """Tests of failover_receiver/opening.py: each fault of a PostgreSQL is said with what to do, and without its password."""
 
 import builtins
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,13 @@ def test_without_the_package_it_is_said_which(monkeypatch: pytest.MonkeyPatch) -
         ConfigurationError, match=r"^store: a PostgreSQL needs the package psycopg, .*extra `postgres`"
     ):
         opening.open_store(settings("postgresql://db.example/fleet"), SIGNER)
+
+
+def test_a_receiver_on_a_file_imports_none_of_it() -> None:
+    """The package need not be there, and costs no start anything."""
+    asked = "import sys, failover_receiver.__main__; sys.exit('psycopg' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", asked], check=False).returncode == 0
 
 
 def test_a_newer_schema_is_refused(postgres: Postgres) -> None:
