@@ -157,15 +157,17 @@ async def test_who_is_frozen_while_it_decides_is_put_out(pair: Pair) -> None:
     await pair.one.serve("fra1")
     one, _ = pair.stores()
     one.rows("SELECT set_config('idle_in_transaction_session_timeout', '50', false)")
-    gone = threading.Event()
+    begun, gone = threading.Event(), threading.Event()
 
     def freeze(state: State, now: float) -> Made:
+        begun.set()
         assert gone.wait(LIMIT)
         return pair.one.driver._make(DrainWished("fra1", drain=True), state, now)
 
     frozen = asyncio.get_running_loop().run_in_executor(
         None, lambda: one.decide(pair.one.state, freeze, clock=lambda: NOON, who="frozen")
     )
+    assert await asyncio.to_thread(begun.wait, LIMIT)
     taken = await pair.other.driver.take(WorkerRegistered("ams1", spec(2)), who="operator")
     gone.set()
 
