@@ -32,6 +32,7 @@ except ModuleNotFoundError as missing:
     )
 
 CONFIGURATION = Path("/etc/wgfleet/sync.toml")
+WATCH_SECONDS = 1.0
 EXAMPLE = """\
 the configuration, with all that is required:
 
@@ -68,6 +69,8 @@ on a worker, the same but for what concerns probes, policy and failback, and:
   forwarding = false                # true: let the kernel forward packets
   masquerade = []                   # ["eth0"]: what clients send out there gets this machine's address
   client_hook = "/etc/wgfleet/client-hook"  # none: run when a client becomes active here, or leaves: docs/hooks.md
+  drain_on_stop = false             # true: on SIGTERM clients are sent away first, and it ends once none uses it
+  drain_timeout = 120.0             # seconds that this may take
 """
 OWN = """\
 on a client whose interface the daemon makes itself, at start and whenever it is gone, with the routing of a full tunnel:
@@ -101,6 +104,7 @@ and may add, with its default:
   wireguard = "auto"                # the kernel's, else wireguard-go; or "kernel", or "userspace"
   firewall_mark = 958600            # the workers' marks and routing tables are the numbers after it
   drain_deadline = 3600.0           # seconds that connections may stay on a worker that is being left
+  probe_target = "198.51.100.7"     # none. An address beyond the workers: one that leads there no more, as others do, is left
 """
 VANTAGE_EXAMPLE = """\
 on a monitoring host that probes workers through their tunnels, the same but for what concerns probes, policy and
@@ -130,6 +134,9 @@ def _parser() -> argparse.ArgumentParser:
         "that serves. On a worker: keeps its peers as the fleet's clients are. On a vantage: keeps every worker a peer, for "
         "probes through the tunnel. The interface is never taken down, unless `apply` says so, and peers that others added "
         "are left alone.",
+        epilog="First time: an operator makes a bundle (`wgfleet client enrol NAME`), and `wgfleet-sync enroll BUNDLE` joins "
+        "with it: it writes the configuration and ends with what is left to do. Where a tunnel runs already, `wgfleet-sync "
+        "adopt` says what it found. Then the unit wgfleet-sync does `run`, and `wgfleet-sync status` shows what it does.",
     )
     parser.add_argument("--version", action="version", version=f"wgfleet-sync {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -163,10 +170,10 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--interval",
                 type=_interval,
-                default=1.0,
                 metavar="SECONDS",
-                help="between looks for a change (default: %(default)s)",
+                help=f"with --watch: between looks for a change (default: {WATCH_SECONDS:g})",
             )
+            command.set_defaults(parser=command)
     for name, what, does in (
         ("open", _open, "take the kill switch away until the daemon starts again; stop the daemon first"),
         ("close", _close, "put the kill switch back as the daemon left it, as when the machine starts"),
@@ -206,6 +213,8 @@ def _close(arguments: argparse.Namespace) -> int:
 
 
 def _status(arguments: argparse.Namespace) -> int:
+    if arguments.interval is not None and not arguments.watch:
+        arguments.parser.error("--interval belongs to --watch: without it there is one look")
     file = load(arguments.config).state_directory / STATUS
     if arguments.watch:
 
@@ -213,7 +222,7 @@ def _status(arguments: argparse.Namespace) -> int:
             clear = CLEAR if sys.stdout.isatty() and not arguments.json else ""
             print(clear + _shown(status, as_json=arguments.json), flush=True)
 
-        watch(file, show, _complain, interval=arguments.interval)
+        watch(file, show, _complain, interval=arguments.interval or WATCH_SECONDS)
     try:
         status = json.loads(file.read_text())
     except FileNotFoundError:

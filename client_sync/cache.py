@@ -3,7 +3,8 @@
 import ipaddress
 import json
 import logging
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -16,6 +17,9 @@ from wgfleet.peerset import PeerSet
 from wgfleet.signing import SignatureRefusedError, Verifier
 
 log = logging.getLogger(__name__)
+
+FEW_KEYS = 100
+"""Of peers that were added: so many are appended; more are a new file."""
 
 
 class RefusedDocumentError(ValueError):
@@ -159,18 +163,19 @@ class RoutedNetworks:
 
 
 class ManagedPeers:
-    """Public keys of the peers that we added: only these may we remove."""
+    """Public keys of the peers that we added: only these may we remove.
+
+    A file of JSON lines. The first one is the list of all; each key that was added since has a line of its own, so that
+    one more of ten thousand costs no file of ten thousand.
+    """
 
     def __init__(self, directory: Path) -> None:
-        """Read what is kept; a broken file counts as empty, so that we remove too little and not too much."""
+        """Read what is kept; what is broken counts as absent, so that we remove too little and not too much."""
         self._file = directory / "managed-peers.json"
-        try:
-            kept = json.loads(self._file.read_text())
-        except (OSError, ValueError):
-            kept = []
-        self._keys = (
-            frozenset(key for key in kept if isinstance(key, str)) if isinstance(kept, list) else frozenset()
-        )
+        noted = _noted(self._file)
+        self._keys = noted or frozenset()
+        self._sound = noted is not None
+        """The file can be added to."""
 
     @property
     def keys(self) -> frozenset[str]:
@@ -178,7 +183,43 @@ class ManagedPeers:
         return self._keys
 
     def replace(self, keys: frozenset[str]) -> None:
-        """These are ours from now on."""
-        if keys is not self._keys and keys != self._keys:
+        """These are ours from now on. Raises OSError; then those of before are."""
+        if keys is self._keys or keys == self._keys:
+            return
+        added = keys - self._keys
+        few = self._sound and len(added) <= FEW_KEYS and len(keys) == len(self._keys) + len(added)
+        if not (few and self._append(added)):
             write_whole(self._file, json.dumps([*keys]).encode())
-            self._keys = keys
+        self._keys, self._sound = keys, True
+
+    def _append(self, keys: Collection[str]) -> bool:
+        try:
+            descriptor = os.open(self._file, os.O_WRONLY | os.O_APPEND)
+        except FileNotFoundError:
+            return False
+        with os.fdopen(descriptor, "wb") as file:
+            # Each on a new line: the last one may be half of what an earlier run wrote.
+            file.write("".join(f"\n{json.dumps(key)}" for key in keys).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        return True
+
+
+def _noted(file: Path) -> frozenset[str] | None:
+    """The keys in a note; None if there is none that can be added to."""
+    try:
+        first, *added = map(_line, file.read_text().splitlines())
+    except (OSError, ValueError):
+        return None
+    return (
+        None
+        if not isinstance(first, list)
+        else frozenset(key for key in (*first, *added) if isinstance(key, str))
+    )
+
+
+def _line(line: str) -> object:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None

@@ -14,6 +14,9 @@ from client_sync.perworker.allotments import LONGEST_PREFIX
 from client_sync.polling import POLL_SECONDS
 from client_sync.tunnels.making import Implementation
 
+DRAIN_SECONDS = 120.0
+"""Clients with one interface leave within seconds; the unit is made for it."""
+
 
 class ConfigurationError(ValueError):
     """The file cannot be used; the text names every faulty key, its value and what would be right."""
@@ -75,6 +78,10 @@ class Config:
     """Network devices; what clients send out there leaves with the worker's own address."""
     client_hook: Path | None = None
     """A program that is run when a client becomes active on this worker, and when it leaves."""
+    drain_on_stop: bool = False
+    """On SIGTERM, have the receiver drain this worker, and end once no client uses it."""
+    drain_timeout: float = DRAIN_SECONDS
+    """Seconds that this may take."""
     proxy: str | None = None
     """The HTTP proxy that receivers are reached through; None: none, whatever the environment says."""
     proxy_credentials_file: Path | None = None
@@ -93,6 +100,8 @@ class Config:
     wireguard: Implementation = Implementation.AUTO
     drain_deadline: float = 3600.0
     """Seconds that connections may stay on a worker that is being left."""
+    probe_target: str | None = None
+    """An address beyond the workers: one through which it is silent, and through another not, is left. Per-worker only."""
     kill_switch: bool = False
     """Of a client: what is routed through the tunnels leaves this machine by them, or not at all."""
     kill_switch_allow: tuple[str, ...] = ()
@@ -160,6 +169,8 @@ _READERS: Mapping[str, Callable[[Any], object]] = {
     "forwarding": readers.flag,
     "masquerade": readers.interfaces,
     "client_hook": readers.text,
+    "drain_on_stop": readers.flag,
+    "drain_timeout": readers.seconds,
     "proxy": readers.proxy,
     "proxy_credentials_file": readers.text,
     "poll_interval": readers.poll_seconds,
@@ -170,6 +181,7 @@ _READERS: Mapping[str, Callable[[Any], object]] = {
     "firewall_mark": readers.mark,
     "wireguard": _wireguard,
     "drain_deadline": readers.deadline,
+    "probe_target": readers.target,
     "kill_switch": readers.flag,
     "kill_switch_allow": readers.networks,
     "apply": _apply,
@@ -181,6 +193,8 @@ _TO_MAKE = ("private_key_file", "addresses")
 """What it takes to make an interface."""
 _OF_MADE = ("firewall_mark", "wireguard")
 """What may be said of one that is made."""
+_OF_PER_WORKER = ("drain_deadline", "probe_target")
+"""What may be said with an interface for each worker only."""
 _OF_ROLE = {
     **dict.fromkeys(
         (
@@ -198,11 +212,13 @@ _OF_ROLE = {
             *RESTART_ONLY,
             *_TO_MAKE,
             *_OF_MADE,
-            "drain_deadline",
+            *_OF_PER_WORKER,
         ),
         Role.CLIENT,
     ),
-    **dict.fromkeys(("forwarding", "masquerade", "client_hook"), Role.WORKER),
+    **dict.fromkeys(
+        ("forwarding", "masquerade", "client_hook", "drain_on_stop", "drain_timeout"), Role.WORKER
+    ),
 }
 """The keys that mean something in one role only."""
 _PATHS = (
@@ -261,12 +277,24 @@ def _layout_faults(values: Mapping[str, Any]) -> list[str]:
         faults.append(
             'manage_routes: is false: with layout = "per-worker" a move is a change of routes, so leave it out'
         )
-    return faults
+    return faults + _target_faults(values)
+
+
+def _target_faults(values: Mapping[str, Any]) -> list[str]:
+    """A probe needs an address of its target's family to come from."""
+    target, own = values.get("probe_target"), values.get("addresses")
+    if target is None or own is None or any((":" in target) == (":" in one) for one in own):
+        return []
+    fault = (
+        f"probe_target: is {target!r}: this client has no IPv{6 if ':' in target else 4} address inside the tunnel: "
+        "add one to `addresses`, or choose a target of the other family"
+    )
+    return [fault]
 
 
 def _single_faults(values: Mapping[str, Any]) -> list[str]:
     """What does not go together with one interface."""
-    faults = ['drain_deadline: is for layout = "per-worker" only'] if "drain_deadline" in values else []
+    faults = [f'{key}: is for layout = "per-worker" only' for key in _OF_PER_WORKER if key in values]
     said = [key for key in _TO_MAKE if key in values]
     if len(said) == 1:
         (missing,) = set(_TO_MAKE) - set(said)

@@ -187,6 +187,8 @@ def _answers(state: State, name: str, now: float, settings: Settings) -> bool:
     known = liveness_of(state, name)
     if known.answered_ask is None or not _has_just_answered(known, now, settings):
         return False
+    if known.unheard(now) >= _settled_after(state, known, settings):
+        return False  # It restarted since: that answer was of a session it no longer knows.
     if not _is_silent(state, state.active, now, settings):
         return True
     # Or our own line was down for a moment: then the answer that comes first decides nothing.
@@ -230,8 +232,9 @@ def _is_silent(state: State, name: str | None, now: float, settings: Settings) -
     if name is None:
         return False
     known = liveness_of(state, name)
-    if name != state.active:  # On a path that loses packets a miss says little, and an answer everything.
-        return known.misses >= 1 and not _has_just_answered(known, now, settings)
+    if name != state.active:  # On a path that loses packets a miss says little, and an answer much.
+        settled = known.unheard(now) >= _settled_after(state, known, settings)
+        return settled or (known.misses >= 1 and not _has_just_answered(known, now, settings))
     doubted = workers(state)[name].state in (WorkerState.SUSPECT, WorkerState.DOWN)
     return (settings.local_failover or doubted) and known.misses >= known.silent_after(settings.silent_after)
 
@@ -257,10 +260,15 @@ def _is_stale(state: State, known: Liveness, now: float, settings: Settings) -> 
     """A silent standby: perhaps it restarted, and knows nothing of the session we still use."""
     if known.misses < _settled_after(state, known, settings):
         return False
-    pause = min(
-        settings.recreate_interval * 2.0 ** min(max(known.in_vain - 1, 0), 16), settings.recreate_most
-    )
-    return known.recreated_at is None or now - known.recreated_at >= pause
+    return known.recreated_at is None or now - known.recreated_at >= _pause(known, settings)
+
+
+def _pause(known: Liveness, settings: Settings) -> float:
+    """Seconds between attempts to make a session anew: a handshake and an echo; longer each time that it is in vain.
+
+    The first one is lost where the worker is just starting, and WireGuard itself would try again only after five.
+    """
+    return min(2.0 * known.patience * 2.0 ** min(max(known.in_vain - 1, 0), 16), settings.recreate_most)
 
 
 def _settled_after(state: State, known: Liveness, settings: Settings) -> int:
@@ -301,7 +309,7 @@ def _active_interval(state: State, name: str, now: float, settings: Settings, *,
 
 def _standby_interval(known: Liveness, settings: Settings, *, hurried: bool, settled: bool) -> float:
     if settled:
-        return settings.doubt_interval if hurried else settings.standby_interval
+        return min(settings.doubt_interval, _pause(known, settings)) if hurried else settings.standby_interval
     # One that has missed is asked again at once, until that is settled.
     return settings.urgent_interval if hurried or known.misses else settings.standby_interval
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from client_sync.cache import Documents, RefusedDocumentError
 from client_sync.core import next_deadline, step
 from client_sync.layout import Layout, Prober
-from client_sync.routes import RouteError
 from client_sync.state import (
     Answered,
     Configure,
@@ -108,7 +107,7 @@ class Driver:
         for effect in effects:
             try:
                 self._carry_out(effect, before)
-            except (WgError, DumpError, RouteError, OSError) as error:
+            except (WgError, DumpError, OSError) as error:
                 say(log, "not applied", level=logging.ERROR, error=error)
                 self._look_later()
         if _told(self.state) != _told(before):

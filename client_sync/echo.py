@@ -17,6 +17,8 @@ SEQUENCES = 65536
 MOST_WAITING = 1024
 """Echoes whose answers are still taken; the oldest ones are given up."""
 NOT_READABLE = (errno.EAGAIN, errno.EWOULDBLOCK)
+Astray = Callable[[str, int, int], None]
+"""Is told of a reply that is to nobody known here: its sender, identifier and sequence number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +36,10 @@ _V6 = _Family(socket.AF_INET6, socket.IPPROTO_ICMPV6, ECHO_REQUEST_V6, ECHO_REPL
 class Echo:
     """Sends echoes out of one interface and tells of the replies. Needs CAP_NET_RAW."""
 
-    def __init__(self, interface: str) -> None:
+    def __init__(self, interface: str, astray: Astray | None = None) -> None:
         """Name the interface; sockets are opened with the first echo of each family."""
         self._interface = interface
+        self._astray = astray
         # Random, so that two programs on one host do not take each other's replies.
         self._identifier = int.from_bytes(os.urandom(2), "big")
         self._sequence = 0
@@ -62,6 +65,11 @@ class Echo:
             del self._waiting[next(iter(self._waiting))]
         self._waiting[address, self._sequence] = heard
         return True
+
+    def take(self, address: str, identifier: int, sequence: int) -> None:
+        """Take a reply, wherever it came in; one to others is nothing."""
+        if identifier == self._identifier and (heard := self._waiting.pop((address, sequence), None)):
+            heard()
 
     def close(self) -> None:
         """Close the sockets; nothing is heard any more."""
@@ -98,12 +106,12 @@ class Echo:
                         family.family
                     )  # The interface went away; a new socket is opened for the next echo.
                 return
-            sequence = _reply_sequence(packet, family, self._identifier)
-            if sequence is None:
+            reply = _reply(packet, family)
+            if reply is None:
                 continue
-            heard = self._waiting.pop((sender[0].partition("%")[0], sequence), None)
-            if heard is not None:
-                heard()
+            take = self.take if reply[0] == self._identifier else self._astray
+            if take is not None:
+                take(sender[0].partition("%")[0], *reply)
 
 
 def _packet(family: _Family, identifier: int, sequence: int) -> bytes:
@@ -120,10 +128,10 @@ def _checksum(packet: bytes) -> int:
     return ~(total + (total >> 16)) & 0xFFFF
 
 
-def _reply_sequence(packet: bytes, family: _Family, identifier: int) -> int | None:
-    """The sequence number, if the packet is a reply to one of our echoes. IPv4 hands out its header too."""
+def _reply(packet: bytes, family: _Family) -> tuple[int, int] | None:
+    """Identifier and sequence number, if the packet is a reply. IPv4 hands out its header too."""
     body = packet[(packet[0] & 0x0F) * 4 :] if family is _V4 and packet else packet
     if len(body) < HEADER.size:
         return None
-    kind, _, _, theirs, sequence = HEADER.unpack_from(body)
-    return sequence if kind == family.reply and theirs == identifier else None
+    kind, _, _, identifier, sequence = HEADER.unpack_from(body)
+    return (identifier, sequence) if kind == family.reply else None

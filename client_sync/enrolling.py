@@ -1,7 +1,8 @@
 """`wgfleet-sync enroll`: this machine joins a fleet by its bundle.
 
 A bundle works once. So everything else that can fail is done first: the interface and its key, the files, the authority.
-Then the bundle is used, and the files are put where they belong. Nothing that was there is lost without --force.
+Then the bundle is used, and the files are put where they belong. Nothing that was there is lost without --force. An
+interface is never made here: that is the daemon's, which finds in its configuration what it takes.
 """
 
 import argparse
@@ -9,24 +10,25 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from client_sync.addresses import AddressBook
-from client_sync.config import Config, ConfigurationError, Role, load
+from client_sync.config import Config, ConfigurationError, LayoutKind, Role, load
 from client_sync.control import marked_client
 from client_sync.joining import EnrolmentError, Joined, join
+from client_sync.keying import Footing, Key, footing, own_key
 from client_sync.staging import Staged
 from wgfleet.bundle import PREFIX, Bundle, BundleError
-from wgfleet.device import Device
-from wgfleet.files import write_whole
 from wgfleet.names import check_interface
-from wgfleet.wg import new_private_key, read_device, set_private_key
 
 DIRECTORY = Path("/etc/wgfleet")
 TOKEN_ROOM = b"\n" * 256
 """What is reserved on the disk for the token, which is only known when the bundle is used."""
+ADDRESSES_ROOM = b"\n" * 1024
+"""Likewise for the addresses,"""
+PLACEHOLDER = ("192.0.2.1",)
+"""which are these until then."""
 CONFIGURATION, TOKEN, AUTHORITY = "sync.toml", "token", "ca.pem"
 
 
@@ -36,11 +38,22 @@ def add_to(commands: Any) -> None:
     command = commands.add_parser(
         "enroll",
         help=does,
-        description="Joins a fleet by a bundle, as a client or a worker, whichever the bundle is for. An interface that "
-        "has no private key yet is given one, which is made here and never leaves this machine.",
+        description="Joins a fleet by a bundle, as a client, a worker or a vantage: what it was made for. A client without the "
+        "interface needs none: the daemon makes it when it starts. An interface that is there is used with the key it "
+        "has. A private key that is missing is made here and never leaves this machine.",
     )
     command.add_argument("bundle", help="the file with the bundle; - reads it from standard input")
-    command.add_argument("--interface", default="wg0", help="an interface that exists (default: %(default)s)")
+    command.add_argument(
+        "--interface",
+        type=checked_interface,
+        help="one that is there, or of a client that the daemon shall make (default: wg0); with --layout per-worker what "
+        "the interfaces' names begin with (default: wg)",
+    )
+    command.add_argument(
+        "--layout",
+        choices=[*LayoutKind],
+        help="of a client: one interface, or one for each worker, which the daemon makes (default: single)",
+    )
     command.add_argument(
         "--directory", type=Path, default=DIRECTORY, help="where the files are written (default: %(default)s)"
     )
@@ -58,22 +71,19 @@ def add_to(commands: Any) -> None:
     command.set_defaults(run=enrol)
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """The interface's key, and how it came to it."""
-
-    public: str
-    mark: int | None
-    made: Path | None
-    """The file with the private one, if the interface had none."""
+def checked_interface(value: str) -> str:
+    """As argparse wants it."""
+    try:
+        return check_interface(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def enrol(arguments: argparse.Namespace) -> int:
     """Join; return the exit status."""
     bundle = read_bundle(arguments.bundle)
-    interface, directory = check_interface(arguments.interface), arguments.directory.absolute()
-    state_directory = arguments.state_directory.absolute()
-    read_device(interface)  # An interface that is not there is said before anything is made.
+    directory, state_directory = arguments.directory.absolute(), arguments.state_directory.absolute()
+    stands = footing(bundle.role, arguments.interface, arguments.layout, directory)
     for folder in (directory, state_directory):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     names = [CONFIGURATION, TOKEN] + ([AUTHORITY] if bundle.ca else [])
@@ -82,22 +92,26 @@ def enrol(arguments: argparse.Namespace) -> int:
         raise EnrolmentError(
             f"{', '.join(there)}: there already, and the bundle was not used. With --force they are replaced"
         )
+
+    def said(addresses: tuple[str, ...]) -> bytes:
+        return configuration(bundle, stands, state_directory, addresses).encode()
+
     with Staged(directory) as files:
         authority = None if bundle.ca is None else files.write(AUTHORITY, bundle.ca.encode())
         files.write(TOKEN, TOKEN_ROOM)
-        waiting = files.write(CONFIGURATION, configuration(bundle, interface, state_directory).encode())
-        _check(waiting)
-        key = own_key(interface, directory / f"{interface}.key")
+        _check(files.write(CONFIGURATION, said(PLACEHOLDER) + ADDRESSES_ROOM))
+        key = own_key(stands, directory)
         joined = asyncio.run(_join(bundle, key, authority, state_directory))
         try:
             files.write(TOKEN, f"{joined.token}\n".encode())
+            files.write(CONFIGURATION, said(_addresses(stands, joined)))
             files.put()
         except OSError as error:
             raise EnrolmentError(
                 f"the bundle is used, but the files could not be written: {error}. Mend that, have a new bundle made "
                 "with --again, and enroll with --force"
             ) from None
-    sys.stdout.write(told(bundle, interface, key, joined, [str(directory / name) for name in names]) + "\n")
+    sys.stdout.write(told(bundle, stands, key, joined, [str(directory / name) for name in names]) + "\n")
     return 0
 
 
@@ -117,17 +131,18 @@ def read_bundle(where: str) -> Bundle:
     return Bundle.from_text(text)
 
 
-def configuration(bundle: Bundle, interface: str, state_directory: Path) -> str:
+def configuration(bundle: Bundle, stands: Footing, state_directory: Path, addresses: tuple[str, ...]) -> str:
     """The text of sync.toml."""
     said: dict[str, object] = {
         "fleet": bundle.fleet,
         "name": bundle.name,
         "role": bundle.role,
-        "interface": interface,
+        "interface": stands.interface,
         "receivers": bundle.receivers,
         "token_file": TOKEN,
         "trusted_keys": bundle.signing_keys,
         "state_directory": str(state_directory),
+        **stands.said(addresses),
     }
     if bundle.ca is not None:
         said["ca_file"] = AUTHORITY
@@ -135,21 +150,13 @@ def configuration(bundle: Bundle, interface: str, state_directory: Path) -> str:
     return "\n".join(["# What else may be said here: wgfleet-sync run --help", *lines]) + "\n"
 
 
-def own_key(interface: str, file: Path) -> Key:
-    """The interface's key; one is made where it has none. Raises WgError, OSError, EnrolmentError."""
-    device = read_device(interface)
-    if device.public_key is not None:
-        return Key(device.public_key, device.firewall_mark, None)
-    if not file.exists():  # Else an earlier try made it, and the interface was made anew since.
-        write_whole(file, f"{new_private_key()}\n".encode())
-    set_private_key(interface, file)
-    return Key(_public(read_device(interface), file), device.firewall_mark, file)
-
-
-def _public(device: Device, file: Path) -> str:
-    if device.public_key is None:
-        raise EnrolmentError(f"{device.interface} did not take the private key in {file}: is it one?")
-    return device.public_key
+def _addresses(stands: Footing, joined: Joined) -> tuple[str, ...]:
+    if stands.is_made and not joined.tunnel_addresses:
+        raise EnrolmentError(
+            "the bundle is used, but the receiver gave no tunnel address, without which no interface can be made: have a "
+            "new bundle made with --again and --address"
+        )
+    return joined.tunnel_addresses
 
 
 def _check(file: Path) -> None:
@@ -171,32 +178,56 @@ async def _join(bundle: Bundle, key: Key, authority: Path | None, state_director
         return await join(http, bundle, key.public)
 
 
-def told(bundle: Bundle, interface: str, key: Key, joined: Joined, files: Sequence[str]) -> str:
+def told(bundle: Bundle, stands: Footing, key: Key, joined: Joined, files: Sequence[str]) -> str:
     """What has been done, and what is left to do."""
-    addresses = [f"{one}/{128 if ':' in one else 32}" for one in joined.tunnel_addresses]
-    conf = f"/etc/wireguard/{interface}.conf"
-    steps = []
-    if key.made is not None:
-        steps.append(
-            f"let {interface} have its key after a restart, too; in {conf}:\n"
-            f"       PostUp = wg set %i private-key {key.made}"
-        )
-    if bundle.role == Role.CLIENT and addresses:
-        steps.append(
-            f"give {interface} its addresses; in {conf}, or by `ip address add`:\n"
-            f"       Address = {', '.join(addresses)}"
-        )
-    if bundle.role == Role.WORKER:
-        steps.append(
-            "if this machine does not forward or masquerade yet: `forwarding` and `masquerade` in sync.toml"
-        )
-    steps.append("systemctl enable wgfleet-sync && systemctl restart wgfleet-sync")
+    steps = _steps(bundle.role, stands, key, joined)
     lines = [
         f"{bundle.name} has joined the fleet {bundle.fleet} as a {bundle.role}.",
         f"  public key        {key.public}",
         f"  tunnel addresses  {', '.join(joined.tunnel_addresses) or '(none)'}",
+        f"  interface         {_interface(stands)}",
         f"  written           {', '.join(files)}",
         "What is left to do:",
         *(f"  {number}. {step}" for number, step in enumerate(steps, start=1)),
     ]
     return "\n".join(lines)
+
+
+def _interface(stands: Footing) -> str:
+    if not stands.is_made:
+        return f"{stands.interface}, which is there, and stays whoever's it is"
+    if stands.layout is LayoutKind.PER_WORKER:
+        return (
+            f"{stands.interface}-… for each worker; the daemon makes them, with the key in {stands.key_file}"
+        )
+    return f"{stands.interface}; the daemon makes it whenever it is gone, with the key in {stands.key_file}"
+
+
+def _steps(role: str, stands: Footing, key: Key, joined: Joined) -> list[str]:
+    addresses = [f"{one}/{128 if ':' in one else 32}" for one in joined.tunnel_addresses]
+    conf = f"/etc/wireguard/{stands.interface}.conf"
+    steps = []
+    if key.given is not None:
+        steps.append(
+            f"let {stands.interface} have its key after a restart, too; in {conf}:\n"
+            f"       PostUp = wg set %i private-key {key.given}"
+        )
+    if role != Role.WORKER and addresses and not stands.is_made:
+        steps.append(
+            f"give {stands.interface} its addresses; in {conf}, or by `ip address add`:\n"
+            f"       Address = {', '.join(addresses)}"
+        )
+    if role == Role.WORKER:
+        steps.append(
+            "if this machine does not forward or masquerade yet: `forwarding` and `masquerade` in sync.toml"
+        )
+    if role == Role.VANTAGE:
+        steps.append(
+            f"no worker's [Peer] in {conf} any more: the daemon adds them, and leaves alone those that others added"
+        )
+    if stands.is_made:
+        steps.append(
+            "the unit wgfleet-sync.service with its drop-in wgfleet-sync.service.d, which lets it make interfaces, into\n"
+            "       /etc/systemd/system; both are in deploy/systemd"
+        )
+    return [*steps, "systemctl enable wgfleet-sync && systemctl restart wgfleet-sync"]

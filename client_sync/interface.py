@@ -98,7 +98,7 @@ class Interface:
         self._route(workers)
 
     def mend(self) -> None:
-        """Configure it again, routes too: it was down, or is another of the same name. Raises WgError, RouteError."""
+        """Configure it again, routes too: it was down, or is another of the same name. Raises WgError."""
         self._routed = frozenset()
         if self._last is not None:
             self.configure(*self._last)

@@ -25,7 +25,6 @@ from client_sync.perworker.interfaces import Settings
 from client_sync.perworker.layout import PerWorker
 from client_sync.perworker.system import System
 from client_sync.restarting import Quick, Restarting
-from client_sync.routes import RouteError
 from client_sync.traffic import Counters, Packets
 from client_sync.tunnels.making import Dress
 from wgfleet.dump import DumpError
@@ -80,9 +79,11 @@ def _laid_out(config: Config, resolve: Resolve) -> Laid:
         mark=config.firewall_mark,
         drain_deadline=config.drain_deadline,
         implementation=config.wireguard,
+        target=config.probe_target,
     )
     per_worker = PerWorker(settings, Allotments(config.state_directory), Endpoints(resolve), system=System())
-    echoes, counters = Echoes(per_worker), Counters(lambda: per_worker.devices)
+    echoes = Echoes(per_worker, target=config.probe_target)
+    counters = Counters(lambda: per_worker.devices)
 
     def packets() -> Packets | None:
         counted, own = counters(), echoes.watched
@@ -145,7 +146,7 @@ async def _mend(single: Interface) -> None:
         for _ in range(TRIES):  # One that went away again is told again when it is back.
             try:
                 single.mend()
-            except (WgError, DumpError, RouteError, OSError) as error:
+            except (WgError, DumpError, OSError) as error:
                 say(log, "not applied", level=logging.ERROR, error=error)
                 await asyncio.sleep(RETRY_SECONDS)
             else:

@@ -76,11 +76,20 @@ class Liveness:
         """Open probes that were sent after the newest one that was answered."""
         return tuple(at for at in self.open if self.answered_ask is None or at > self.answered_ask)
 
+    @property
+    def overdue_after(self) -> float:
+        """Seconds after which an open probe has taken longer than it should have."""
+        usual = FIRST_PATIENCE / 2 if self.round_trip is None else self.round_trip + 4 * self.deviation
+        return min(max(usual, LEAST_OVERDUE), self.patience)
+
     def overdue_at(self) -> float | None:
         """When the oldest open probe has taken longer than it should have; None if none is open."""
-        usual = FIRST_PATIENCE / 2 if self.round_trip is None else self.round_trip + 4 * self.deviation
         unanswered = self.unanswered
-        return unanswered[0] + min(max(usual, LEAST_OVERDUE), self.patience) if unanswered else None
+        return unanswered[0] + self.overdue_after if unanswered else None
+
+    def unheard(self, now: float) -> int:
+        """Probes in a row that were missed, or are overdue by now."""
+        return self.misses + sum(now >= at + self.overdue_after for at in self.unanswered)
 
     def silent_after(self, at_least: int) -> int:
         """Misses in a row after which it is silent, and not just unlucky."""

@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from client_sync.cache import RoutedNetworks
 from client_sync.interface import Interface
 from client_sync.layout import Workers
-from client_sync.perworker.marking import ruleset
 from client_sync.tunnels import making
 from client_sync.tunnels.keys import public_key_of
 from client_sync.tunnels.making import Dress, Implementation
+from client_sync.tunnels.marking import ruleset
 from client_sync.tunnels.programs import LayoutError
 from client_sync.tunnels.routing import FAMILIES, Plan, Tables, Tunnel, changes, networks, wanted
 from client_sync.tunnels.tables import change, load, tables

@@ -119,6 +119,17 @@ def one_of(value: object, kind: type[StrEnum]) -> str:
     return value
 
 
+def target(value: object) -> str:
+    """An address of a machine elsewhere."""
+    try:
+        read = ipaddress.ip_address(text(value))
+    except ValueError:
+        read = ipaddress.ip_address("::")
+    if read.is_unspecified or read.is_loopback or read.is_multicast or read.is_link_local:
+        raise ValueError("one address beyond the workers was expected, as 198.51.100.1 or 2001:db8::1")
+    return str(read)
+
+
 def addresses(value: object) -> tuple[str, ...]:
     """The client's own, each alone or with its network's length."""
     try:

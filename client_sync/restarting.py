@@ -1,8 +1,6 @@
 """`apply = "restart"`: each change is written into wg-quick's file, and the interface is restarted. For where nothing else works."""
 
 import logging
-import shlex
-import subprocess
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +11,12 @@ from client_sync.endpoints import Endpoints
 from client_sync.layout import Workers
 from client_sync.peers import holder, wanted_peers
 from client_sync.quickfile import QuickFileError, edited, keys
+from client_sync.tunnels.programs import LayoutError, run_unheard
 from wgfleet.device import Device
 from wgfleet.files import write_whole
 from wgfleet.logs import say
 from wgfleet.peerset import PublishedWorker
-from wgfleet.wg import WgError, read_device
+from wgfleet.wg import read_device
 
 log = logging.getLogger(__name__)
 COMMAND_SECONDS = 20.0
@@ -28,27 +27,9 @@ DUE = "restart-due"
 """In the state directory while a change is written and not in force: a daemon that died in between goes on with it."""
 
 
-class RestartError(WgError):
-    """The interface could not be restarted, or its file not be changed; the text says what to do next."""
-
-
 def run_command(command: Sequence[str]) -> None:
-    """Run one. Raises RestartError."""
-    said = shlex.join(command)
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,  # It tells what it does, line by line; and what stays may hold these open.
-            stderr=subprocess.DEVNULL,
-            timeout=COMMAND_SECONDS,
-            check=False,
-            start_new_session=True,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise RestartError(f"`{said}` could not be run: {error}") from None
-    if done.returncode != 0:
-        raise RestartError(f"`{said}` failed with {done.returncode}: run it by hand to see why")
+    """Run one. Raises LayoutError."""
+    run_unheard(command, seconds=COMMAND_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +102,7 @@ class Restarting:
             )
             anew = edited(text, wanted, self._managed.keys)
         except (OSError, UnicodeDecodeError, QuickFileError) as error:
-            raise RestartError(f"{self._file} cannot be changed: {error}") from None
+            raise LayoutError(f"{self._file} cannot be changed: {error}") from None
         listed = {peer.public_key for peer in wanted}
         if anew != text:
             self._managed.replace(self._managed.keys | (listed - there))
@@ -142,7 +123,7 @@ class Restarting:
     def _restart(self) -> None:
         now = self._clock()
         if now < self._not_before:
-            raise RestartError(
+            raise LayoutError(
                 f"{self.name} is not restarted: tried again in {self._not_before - now:.0f} s; the file of before is "
                 f"{self._former}"
             )
@@ -150,7 +131,7 @@ class Restarting:
         for number, command in enumerate(self._commands, start=1):
             try:
                 self._run(command)
-            except RestartError:
+            except LayoutError:
                 if number == len(self._commands):
                     raise  # An earlier one may find nothing to take down.
         self._due.unlink(missing_ok=True)

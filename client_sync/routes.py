@@ -6,31 +6,25 @@ the next best route. A blackhole of the worst metric is what is left then.
 
 import ipaddress
 import re
-import subprocess
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from client_sync.deadend import LAST_METRIC
-
-TIMEOUT_SECONDS = 10.0
-
-
-class RouteError(RuntimeError):
-    """The routes could not be set; the text says what to do next."""
+from client_sync.tunnels.programs import LayoutError, run
 
 
 def route_commands(prefixes: Iterable[str], interface: str, mark: int | None) -> list[list[str]]:
     """The `ip` commands, as argument lists, that lead these prefixes into the interface.
 
     A default route goes into the table that wg-quick(8) makes for a full tunnel, whose number is the firewall mark.
-    Raises RouteError for a default route on an interface without a mark: its own packets would go in circles.
+    Raises LayoutError for a default route on an interface without a mark: its own packets would go in circles.
     """
     commands = []
     for network in sorted({ipaddress.ip_network(prefix) for prefix in prefixes}, key=str):
         table: list[str] = []
         if network.prefixlen == 0:
             if mark is None:
-                raise RouteError(
+                raise LayoutError(
                     f"{network} is to be routed through {interface}, which has no firewall mark: bring it up with "
                     "wg-quick and a peer with AllowedIPs = 0.0.0.0/0, which sets the mark and the policy routing, or "
                     "set manage_routes = false and route by hand"
@@ -57,7 +51,7 @@ def rule_commands(prefixes: Iterable[str], mark: int | None, rules: Mapping[int,
         rules: what `ip rule show` prints, by family (4, 6); a family that the kernel does not have is absent.
 
     Raises:
-        RouteError: a family is carried, and no rule leads into the table: its traffic would go out in clear.
+        LayoutError: a family is carried, and no rule leads into the table: its traffic would go out in clear.
 
     """
     carried = {
@@ -71,7 +65,7 @@ def rule_commands(prefixes: Iterable[str], mark: int | None, rules: Mapping[int,
             re.search(rf"not from all fwmark (0x{mark:x}|{mark}) lookup {mark}\b", rules[family]) is not None
         )
         if family in carried and not led:
-            raise RouteError(
+            raise LayoutError(
                 f"there is a default route for `ip -{family}` through the tunnel, and no rule that leads to it: bring "
                 f"the interface up with wg-quick, or `ip -{family} rule add not fwmark {mark} table {mark}` and "
                 f"`ip -{family} rule add table main suppress_prefixlength 0`, or set manage_routes = false"
@@ -90,29 +84,12 @@ def rule_commands(prefixes: Iterable[str], mark: int | None, rules: Mapping[int,
 
 
 def set_routes(prefixes: Collection[str], interface: str, mark: int | None) -> None:
-    """Run them all. Raises RouteError."""
+    """Run them all. Raises LayoutError."""
     for command in route_commands(prefixes, interface, mark):
-        _run(command)
+        run(command)
     if mark is not None and any(ipaddress.ip_network(prefix).prefixlen == 0 for prefix in prefixes):
         # Of IPv6, only where the kernel has it.
         families = (4, 6) if Path("/proc/sys/net/ipv6").exists() else (4,)
-        rules = {family: _run(["ip", f"-{family}", "rule", "show"]) for family in families}
+        rules = {family: run(["ip", f"-{family}", "rule", "show"]) for family in families}
         for command in rule_commands(prefixes, mark, rules):
-            _run(command)
-
-
-def _run(command: list[str]) -> str:
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-        )
-    except (FileNotFoundError, subprocess.TimeoutExpired) as error:
-        raise RouteError(f"`{' '.join(command)}` could not be run: {error}") from None
-    if done.returncode != 0:
-        raise RouteError(f"`{' '.join(command)}` failed: {done.stderr.strip()}")
-    return done.stdout
+            run(command)

@@ -48,16 +48,15 @@ class Settings:
     urgent_interval: float = 0.2
     """Between probes of the others meanwhile, and of one that should take over."""
     doubt_interval: float = 1.0
-    """Between probes of a standby that has not answered them, while the present worker is in doubt or to be left."""
+    """At most, between probes of a standby that has not answered them, while the present worker is in doubt or to be left."""
     silent_after: int = FEWEST_MISSES
     """The present worker is silent after this many misses in a row, or more where its path is known to lose some."""
     recreate_after: int = 2
     """A standby's session is made anew after this many."""
     answer_lifetime: float = 1.0
     """A move needs an answer no older than this."""
-    recreate_interval: float = 2.0
-    """Between the first two attempts to make a silent standby's session anew; doubled with each, up to the next."""
     recreate_most: float = 30.0
+    """At most, between two attempts to make a silent standby's session anew."""
     failback_after: float = 30.0
     """A worker that is wished for must have been well for so long,"""
     failback_spread: float = 300.0

@@ -1,7 +1,5 @@
 """The HTTP face: routes, and one answer for each kind of error."""
 
-from typing import Any
-
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -10,6 +8,7 @@ from starlette.exceptions import HTTPException
 from failover_receiver.access import DeniedError
 from failover_receiver.bodies import BodyLimits
 from failover_receiver.description import describe
+from failover_receiver.faults import worded
 from failover_receiver.headers import SecurityHeaders
 from failover_receiver.intake import Intake
 from failover_receiver.page import routes as page
@@ -22,6 +21,7 @@ from failover_receiver.routes import (
     documents,
     enrolments,
     health,
+    leaving,
     operators,
     places,
     simulations,
@@ -39,6 +39,7 @@ def create_app(receiver: Receiver) -> FastAPI:
         alerting,
         documents,
         operators,
+        leaving,
         clients,
         places,
         enrolments,
@@ -83,7 +84,7 @@ def _unavailable(_request: Request, error: Exception) -> JSONResponse:
 
 def _invalid(_request: Request, error: Exception) -> JSONResponse:
     faults = error.errors() if isinstance(error, RequestValidationError) else []
-    return JSONResponse({"error": "; ".join(_fault(fault) for fault in faults)}, status_code=422)
+    return JSONResponse({"error": "; ".join(map(worded, faults))}, status_code=422)
 
 
 def _no_such_route(request: Request, error: Exception) -> JSONResponse:
@@ -93,15 +94,3 @@ def _no_such_route(request: Request, error: Exception) -> JSONResponse:
         said = error.detail  # A body that is not even text, or too long.
     headers = error.headers if isinstance(error, HTTPException) else None
     return JSONResponse({"error": said}, status_code=status, headers=headers)
-
-
-def _fault(fault: dict[str, Any]) -> str:
-    where = ".".join(str(part) for part in fault["loc"])
-    if fault["type"] == "missing":
-        return f"{where}: is missing"
-    if fault["type"] == "json_invalid":
-        return f"{where}: is not JSON: {fault.get('ctx', {}).get('error', fault['msg'])}"
-    if isinstance(fault["input"], bytes):
-        return f"{where}: is not taken for JSON: send it with the header `Content-Type: application/json`"
-    shown = repr(fault["input"])
-    return f"{where}: is {shown if len(shown) <= 80 else shown[:77] + '...'}: {fault['msg']}"

@@ -18,6 +18,7 @@ from dataclasses import replace
 from failover_receiver.firing import DEGRADED, Told, active, foremost, last_heard, over_since, told_of
 from failover_receiver.hearing import hear, not_ahead
 from failover_receiver.peersets import decisions, peer_set, published_worker
+from failover_receiver.remarks import remarks
 from failover_receiver.state import (
     Action,
     Alert,
@@ -43,7 +44,8 @@ def step(state: State, event: Event, *, now: float, policy: Policy) -> tuple[Sta
     heard = hear(not_ahead(state, now), event, now, policy)
     told = told_of(heard.alerts.values())
     settled = _settle(heard, told, now, policy)
-    return _publish(state, settled, told, now, policy)
+    stepped, effects = _publish(state, settled, told, now, policy)
+    return stepped, (*remarks(state, event, stepped, effects), *effects)
 
 
 def next_deadline(state: State, policy: Policy, *, now: float) -> float | None:
@@ -184,7 +186,7 @@ def _alone(worker: Worker) -> tuple[WorkerState, Reason]:
     if worker.failed_at is not None and worker.up_since is None:
         return WorkerState.DOWN, Reason.WORKER_DEGRADED if worker.degraded else Reason.WORKER_DOWN
     if worker.drain:
-        return WorkerState.DRAINING, Reason.DRAINED
+        return WorkerState.DRAINING, Reason.DRAINED_ITSELF if worker.drain_own else Reason.DRAINED
     if worker.failed_at is not None:
         return WorkerState.JOINING, Reason.HOLD_DOWN
     if not worker.proven:

@@ -20,6 +20,7 @@ from failover_receiver.state import (
     Event,
     Policy,
     Publish,
+    Remarked,
     State,
     Tick,
 )
@@ -220,6 +221,8 @@ class Driver:
                 say(log, "decided", worker=effect.worker, before=effect.before, after=effect.after,
                     reason=effect.reason, who=who, generation=self.state.generation)  # fmt: skip
                 self._metrics.decisions.labels(effect.after or "removed", effect.reason).inc()
+            elif isinstance(effect, Remarked):
+                say(log, effect.what, worker=effect.worker, reason=effect.reason, who=who)
             elif isinstance(effect, Publish):
                 say(log, "published", generation=effect.peer_set.generation, epoch=effect.peer_set.epoch,
                     monitoring=effect.peer_set.monitoring,

@@ -1,6 +1,6 @@
 """Lets machines join by a bundle, once. The bundles' secrets are known here by their digests alone."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from failover_receiver.access import Role, digest, new_token
@@ -145,14 +145,13 @@ class Enrolments:
 
     def _is_gone(self, made: Enrolment) -> bool:
         """Whether it would bring back one that was revoked or removed since."""
-        known = self._registrar.roll.clients if made.role == Role.CLIENT else self._driver.state.workers
-        return made.asked.again and made.name not in known
+        return made.asked.again and made.name not in self._registered_as(made.role)
 
     def _check(self, name: str, role: Role, asked: Asked, others: Others) -> None:
         held = others.roles.get(name, role)
         if held != role:
             raise RefusedError(f"name {name!r} is that of a token with the role {held}: choose another")
-        registered = self._registrar.roll.clients if role is Role.CLIENT else self._driver.state.workers
+        registered = self._registered_as(role)
         if asked.again and name not in registered:
             raise UnknownError(f"there is no {role} {name!r} to enrol again: enrol it as a new one")
         if not asked.again and (name in registered or name in others.roles):
@@ -160,10 +159,14 @@ class Enrolments:
                 f"{role} {name!r} is known: to replace its key and token, say that it is enrolled again (--again)"
             )
         made = Enrolment("", name, role, asked, "", 0.0, 0.0)
-        if role is Role.CLIENT:
-            self._registrar.draft(others).put(made.wish(NOBODYS_KEY))
-        else:
+        if role is Role.WORKER:
             self._check_worker(made)
+        else:
+            self._registrar.draft(others).put(made.wish(NOBODYS_KEY))
+
+    def _registered_as(self, role: str) -> Collection[str]:
+        """The names among which that of such a machine is: a vantage is a client to workers."""
+        return self._driver.state.workers if role == Role.WORKER else self._registrar.roll.clients
 
     def _check_worker(self, made: Enrolment) -> None:
         event = self._registered(made, NOBODYS_KEY)

@@ -1,4 +1,4 @@
-"""Events to facts: which alerts fire, and what operators wish. What follows from them is decided in core.py.
+"""Events to facts: which alerts fire, and what operators wish, or workers of themselves. What follows from them is decided in core.py.
 
 What an event leaves as it was stays the same object, the mapping too: so a later stage, and the store, can tell by
 `is` what to look at, and a step costs what is new in it, not what is known.
@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from failover_receiver.firing import foremost
 from failover_receiver.state import (
+    USABLE,
     Action,
     Alert,
     AlertsDelivered,
@@ -112,8 +113,8 @@ def hear(state: State, event: Event, now: float, policy: Policy) -> State:
             _known(state, name)
             others = {other: worker for other, worker in state.workers.items() if other != name}
             return replace(_without_alerts(state, name), workers=others)
-        case DrainWished(name, drain):
-            return _with(state, name, replace(_known(state, name), drain=drain))
+        case DrainWished(name, drain, own):
+            return _with(state, name, _wished(state, name, drain=drain, own=own))
         case WorkerBanned(name, banned):
             return _with(state, name, replace(_known(state, name), banned=banned))
         case WorkerAdmitted(name, force):
@@ -157,11 +158,33 @@ def _registered(known: Worker | None, name: str, spec: WorkerSpec, *, new_key: b
             f"worker {name!r} has the public_key {known.spec.public_key!r}, not {spec.public_key!r}: every client would "
             "lose it; choose another name, or say that it has a new key (--new-key)"
         )
-    return Worker(spec, drain=known.drain, banned=known.banned)
+    return Worker(spec, drain=known.drain, drain_own=known.drain_own, banned=known.banned)
 
 
 def _with(state: State, name: str, worker: Worker) -> State:
     return replace(state, workers={**state.workers, name: worker})
+
+
+def _wished(state: State, name: str, *, drain: bool, own: bool) -> Worker:
+    worker = _known(state, name)
+    if not own:
+        return replace(worker, drain=drain, drain_own=False)
+    if drain == worker.drain:
+        return worker  # An operator's drain stays the operator's.
+    if drain:
+        _must_leave_another(state, name)
+    elif not worker.drain_own:
+        raise RefusedError(
+            f"{name} is drained by an operator, not by itself: `wgfleet worker undrain {name}` lifts that"
+        )
+    return replace(worker, drain=drain, drain_own=drain)
+
+
+def _must_leave_another(state: State, name: str) -> None:
+    if not any(one.state in USABLE for one in state.published if one.name != name):
+        raise RefusedError(
+            f"no worker but {name} may be used, so it does not drain itself: add another, or drain it as an operator"
+        )
 
 
 def _admit(state: State, name: str, *, force: bool, now: float, policy: Policy) -> State:

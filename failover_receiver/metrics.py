@@ -24,7 +24,7 @@ ALERTS = (
 REASONS: Mapping[WorkerState, tuple[Reason, ...]] = {
     WorkerState.SERVING: (Reason.UP, Reason.ADMITTED, Reason.OVERLOADED),
     WorkerState.JOINING: (Reason.REGISTERED, Reason.HOLD_DOWN),
-    WorkerState.DRAINING: (Reason.DRAINED,),
+    WorkerState.DRAINING: (Reason.DRAINED, Reason.DRAINED_ITSELF),
     WorkerState.SUSPECT: (Reason.TOO_MANY_DOWN,),
     WorkerState.DOWN: (Reason.WORKER_DOWN, Reason.WORKER_DEGRADED),
     WorkerState.BANNED: (Reason.BANNED,),

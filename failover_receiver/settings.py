@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
+from failover_receiver.faults import worded
 from failover_receiver.registry.pools import Space, span
 from failover_receiver.state import Policy
 from failover_receiver.store.dsn import Dsn, is_uri
@@ -180,17 +181,5 @@ def check_readable(settings: Settings) -> None:
 
 
 def _explain(path: Path, error: ValidationError) -> str:
-    faults = []
-    for fault in error.errors():
-        key = ".".join(str(part) for part in fault["loc"])
-        if fault["type"] == "extra_forbidden":
-            faults.append(
-                f"{key}: there is no such key; known are {', '.join(sorted(Settings.model_fields))}"
-            )
-        elif fault["type"] == "missing":
-            faults.append(f"{key}: is missing")
-        elif fault["type"] == "secret":  # Not repeated.
-            faults.append(f"{key}: {fault['msg']}")
-        else:
-            faults.append(f"{key}: is {fault['input']!r}: {fault['msg']}")
-    return f"{path}:\n  " + "\n  ".join(faults)
+    known = ", ".join(sorted(Settings.model_fields))
+    return f"{path}:\n  " + "\n  ".join(worded(fault, known=known) for fault in error.errors())

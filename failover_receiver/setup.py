@@ -5,6 +5,7 @@ from pathlib import Path
 
 from failover_receiver.access import Role, digest, new_token
 from failover_receiver.holding import held, must_be_there
+from failover_receiver.registry.tokens import check_token
 from failover_receiver.restore import begin, new_store
 from failover_receiver.state import State
 from failover_receiver.store import Noted, SqliteStore, Store, StoredToken
@@ -96,7 +97,7 @@ def make_token(store: Path, name: str, role: Role, *, now: float) -> str:
 
 def make_token_in(store: Store, name: str, role: Role, *, now: float) -> str:
     """Likewise, in a store that is open. Raises ValueError: the name is taken."""
-    _must_be_free(store, name)
+    _must_be_free(store, name, role)
     secret, state = new_token(), store.load()
     number = (0, 0) if state is None else (state.epoch, state.generation)
     made = Noted(now, "token", "token made", name, role, *number)
@@ -104,14 +105,13 @@ def make_token_in(store: Store, name: str, role: Role, *, now: float) -> str:
     return secret
 
 
-def _must_be_free(store: Store, name: str) -> None:
+def _must_be_free(store: Store, name: str, role: Role) -> None:
     state = store.load()
     if any(token.name == name for token in store.tokens.all()):
         raise ValueError(
             f"there is already a token named {name!r}: choose another name, and revoke that one later"
         )
-    if name in store.clients.roll().clients or (state is not None and name in state.workers):
-        raise ValueError(f"{name!r} is the name of a client or worker: choose another")
+    check_token(name, role, store.clients.roll().clients, () if state is None else state.workers)
 
 
 def _begin(file: Path, fleet: str) -> None:

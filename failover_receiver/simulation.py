@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from failover_receiver.core import frozen_by, next_deadline, step
 from failover_receiver.state import (
+    USABLE,
     Action,
     Alert,
     AlertsDelivered,
@@ -32,7 +33,6 @@ LONGEST_SECONDS = 3600.0
 INSTANT = 0.001
 """Seconds between two steps: what ends and begins in the same instant would be one thing to the core."""
 
-USABLE = frozenset({WorkerState.SERVING, WorkerState.SUSPECT})
 LEFT = frozenset({WorkerState.DOWN, WorkerState.DRAINING, WorkerState.BANNED})
 """The states of workers that clients leave."""
 

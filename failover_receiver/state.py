@@ -46,8 +46,14 @@ class Reason(StrEnum):
     """Taking this one out too would leave too few: monitoring itself is in doubt."""
     DRAINED = "drained"
     """The operator's wish."""
+    DRAINED_ITSELF = "drained_itself"
+    """The worker's own wish: its daemon was stopped, and has not begun again."""
     BANNED = "banned"
     """The operator's order."""
+
+
+USABLE = frozenset({WorkerState.SERVING, WorkerState.SUSPECT})
+"""The states of workers that may be used; never is there none, but by an operator's wish."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,8 @@ class Worker:
     failures: tuple[float, ...] = ()
     """When it failed, within the flap window."""
     drain: bool = False
+    drain_own: bool = False
+    """It is drained by its own wish, and by no operator's."""
     banned: bool = False
 
 
@@ -209,10 +217,12 @@ class WorkerRemoved:
 
 @dataclass(frozen=True, slots=True)
 class DrainWished:
-    """An operator wishes a worker empty, or no longer."""
+    """An operator wishes a worker empty, or no longer; or the worker itself does."""
 
     name: str
     drain: bool
+    own: bool = False
+    """It is the worker's own wish: an operator's outranks it, and it never empties what may be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,13 +275,22 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
+class Remarked:
+    """An operator's command did something that no published state shows."""
+
+    worker: str
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Publish:
     """Make this document durable with the state, then show it."""
 
     peer_set: PeerSet
 
 
-Effect = Persist | Decided | Publish
+Effect = Persist | Decided | Remarked | Publish
 
 
 class RefusedError(ValueError):

@@ -84,7 +84,7 @@ class Place:
     def known(self) -> object:
         """All that matters later, but for the times: two places that share it are one."""
         workers = (
-            (name, one.proven, one.admitted, one.monitored, one.degraded, one.drain, one.banned,
+            (name, one.proven, one.admitted, one.monitored, one.degraded, one.drain, one.drain_own, one.banned,
              one.failed_at is None, one.up_since is None)
             for name, one in self.state.workers.items()
         )  # fmt: skip
@@ -106,6 +106,8 @@ def causes() -> dict[str, Cause]:
         },
         "drained": lambda place: place.take(DrainWished(IT, drain=True)),
         "drain lifted": lambda place: place.take(DrainWished(IT, drain=False)),
+        "drains itself": lambda place: place.take(DrainWished(IT, drain=True, own=True)),
+        "is back": lambda place: place.take(DrainWished(IT, drain=False, own=True)),
         "banned": lambda place: place.take(WorkerBanned(IT, banned=True)),
         "ban lifted": lambda place: place.take(WorkerBanned(IT, banned=False)),
         "admitted": lambda place: place.take(WorkerAdmitted(IT, force=True)),
@@ -117,6 +119,8 @@ def causes() -> dict[str, Cause]:
 
 
 OPERATORS = frozenset({"drained", "drain lifted", "banned", "ban lifted", "admitted", "removed", "added"})
+ITSELF = frozenset({"drains itself", "is back"})
+"""What the worker asks for."""
 
 
 @cache
@@ -180,12 +184,13 @@ def _table() -> Iterator[str]:
     for (_, after), why in changes().items():
         if after is not None:
             came[after].update(why)
-    yield "| published | reason | by alerts or the clock | by an operator |"
-    yield "|---|---|---|---|"
+    yield "| published | reason | by alerts or the clock | by an operator | by itself |"
+    yield "|---|---|---|---|---|"
     for (state, reason), by in sorted(came.items()):
-        told = ", ".join(cause for cause in causes() if cause in by - OPERATORS) or "-"
+        told = ", ".join(cause for cause in causes() if cause in by - OPERATORS - ITSELF) or "-"
         asked = ", ".join(cause for cause in ("added", *causes()) if cause in by & OPERATORS) or "-"
-        yield f"| `{state}` | `{reason}` | {told} | {asked} |"
+        own = ", ".join(cause for cause in causes() if cause in by & ITSELF) or "-"
+        yield f"| `{state}` | `{reason}` | {told} | {asked} | {own} |"
 
 
 if __name__ == "__main__":

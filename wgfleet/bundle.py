@@ -14,7 +14,7 @@ from wgfleet.fields import DocumentError, Fields
 from wgfleet.names import check_name
 
 PREFIX = "wgfleet-bundle-1."
-ROLES = ("client", "worker")
+ROLES = ("client", "worker", "vantage")
 
 
 class BundleError(ValueError):
@@ -111,7 +111,7 @@ def _some(fields: Fields, field: str, values: Sequence[str]) -> tuple[str, ...]:
 
 def _role(value: str) -> str:
     if value not in ROLES:
-        raise ValueError(f"{value!r} is no role: {' or '.join(ROLES)}")
+        raise ValueError(f"{value!r} is no role: one of {', '.join(ROLES)}")
     return value
 
 

@@ -31,6 +31,10 @@ class Supervisor:
         """It is on its way out."""
         self._tell("STOPPING=1")
 
+    def extend(self, seconds: float) -> None:
+        """It may take so long from now until it has ended: longer than the unit's TimeoutStopSec, perhaps."""
+        self._tell(f"EXTEND_TIMEOUT_USEC={round(seconds * 1e6)}")
+
     def status(self, text: str) -> None:
         """One line for `systemctl status`."""
         self._tell(f"STATUS={' '.join(text.split())}")

@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Protocol
 
-from client_sync.echo import Echo
+from client_sync.echo import Astray, Echo
 from client_sync.layout import Prober
 from client_sync.perworker.layout import PerWorker
+from client_sync.perworker.target import Target
 from client_sync.traffic import Packets
 from wgfleet.logs import say
 from wgfleet.wg import WgError
@@ -24,6 +26,9 @@ LOOK_SECONDS = 1.0
 class Opened(Prober, Protocol):
     """What has sockets, as `Echo`."""
 
+    def take(self, address: str, identifier: int, sequence: int) -> None:
+        """Take a reply, wherever it came in; one to others is nothing."""
+
     def close(self) -> None:
         """Close them."""
 
@@ -31,26 +36,50 @@ class Opened(Prober, Protocol):
 class Echoes:
     """One `Echo` for each interface."""
 
-    def __init__(self, layout: PerWorker, open_echo: Callable[[str], Opened] = Echo) -> None:
-        """Open none yet."""
+    def __init__(
+        self,
+        layout: PerWorker,
+        open_echo: Callable[[str, Astray], Opened] = Echo,
+        *,
+        target: str | None = None,
+    ) -> None:
+        """Open none yet. With a target beyond the workers, the answers of one that leads nowhere count for nothing."""
         self._layout = layout
         self._open = open_echo
+        self._beyond = target
+        self._target = Target(target, layout, self._ask_by) if target is not None else None
         self._echoes: dict[str, Opened] = {}
         self._heard = self._asked = 0
 
     @property
     def watched(self) -> Packets:
-        """The watch's own answers and probes: they are not the driver's, and no traffic."""
-        return self._heard, self._asked
+        """Answers and probes that are not the driver's, and no traffic."""
+        heard, asked = self._target.packets if self._target else (0, 0)
+        return self._heard + heard, self._asked + asked
 
     def ask(self, address: str, heard: Callable[[], None]) -> bool:
         """Ask the worker with this address by its own interface, as `Echo` does."""
-        device = self._layout.device_at(address)
-        if device is None:
+        worker = self._layout.worker_at(address)
+        if worker is None:
             return False
+        if self._target is None:
+            return self._ask_by(worker, address, heard)
+        self._target.worker_asked(worker)
+        sent = self._ask_by(worker, address, partial(self._answered, worker, heard))
+        self._target.ask_through(worker)
+        return sent
+
+    def _answered(self, worker: str, heard: Callable[[], None]) -> None:
+        if self._target is None or self._target.worker_answered(worker):
+            heard()
+        else:
+            self._heard += 1  # No traffic, though nobody is told.
+
+    def _ask_by(self, worker: str, address: str, heard: Callable[[], None]) -> bool:
+        device = self._layout.device_of(worker)
         if device not in self._echoes:
             self._forget_all_but(self._layout.devices)
-            self._echoes[device] = self._open(device)
+            self._echoes[device] = self._open(device, self._astray)
         return self._echoes[device].ask(address, heard)
 
     async def watch(self, address: str, within: float) -> None:
@@ -70,7 +99,18 @@ class Echoes:
 
     def close(self) -> None:
         """Close all sockets."""
+        if self._target is not None:
+            self._target.close()
         self._forget_all_but(())
+
+    def _astray(self, address: str, identifier: int, sequence: int) -> None:
+        """Without NAT the target's answer comes back through the active worker, whichever it was asked through.
+
+        A worker's own answer counts only by its own interface: no worker may answer in another one's name.
+        """
+        if address == self._beyond:
+            for echo in tuple(self._echoes.values()):
+                echo.take(address, identifier, sequence)
 
     def _forget_all_but(self, devices: Collection[str]) -> None:
         for gone in [device for device in self._echoes if device not in devices]:

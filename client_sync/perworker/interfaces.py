@@ -35,6 +35,8 @@ class Settings:
     drain_deadline: float = 3600.0
     """Seconds."""
     implementation: Implementation = Implementation.AUTO
+    target: str | None = None
+    """An address beyond the workers that is probed through each."""
 
 
 class Interfaces:
@@ -117,8 +119,8 @@ class Interfaces:
         self._system.set_peers(interface, (PeerChange(Kind.REMOVE, key), anew))
         return False
 
-    def remove_all_but(self, used: Collection[str]) -> bool:
-        """Delete those of other workers than these, and forget them; True if there were any. Raises WgError."""
+    def remove_all_but(self, used: Collection[str]) -> tuple[int, ...]:
+        """Delete those of other workers than these, and forget them; return the marks that they had. Raises WgError."""
         gone = [name for name in self._allotments.of if name not in used]
         there = self._system.links()
         for name in gone:
@@ -127,8 +129,9 @@ class Interfaces:
                 self._system.remove(one.interface)
                 say(log, "interface removed", interface=one.interface, worker=name)
             self._dressed.discard(one.interface)
+        marks = tuple(self._allotments.of[name].mark for name in gone)
         self._allotments.keep({}, gone)
-        return bool(gone)
+        return marks
 
     def _is_dressed(self, device: Device) -> bool:
         return (device.public_key, device.firewall_mark) == (self._own_key(), self._settings.mark)

@@ -5,14 +5,15 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from client_sync.endpoints import Endpoints
 from client_sync.perworker.allotments import Allotments
+from client_sync.perworker.counting import flows
 from client_sync.perworker.draining import SILENT_AFTER, Drain, Ended, ended
 from client_sync.perworker.interfaces import Interfaces, Settings
-from client_sync.perworker.marking import flows, ruleset
 from client_sync.perworker.system import System
+from client_sync.tunnels.marking import ruleset
 from client_sync.tunnels.routing import PIN, Plan, Tables, carrier, changes, wanted
 from wgfleet.device import Device
 from wgfleet.logs import say
@@ -114,10 +115,16 @@ class PerWorker:
         """The interface that a worker is probed by."""
         return self._allotments.of[worker].interface
 
-    def device_at(self, address: str) -> str | None:
-        """The interface of the worker that has this address inside the tunnel."""
-        known = self._allotments.of.values()
-        return next((one.interface for one in known if address in one.addresses), None)
+    def worker_at(self, address: str) -> str | None:
+        """The worker that has this address inside the tunnel."""
+        return next((name for name, one in self._allotments.of.items() if address in one.addresses), None)
+
+    def leading_to(self, target: IPv4Address | IPv6Address) -> dict[str, bool]:
+        """Whether each worker that is listed and not banned takes packets for this address."""
+        return {
+            name: any(target in ip_network(prefix) for prefix in worker.allowed_ips)
+            for name, worker in self._usable().items()
+        }
 
     def heard(self, address: str, *, answered: bool) -> None:
         """Take note of a probe of the watch's: no connection is kept on a worker that died while it was being left."""
@@ -213,28 +220,28 @@ class PerWorker:
     def _sweep(self) -> None:
         """Delete the interfaces that nothing uses any more."""
         used = {*self._usable(), *self._drains, *([self._active] if self._active else [])}
-        if self._interfaces.remove_all_but(used):
-            self._lead()
+        if gone := self._interfaces.remove_all_but(used):
+            self._lead(gone)
 
-    def _tables(self) -> Mapping[int, Tables]:
-        return self._system.tables([self.mark, *(one.mark for one in self._allotments.of.values())])
+    def _tables(self, gone: Collection[int] = ()) -> Mapping[int, Tables]:
+        return self._system.tables([self.mark, *gone, *(one.mark for one in self._allotments.of.values())])
 
-    def _lead(self) -> None:
-        """Bring routes and rules up to date: the one place where traffic is moved."""
+    def _lead(self, gone: Collection[int] = ()) -> None:
+        """Bring routes and rules up to date: the one place where traffic is moved. `gone`: marks that nobody has any more."""
         self._led = False
         pinned = frozenset({*self._drains, *([self._active] if self._active else [])})
         tunnels = self._interfaces.tunnels()
-        plan = Plan(self.mark, self._allotments.routed, tunnels, self._active, pinned)
-        for family, have in self._tables().items():
+        target = self._settings.target
+        plan = Plan(self.mark, self._allotments.routed, tunnels, self._active, pinned, target)
+        for family, have in self._tables(gone).items():
             self._system.change(family, changes(have, wanted(plan, family), self.mark))
         self._led = True
 
     def _mark_connections(self) -> None:
         known = self._allotments.of.values()
         devices = {one.interface: one.mark for one in known}
-        self._system.load(
-            ruleset(self.mark, devices, {address for one in known for address in one.addresses})
-        )
+        addresses = {address for one in known for address in one.addresses}
+        self._system.load(ruleset(self.mark, devices, addresses, self._settings.target))
 
     def _take_over(self) -> None:
         """Once, take up what an earlier run left: who carried the traffic, and which drains went on."""

@@ -1,11 +1,15 @@
-"""The door to the programs that make interfaces, routes and rules."""
+"""The door to the programs that make interfaces, routes and rules, for clients and workers alike."""
 
+import re
+import shlex
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from wgfleet.wg import WgError
 
 TIMEOUT_SECONDS = 10.0
+FAILED_LINE = re.compile(r"Command failed -:(\d+)")
+"""As `ip -batch` says which line of what it was given it was."""
 
 
 class LayoutError(WgError):
@@ -13,13 +17,13 @@ class LayoutError(WgError):
 
 
 def run(
-    command: list[str],
-    *,
+    command: Sequence[str],
     given: str = "",
+    *,
     environment: Mapping[str, str] | None = None,
     new_session: bool = False,
 ) -> str:
-    """Run a program and return what it prints. Raises LayoutError."""
+    """Run a program on what it is given, and return what it prints. Raises LayoutError."""
     try:
         done = subprocess.run(
             command,
@@ -32,8 +36,38 @@ def run(
             start_new_session=new_session,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise LayoutError(f"`{' '.join(command)}` could not be run: {error}") from None
+        raise _could_not(command, error) from None
     if done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip()).partition("\n")[0]
-        raise LayoutError(f"`{' '.join(command)}` failed: {said}")
+        said = _said(done.stderr.strip() or done.stdout.strip(), given)
+        raise LayoutError(f"`{shlex.join(command)}` failed: {said}")
     return done.stdout
+
+
+def run_unheard(command: Sequence[str], *, seconds: float) -> None:
+    """Run a program of others, which may leave something running that would hold its output open. Raises LayoutError."""
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=seconds,
+            check=False,
+            start_new_session=True,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise _could_not(command, error) from None
+    if done.returncode != 0:
+        raise LayoutError(f"`{shlex.join(command)}` failed with {done.returncode}: run it by hand to see why")
+
+
+def _could_not(command: Sequence[str], error: Exception) -> LayoutError:
+    return LayoutError(f"`{shlex.join(command)}` could not be run: {error}")
+
+
+def _said(text: str, given: str) -> str:
+    """Its first line; of a batch, what each line was that failed."""
+    if FAILED_LINE.search(text) is None:
+        return text.partition("\n")[0]
+    lines = given.splitlines()
+    return FAILED_LINE.sub(lambda found: f"`{lines[int(found[1]) - 1]}`", " ".join(text.split()))

@@ -1,5 +1,6 @@
 """Which routes and rules lead traffic into the tunnels, and what must change so that the kernel has them. Pure.
 
+    30099  to the probes' target, bound to a worker's interface: that worker's table
     30100  to each routed network: what main says more specifically than the network itself, as a LAN
     30101  with a worker's mark:   that worker's table; only while connections are kept on it
     30102  without our mark:       the table of all, where the routed networks lead to the active worker
@@ -16,7 +17,7 @@ from client_sync.deadend import LAST_METRIC
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-SPARE, PIN, LEAD = 30100, 30101, 30102
+BEYOND, SPARE, PIN, LEAD = 30099, 30100, 30101, 30102
 """The rules' priorities: in front of the table main (32766), and behind what VPNs of other kinds commonly take."""
 FAMILIES = (4, 6)
 EVERYTHING = {4: "0.0.0.0/0", 6: "::/0"}
@@ -57,12 +58,16 @@ class Rule:
     to: str | None = None
     suppress: int | None = None
     """Routes of at most this prefix length are not looked at."""
+    device: str | None = None
+    """What is bound to this interface."""
 
     def __str__(self) -> str:
         """Say it in ip-rule(8)'s words."""
         words = [f"pref {self.priority}"]
         if self.to is not None:
             words.append(f"to {self.to}")
+        if self.device is not None:
+            words.append(f"oif {self.device}")
         if self.mark is not None:
             words.append(f"{'not ' if self.unmarked else ''}fwmark {self.mark}")
         words.append(f"table {self.table}")
@@ -103,6 +108,8 @@ class Plan:
     active: str | None
     pinned: frozenset[str]
     """The workers that keep their connections: the active one, and those being drained."""
+    target: str | None = None
+    """An address beyond the workers that is probed by each one's own interface."""
 
 
 def networks(prefixes: Iterable[str], family: int) -> list[Network]:
@@ -150,6 +157,7 @@ def wanted(plan: Plan, family: int) -> Tables:
         for name, tunnel in plan.tunnels.items()
         if name in plan.pinned and carried
     }
+    rules |= _to_target(plan, carried)
     if routed or hosts:
         rules.add(Rule(LEAD, str(plan.mark), plan.mark, unmarked=True))
     # The last one in a place stays: a worker's own address, should it be a routed network too, leads to that worker.
@@ -203,6 +211,15 @@ def _is_full(routed: Iterable[tuple[Network, str]]) -> bool:
     return any(network.prefixlen == 0 for network, _ in routed)
 
 
+def _to_target(plan: Plan, carried: Collection[str]) -> set[Rule]:
+    """IPv6 finds no way out of a bound socket by itself; and a dead end stands beneath the active one's route."""
+    target = ipaddress.ip_address(plan.target) if plan.target is not None else None
+    if target is None or not any(target in ipaddress.ip_network(prefix) for prefix in carried):
+        return set()
+    to = str(ipaddress.ip_network(target))
+    return {Rule(BEYOND, str(one.mark), to=to, device=one.device) for one in plan.tunnels.values()}
+
+
 def _spare(network: Network) -> Rule:
     to = str(network) if network.prefixlen else None
     return Rule(SPARE, "main", to=to, suppress=network.prefixlen)
@@ -224,7 +241,7 @@ def _route(entry: Mapping[str, object], family: int) -> Route:
 def _rule(entry: Mapping[str, object], tables: Collection[str]) -> Rule | None:
     priority = entry.get("priority")
     table = str(entry.get("table"))
-    if not isinstance(priority, int) or priority not in {SPARE, PIN, LEAD}:
+    if not isinstance(priority, int) or priority not in {BEYOND, SPARE, PIN, LEAD}:
         return None
     if table not in tables and not (priority == SPARE and table == "main"):
         return None
@@ -235,6 +252,13 @@ def _rule(entry: Mapping[str, object], tables: Collection[str]) -> Rule | None:
         table,
         mark=int(str(mark), 0) if mark is not None else None,
         unmarked="not" in entry,
-        to=f"{entry['dst']}/{entry['dstlen']}" if "dstlen" in entry else None,
+        to=_destination(entry) if "dst" in entry else None,
         suppress=suppress if isinstance(suppress, int) else None,
+        device=str(entry["oif"]) if "oif" in entry else None,
     )
+
+
+def _destination(entry: Mapping[str, object]) -> str:
+    """A host's has no length."""
+    length = f"/{entry['dstlen']}" if "dstlen" in entry else ""
+    return str(ipaddress.ip_network(f"{entry['dst']}{length}"))

@@ -6,13 +6,11 @@ Whatever was there before and is others' stays.
 import ipaddress
 import json
 import logging
-import re
-import subprocess
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from client_sync.routes import RouteError
+from client_sync.tunnels.programs import LayoutError, run
 from client_sync.worker.forwarding import (
     PROTOCOL,
     TABLE,
@@ -26,25 +24,6 @@ from wgfleet.clientlist import ClientList
 from wgfleet.logs import say
 
 log = logging.getLogger(__name__)
-
-TIMEOUT_SECONDS = 10.0
-FAILED_LINE = re.compile(r"Command failed -:(\d+)")
-
-
-def run(command: Sequence[str], given: str) -> str:
-    """Run a program on what it is given, and return what it prints. Raises RouteError."""
-    try:
-        done = subprocess.run(
-            command, input=given, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
-        )
-    except (FileNotFoundError, subprocess.TimeoutExpired) as error:
-        raise RouteError(f"`{' '.join(command)}` could not be run: {error}") from None
-    if done.returncode != 0:
-        # `ip -batch` says which line; the reader wants to know what it was.
-        lines = given.splitlines()
-        said = FAILED_LINE.sub(lambda found: f"`{lines[int(found[1]) - 1]}`", " ".join(done.stderr.split()))
-        raise RouteError(f"`{' '.join(command)}` failed: {said}")
-    return done.stdout
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +55,14 @@ class Around:
         self._made: tuple[object, ...] | None = None
 
     def begin(self) -> None:
-        """What no list is needed for. Raises RouteError."""
+        """What no list is needed for. Raises LayoutError."""
         if self._forwarding:
             self._forward()
         if not self._masquerade:
             self._end_masquerading()
 
     def __call__(self, clients: ClientList) -> None:
-        """What belongs to this list. Raises RouteError."""
+        """What belongs to this list. Raises LayoutError."""
         if not (self._manage_routes or self._masquerade):
             return
         own = self._own_networks()
@@ -139,7 +118,7 @@ class Around:
             try:
                 (net / key).write_text(value)
             except OSError as error:
-                raise RouteError(
+                raise LayoutError(
                     f"{net / key} cannot be set to {value}: {error.strerror}; under systemd, "
                     "`ProtectKernelTunables=no` lets the daemon do it, or set it yourself and take forwarding = true away"
                 ) from None
@@ -148,7 +127,7 @@ class Around:
     def _end_masquerading(self) -> None:
         try:
             tables = self._kernel.run(["nft", "list", "tables"], "")
-        except RouteError:
+        except LayoutError:
             return  # Without nft there is none of ours.
         if f"table {TABLE}" in tables.splitlines():
             self._kernel.run(["nft", "-f", "-"], masquerading((), ()))

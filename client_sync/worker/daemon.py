@@ -1,11 +1,11 @@
-"""Wires the worker's daemon and runs it until it is told to stop. The interface stays as it is then."""
+"""Wires the worker's daemon and runs it until it is told to stop, and has left if it shall. The interface stays as it is then."""
 
 import asyncio
 import contextlib
 import json
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import httpx
 
@@ -17,6 +17,7 @@ from client_sync.feed import Feed
 from client_sync.worker.around import Around, Kernel
 from client_sync.worker.driver import Worker
 from client_sync.worker.hooking import ClientHook
+from client_sync.worker.leaving import OwnDrain, Stop
 from client_sync.worker.status import ack, describe, headline
 from client_sync.worker.tunnel import Tunnel, Wireguard
 from wgfleet.files import read_secret, write_whole
@@ -30,6 +31,8 @@ ACK_SECONDS = 60.0
 """Between acks when nothing changes."""
 LOOK_SECONDS = 10.0
 """Between looks at the interface: somebody may have brought it up anew."""
+STOP_SECONDS = 20.0
+"""Beside the time that clients have to leave: to ask for it, and to end."""
 RETRY_SECONDS = 2.0
 """After the device refused a change, or an ack was not taken."""
 MOST_BYTES = 64 * 1024 * 1024
@@ -37,13 +40,16 @@ MOST_BYTES = 64 * 1024 * 1024
 
 
 async def run(config: Config) -> None:
-    """Follow the receiver and keep the interface's peers as its list says; returns after SIGTERM or Ctrl-C."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    """Follow the receiver and keep the interface's peers as its list says; returns after SIGTERM or Ctrl-C.
+
+    With `drain_on_stop`, SIGTERM has clients leave first, and another one ends that; Ctrl-C ends at once.
+    """
+    stop = Stop(drains=config.drain_on_stop)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.terminate)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.now.set)
     config.state_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     read_secret(config.token_file)  # A missing token is said now, and not with every connection.
-    tasks = [asyncio.create_task(serve(config)), asyncio.create_task(stop.wait())]
+    tasks = [asyncio.create_task(serve(config, stop=stop)), asyncio.create_task(stop.now.wait())]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -55,8 +61,14 @@ async def run(config: Config) -> None:
         say(log, "stopped", interface=config.interface)
 
 
-async def serve(config: Config, *, wireguard: Wireguard | None = None, kernel: Kernel | None = None) -> None:
-    """Likewise, until it is cancelled."""
+async def serve(
+    config: Config,
+    *,
+    wireguard: Wireguard | None = None,
+    kernel: Kernel | None = None,
+    stop: Stop | None = None,
+) -> None:
+    """Likewise, until it is cancelled; whoever gives a `stop` cancels it once that says so."""
     tunnel = Tunnel(config.interface, ManagedPeers(config.state_directory), wireguard or Wireguard())
     tunnel.look()  # An interface that is not there is said now.
     around = Around(
@@ -67,7 +79,8 @@ async def serve(config: Config, *, wireguard: Wireguard | None = None, kernel: K
         kernel=kernel or Kernel(),
     )
     around.begin()
-    news, supervisor = asyncio.Event(), Supervisor()
+    news, there, supervisor = asyncio.Event(), asyncio.Event(), Supervisor()
+    stop = stop or Stop(drains=config.drain_on_stop)
     lists = ClientLists(config.state_directory, Verifier(config.trusted_keys), config.fleet)
     addresses = AddressBook(config.state_directory / "addresses.json")
     proxy = Proxy.by(config.proxy, config.proxy_credentials_file)
@@ -78,6 +91,8 @@ async def serve(config: Config, *, wireguard: Wireguard | None = None, kernel: K
         def changed() -> None:
             if hook is not None and worker.held is not None and worker.applied == worker.held.number:
                 hook.listed(worker.held)
+            if worker.applied is not None:
+                there.set()
             news.set()
 
         worker = Worker(lists, tunnel, around=around, changed=changed)
@@ -90,6 +105,9 @@ async def serve(config: Config, *, wireguard: Wireguard | None = None, kernel: K
                 tasks.create_task(follow(feed, worker))
                 tasks.create_task(keep_looking(worker))
                 tasks.create_task(report(config, feed, worker, http, news, tell=supervisor.status, hook=hook))
+                own = OwnDrain(http, lambda: in_turn(config.receivers, feed.receiver), feed.headers)
+                coming = tasks.create_task(come(own, there))
+                tasks.create_task(leave(config, own, stop, coming, supervisor))
                 if hook is not None:
                     tasks.create_task(follow_places(places, hook))
                     tasks.create_task(hook.run())
@@ -123,6 +141,28 @@ def hook_of(config: Config, places: Feed, changed: Callable[[], None]) -> Client
         followed=lambda: places.receiver is not None,
         changed=changed,
     )
+
+
+def in_turn(receivers: Sequence[str], followed: str | None) -> list[str]:
+    """All of them, the one that is followed first."""
+    return sorted(receivers, key=lambda url: url != followed)
+
+
+async def come(own: OwnDrain, there: asyncio.Event) -> None:
+    """Once our peers are there, clients may come again, if it was us who sent them away."""
+    await there.wait()
+    await own.lift()
+
+
+async def leave(
+    config: Config, own: OwnDrain, stop: Stop, coming: asyncio.Task[None], supervisor: Supervisor
+) -> None:
+    """Told to leave, have clients leave, and then end. All else goes on meanwhile."""
+    await stop.leave.wait()
+    coming.cancel()
+    supervisor.extend(config.drain_timeout + STOP_SECONDS)
+    await own.leave(config.drain_timeout, supervisor.status)
+    stop.now.set()
 
 
 async def follow_places(places: Feed, hook: ClientHook) -> None:

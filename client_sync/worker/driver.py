@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from client_sync.cache import ClientLists, RefusedDocumentError
-from client_sync.routes import RouteError
+from client_sync.tunnels.programs import LayoutError
 from client_sync.worker.tunnel import Tunnel
 from wgfleet.clientlist import ClientList
 from wgfleet.dump import DumpError
@@ -139,7 +139,7 @@ class Worker:
                 self._changed()  # Before what is around it is made: a client that was revoked is gone.
             try:
                 await asyncio.to_thread(self._around, clients)
-            except (RouteError, OSError) as error:
+            except (LayoutError, OSError) as error:
                 self.error_around = _said(error, self.error_around)
             else:
                 self.error_around = None

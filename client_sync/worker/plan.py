@@ -104,7 +104,9 @@ def step(
         [
             client
             for client in after.clients
-            if had.get(client.public_key) != client and client.public_key != own_key
+            if (was := had.get(client.public_key)) is not client
+            and was != client  # Most are that same value.
+            and client.public_key != own_key
         ],
         list(dict.fromkeys((*left, *newly_revoked))),
         ours=ours,

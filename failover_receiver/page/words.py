@@ -24,6 +24,7 @@ REASONS = {
     Reason.HOLD_DOWN: "heard up again, but not for long enough yet",
     Reason.TOO_MANY_DOWN: "too many are down at once: monitoring itself is in doubt",
     Reason.DRAINED: "an operator is emptying it",
+    Reason.DRAINED_ITSELF: "its daemon was stopped, and is emptying it",
     Reason.BANNED: "an operator has barred it",
 }
 

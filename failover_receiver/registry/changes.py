@@ -9,10 +9,8 @@ from dataclasses import dataclass, field
 
 from failover_receiver.registry.clients import Client, Others, Revocation, Roll, Wish
 from failover_receiver.registry.pools import Pool, Span, lowest_free, span, spans, text
+from failover_receiver.registry.tokens import CLIENTS
 from failover_receiver.state import RefusedError, UnknownError
-
-CLIENT = "client"
-"""The role of a client's token."""
 
 
 @dataclass(slots=True)
@@ -121,8 +119,8 @@ class Draft:
     def _check_name(self, name: str) -> None:
         if name in self._others.workers:
             raise RefusedError(f"name {name!r} is already that of a worker: choose another")
-        role = self._others.roles.get(name, CLIENT)
-        if role != CLIENT:
+        role = self._others.roles.get(name)
+        if role is not None and role not in CLIENTS:
             raise RefusedError(f"name {name!r} is that of a token with the role {role}: choose another")
 
     def _check_key(self, wish: Wish, known: Client | None) -> None:

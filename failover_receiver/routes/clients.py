@@ -145,10 +145,13 @@ def _changing(router: APIRouter, receiver: Receiver) -> None:
 
     @router.post("/clients", response_model=None)
     async def put_clients(
-        body: ClientsBody, who: Who, only_try: bool = False
+        body: ClientsBody, who: Who, only_try: bool = False, again: bool = False
     ) -> dict[str, Any] | JSONResponse:
-        """Add several clients, all or none; every fault is listed. With `only_try` none, and the faults are the answer."""
-        wishes = [one.wish(one.name) for one in body.clients]
+        """Add several clients, all or none; every fault is listed. With `only_try` none, and the faults are the answer.
+
+        Keys that were revoked only with `again`.
+        """
+        wishes = [one.wish(one.name, again=again) for one in body.clients]
         if only_try:
             draft = registrar.draft(await registrar.others())
             _, found = await asyncio.to_thread(draft.put_all, wishes)

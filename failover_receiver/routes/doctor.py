@@ -57,6 +57,7 @@ def _workers(receiver: Receiver, silent: frozenset[str]) -> dict[str, Any]:
                 "monitored": name not in silent,
                 "acked_at": acks[name].received_at if name in acks else None,
                 "client_list": acks[name].client_list if name in acks else None,
+                "follows": name in acks or name in receiver.registrar.acks,
             }
             for name, worker in sorted(receiver.driver.state.workers.items())
         },

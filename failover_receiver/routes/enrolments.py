@@ -32,7 +32,7 @@ class EnrolmentBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Name
-    role: Literal["client", "worker"]
+    role: Literal["client", "worker", "vantage"]
     again: bool = False
     """It is known: its key and token are replaced when the bundle is used."""
     addresses: Annotated[list[Address], Field(min_length=1, max_length=MOST_ADDRESSES)] | None = None
@@ -45,10 +45,10 @@ class EnrolmentBody(BaseModel):
 
     @model_validator(mode="after")
     def _fits_its_role(self) -> Self:
-        if self.role == "client" and self.worker is not None:
-            raise ValueError("worker is for the role worker; a client has addresses and networks")
+        if self.role != "worker" and self.worker is not None:
+            raise ValueError(f"worker is for the role worker; a {self.role} has addresses and networks")
         if self.role == "worker" and (self.addresses is not None or self.networks is not None):
-            raise ValueError("addresses and networks are for the role client; a worker has worker")
+            raise ValueError("addresses and networks are for clients and vantages; a worker has worker")
         if self.ca is not None and "PRIVATE KEY" in self.ca:
             raise ValueError("ca has a private key in it: give the authority's certificate alone")
         return self

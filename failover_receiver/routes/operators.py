@@ -154,6 +154,7 @@ def _workers(state: State) -> dict[str, Any]:
                 "failed_at": worker.failed_at,
                 "up_since": worker.up_since,
                 "drain": worker.drain,
+                "drain_own": worker.drain_own,
             }
             for name, worker in sorted(state.workers.items())
         },

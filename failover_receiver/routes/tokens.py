@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from failover_receiver.access import Holder, Role, digest, last_operator, new_token
 from failover_receiver.receiver import Receiver
+from failover_receiver.registry.tokens import check_token
 from failover_receiver.state import RefusedError, UnknownError
 from failover_receiver.store import Noted, Store, StoredToken
 from wgfleet.names import check_name
@@ -42,12 +43,18 @@ def routes(receiver: Receiver) -> APIRouter:
 
     @router.post("/tokens", status_code=201)
     async def create(body: TokenBody, who: Who) -> dict[str, Any]:
-        """Make a token; it is shown this once."""
+        """Make a token; it is shown this once. `warning` says if no machine of its name is registered."""
+        async with receiver.registrar.lock:  # Or a machine could take the name meanwhile.
+            clients, workers = receiver.registrar.roll.clients, driver.state.workers
+            warning = check_token(body.name, body.role, clients, workers)
+            return {**await made(body, who), **({"warning": warning} if warning else {})}
+
+    async def made(body: TokenBody, who: Holder) -> dict[str, Any]:
         secret = new_token()
         token = _to_come(StoredToken(body.name, body.role, digest(secret), driver.clock(), body.expires_at))
-        made = _noted(receiver, who, "token made", body.name, body.role)
+        noted = _noted(receiver, who, "token made", body.name, body.role)
         try:
-            await driver.stored(lambda store: store.tokens.add(token, made))
+            await driver.stored(lambda store: store.tokens.add(token, noted))
         except ValueError as error:
             raise RefusedError(str(error)) from None
         await receiver.learn_tokens()

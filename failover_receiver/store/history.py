@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from failover_receiver.state import Decided
+from failover_receiver.state import Decided, Remarked
 from failover_receiver.store.database import Database, Writing
 
 COLUMNS = "at, who, what, subject, before, after, reason, epoch, generation"
@@ -49,12 +49,17 @@ def note(db: Writing, noted: Noted) -> None:
 
 
 def note_decided(
-    db: Writing, decided: Iterable[Decided], *, at: float, who: str, number: tuple[int, int]
+    db: Writing, decided: Iterable[Decided | Remarked], *, at: float, who: str, number: tuple[int, int]
 ) -> None:
-    """Add the core's decisions, published with that epoch and generation."""
+    """Add the core's decisions and remarks, published with that epoch and generation."""
     _insert(
         db,
-        [(at, who, DECIDED, one.worker, one.before, one.after, one.reason, *number) for one in decided],
+        [
+            (at, who, one.what, one.worker, None, None, one.reason, *number)
+            if isinstance(one, Remarked)
+            else (at, who, DECIDED, one.worker, one.before, one.after, one.reason, *number)
+            for one in decided
+        ],
     )
 
 

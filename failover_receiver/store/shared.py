@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
-from failover_receiver.state import Decided, Effect, State
+from failover_receiver.state import Decided, Effect, Remarked, State
 from failover_receiver.store.database import StoreUnavailableError
 from failover_receiver.store.store import Document, Store
 
@@ -40,9 +40,9 @@ class Made(NamedTuple):
     now: float
 
     @property
-    def decided(self) -> list[Decided]:
+    def decided(self) -> list[Decided | Remarked]:
         """For the history."""
-        return [effect for effect in self.effects if isinstance(effect, Decided)]
+        return [effect for effect in self.effects if isinstance(effect, Decided | Remarked)]
 
 
 class Heard(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from failover_receiver.state import Decided, State
+from failover_receiver.state import Decided, Remarked, State
 from failover_receiver.store import history
 from failover_receiver.store.alerts import AlertTable
 from failover_receiver.store.clients import ClientTable
@@ -77,7 +77,13 @@ class Store(ABC):
         return replace(_STATE.validate_json(rows[0][0]), alerts=self._alerts.all())
 
     def save(
-        self, state: State, document: Document | None, decided: Sequence[Decided], *, at: float, who: str
+        self,
+        state: State,
+        document: Document | None,
+        decided: Sequence[Decided | Remarked],
+        *,
+        at: float,
+        who: str,
     ) -> None:
         """Keep state, document and decisions together or not at all."""
         try:
@@ -92,7 +98,7 @@ class Store(ABC):
         db: Writing,
         state: State,
         document: Document | None,
-        decided: Sequence[Decided],
+        decided: Sequence[Decided | Remarked],
         *,
         at: float,
         who: str,

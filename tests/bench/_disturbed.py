@@ -1,4 +1,7 @@
-"""What must move nobody: each for some minutes, and then a real death that must be found all the same."""
+"""What must move nobody: some minutes of each, and then a real death that must be found all the same.
+
+Each disturbance has a client of its own, in one fleet, all at the same time: so each of them also has the others' load.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -7,10 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 from tests.lab import worn
-from tests.lab.fleet import Fleet
+from tests.lab.fleet import Fleet, Profile
 
 LIMIT = 60.0
 UPLINK = 2e6
@@ -37,39 +41,67 @@ class Disturbed:
     moves: int
     """While nothing was wrong."""
     found: float
-    """Seconds until the last client had left the worker that was killed at the end."""
+    """Seconds until its client had left the worker that was killed at the end."""
 
 
-def disturb(
-    fleet: Fleet, whats: Sequence[Disturbance], seconds: float, console: Console
-) -> Iterator[Disturbed]:
-    """One after the other, on all clients."""
-    for what in whats:
+def disturbed(seconds: float, console: Console) -> list[Disturbed]:
+    """All of them for so long, and then one death after the other, until each client has had its own."""
+    with Fleet(Profile(local_failover=True), clients=len(Disturbance)) as fleet:
+        whose = dict(zip(fleet.sync, Disturbance, strict=True))
+        fleet.wait_until_serving()
+        fleet.end_the_control_plane()
         fleet.wait_until_warm(LIMIT)
-        began = time.time()
-        with ExitStack() as disturbance:
-            disturbance.enter_context(_UNDER[what](fleet))
-            time.sleep(seconds)  # For what must not come there is no event.
-            moved = [move for client in fleet.sync for move in fleet.moves(client, since=began)]
-            moves = sum(
-                move["reason"] != "failback" for move in moved
-            )  # That is a wish, and comes when it comes.
-            if what is Disturbance.SUSPEND:
-                disturbance.close()  # Awake: who sleeps finds nobody dead.
-            worker = fleet.active(min(fleet.sync)) or ""
-            users = fleet.users(worker)
-            killed = time.time()
-            fleet.network.worker(worker).kill()
-            left = [
-                fleet.journal(fleet.sync[client]).wait_for(
-                    "moved", since=killed, timeout=LIMIT, before=worker
-                )
-                for client in users
-            ]
-        done = Disturbed(what, seconds, moves, max(float(move["time"]) for move in left) - killed)
-        console.print(f"{what}: {moves} moves, death found after {done.found:.2f} s", highlight=False)
-        fleet.network.worker(worker).restart()
-        yield done
+        with ExitStack() as disturbances:
+            ends = {
+                client: disturbances.enter_context(_begun(fleet, client, what))
+                for client, what in whose.items()
+            }
+            began = time.time()
+            _sit_through(seconds, console)
+            moves = {client: _unwished(fleet, client, began) for client in whose}
+            for client, what in whose.items():
+                if what is Disturbance.SUSPEND:
+                    ends[client].close()  # Awake: who sleeps finds nobody dead.
+            found = _deaths(fleet, console)
+    return [Disturbed(what, seconds, moves[client], found[client]) for client, what in whose.items()]
+
+
+def _begun(fleet: Fleet, client: str, what: Disturbance) -> ExitStack:
+    begun = ExitStack()
+    begun.enter_context(_UNDER[what](fleet, client))
+    return begun
+
+
+def _sit_through(seconds: float, console: Console) -> None:
+    until = time.monotonic() + seconds
+    with Progress(console=console, transient=True) as progress:
+        sat = progress.add_task("disturbing all clients", total=seconds)
+        while (left := until - time.monotonic()) > 0:
+            progress.update(sat, completed=seconds - left)
+            time.sleep(min(1.0, left))  # For what must not come there is no event.
+
+
+def _unwished(fleet: Fleet, client: str, since: float) -> int:
+    """A failback is a wish, and comes when it comes."""
+    return sum(move["reason"] != "failback" for move in fleet.moves(client, since=since))
+
+
+def _deaths(fleet: Fleet, console: Console) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for client in fleet.sync:
+        if client in found:
+            continue
+        fleet.wait_until_warm(LIMIT)
+        name = fleet.active(client) or ""
+        users = fleet.users(name)
+        killed = time.time()
+        fleet.network.worker(name).kill()
+        for user in users:
+            move = fleet.journal(fleet.sync[user]).wait_for("moved", since=killed, timeout=LIMIT, before=name)
+            found.setdefault(user, float(move["time"]) - killed)
+        console.print(f"{name} died, found by {', '.join(users)}", highlight=False)
+        fleet.network.worker(name).restart()
+    return found
 
 
 def show(done: Sequence[Disturbed]) -> None:
@@ -83,44 +115,31 @@ def show(done: Sequence[Disturbed]) -> None:
 # What each of them is.
 
 
-@contextmanager
-def _path(fleet: Fleet, **properties: float) -> Iterator[None]:
+def _path(fleet: Fleet, client: str, **properties: float) -> AbstractContextManager[None]:
     endpoints = [worker.endpoint for worker in fleet.network.workers]
-    with ExitStack() as stack:
-        for client in fleet.network.clients.values():
-            stack.enter_context(worn.path(client, endpoints, **properties))
-        yield
+    return worn.path(fleet.network.client(client), endpoints, **properties)
+
+
+def _uploading(fleet: Fleet, client: str, rate: float) -> AbstractContextManager[None]:
+    port = worn.SINK_PORT + list(fleet.sync).index(client)
+    return worn.upload(fleet.network.client(client), fleet.network.service, rate=rate, port=port)
 
 
 @contextmanager
-def _uploading(fleet: Fleet, rate: float) -> Iterator[None]:
-    with ExitStack() as stack:
-        for number, client in enumerate(fleet.network.clients.values()):
-            stack.enter_context(
-                worn.upload(client, fleet.network.service, rate=rate, port=worn.SINK_PORT + number)
-            )
+def _saturated(fleet: Fleet, client: str) -> Iterator[None]:
+    with _path(fleet, client, rate=UPLINK), _uploading(fleet, client, 1.5 * UPLINK):
         yield
 
 
-@contextmanager
-def _saturated(fleet: Fleet) -> Iterator[None]:
-    with _path(fleet, rate=UPLINK), _uploading(fleet, 1.5 * UPLINK):
-        yield
+def _stopping(fleet: Fleet, client: str, stopped: float, running: float) -> AbstractContextManager[None]:
+    return worn.stops(fleet.sync[client], stopped=stopped, running=running)
 
 
-@contextmanager
-def _stopping(fleet: Fleet, stopped: float, running: float) -> Iterator[None]:
-    with ExitStack() as stack:
-        for daemon in fleet.sync.values():
-            stack.enter_context(worn.stops(daemon, stopped=stopped, running=running))
-        yield
-
-
-_UNDER: Mapping[Disturbance, Callable[[Fleet], AbstractContextManager[None]]] = {
-    Disturbance.LOSS: lambda fleet: _path(fleet, loss=0.1),
-    Disturbance.JITTER: lambda fleet: _path(fleet, jitter=0.3),
-    Disturbance.UPLOAD: lambda fleet: _uploading(fleet, UPLINK),
+_UNDER: Mapping[Disturbance, Callable[[Fleet, str], AbstractContextManager[None]]] = {
+    Disturbance.LOSS: lambda fleet, client: _path(fleet, client, loss=0.1),
+    Disturbance.JITTER: lambda fleet, client: _path(fleet, client, jitter=0.3),
+    Disturbance.UPLOAD: lambda fleet, client: _uploading(fleet, client, UPLINK),
     Disturbance.SATURATED: _saturated,
-    Disturbance.STEAL: lambda fleet: _stopping(fleet, worn.STOLEN, worn.GIVEN),
-    Disturbance.SUSPEND: lambda fleet: _stopping(fleet, worn.ASLEEP, worn.AWAKE),
+    Disturbance.STEAL: lambda fleet, client: _stopping(fleet, client, worn.STOLEN, worn.GIVEN),
+    Disturbance.SUSPEND: lambda fleet, client: _stopping(fleet, client, worn.ASLEEP, worn.AWAKE),
 }

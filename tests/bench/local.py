@@ -4,8 +4,8 @@ The receiver, Prometheus, Alertmanager and the blackbox exporter are killed firs
 random moment, over and over. The ways take turns: its WireGuard is killed or frozen, its network is cut off or its link
 goes down, or it is killed just after another worker has restarted and lost its sessions. One client sends a packet
 every 10 ms, the other nothing at all; of that one the daemon's own log says when it had moved.
-Then, for SECONDS each, what must move nobody: a path that loses or delays packets, an upload of one way, a saturated
-uplink, a daemon that gets no processor or sleeps; each ends with a real death. A step of the wall clock is not among
+Then, in another fleet, for SECONDS, what must move nobody, each at a client of its own: a path that loses or delays packets,
+an upload of one way, a saturated uplink, a daemon that gets no processor or sleeps; each ends with a real death. A step of the wall clock is not among
 them: nothing that the daemon decides by reads it. Tables, then a last line of JSON.
 """
 
@@ -22,7 +22,7 @@ from enum import StrEnum
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench._disturbed import Disturbance, disturb, show
+from tests.bench._disturbed import disturbed, show
 from tests.lab.fleet import Fleet, Profile
 from tests.lab.machines import Worker
 from tests.lab.traffic import Traffic
@@ -63,12 +63,22 @@ class Found:
 def main() -> int:
     """Run the bench; return its exit status."""
     parser = argparse.ArgumentParser(prog="make bench NAME=local", description=__doc__)
-    parser.add_argument("--runs", type=int, default=60, help="failures (default: %(default)s)")
+    parser.add_argument("--runs", type=int, default=60, help="failures; 0 for none (default: %(default)s)")
     parser.add_argument(
         "--seconds", type=float, default=300.0, help="of each disturbance; 0 for none (default: %(default)s)"
     )
     arguments = parser.parse_args()
     console = Console(stderr=True)
+    figures: dict[str, float] = {}
+    if arguments.runs:
+        figures |= _failures(arguments.runs, console)
+    if arguments.seconds:
+        figures |= _disturbances(arguments.seconds, console)
+    print(json.dumps(figures))
+    return 0
+
+
+def _failures(runs: int, console: Console) -> dict[str, float]:
     with Fleet(Profile(local_failover=True)) as fleet:
         fleet.wait_until_serving()
         traffic = fleet.network.client(BUSY).traffic()
@@ -77,20 +87,19 @@ def main() -> int:
         console.print(
             "receiver, Prometheus, Alertmanager and blackbox exporter are dead; 3 workers, 2 clients"
         )
-        found = list(_measured(fleet, traffic, turns(arguments.runs), console))
-        whats = list(Disturbance) if arguments.seconds else []
-        disturbed = list(disturb(fleet, whats, arguments.seconds, console))
+        found = list(_measured(fleet, traffic, turns(runs), console))
         leaked = fleet.network.underlay.leaked()
     _show(found)
-    figures = summary(found) | {"failures": arguments.runs, "leaked": leaked}
-    if disturbed:
-        show(disturbed)
-        figures |= {
-            "false_moves": sum(one.moves for one in disturbed),
-            "disturbed_max": round(max(one.found for one in disturbed), 4),
-        }
-    print(json.dumps(figures))
-    return 0
+    return summary(found) | {"failures": runs, "leaked": leaked}
+
+
+def _disturbances(seconds: float, console: Console) -> dict[str, float]:
+    worn = disturbed(seconds, console)
+    show(worn)
+    return {
+        "false_moves": sum(one.moves for one in worn),
+        "disturbed_max": round(max(one.found for one in worn), 4),
+    }
 
 
 def turns(runs: int) -> list[Way]:

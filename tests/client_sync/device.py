@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from client_sync.cache import ManagedPeers
 from client_sync.interface import Interface, Wireguard
-from client_sync.routes import RouteError
+from client_sync.tunnels.programs import LayoutError
 from tests.wgfleet.model import after, owners
 from wgfleet.device import Device, Peer
 from wgfleet.diff import PeerChange
@@ -75,7 +75,7 @@ class FakeDevice:
     def set_routes(self, prefixes: Collection[str], interface: str, mark: int | None) -> None:
         """As `set_routes`."""
         if self.broken_routes:
-            raise RouteError(self.broken_routes)
+            raise LayoutError(self.broken_routes)
         self.routes.append((frozenset(prefixes), interface, mark))
 
 

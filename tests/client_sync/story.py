@@ -20,6 +20,7 @@ something else. An answer takes 0.02 s.
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -94,6 +95,8 @@ class Story:
     under_way: list[tuple[float, int, Answered]] = field(default_factory=list)
     """Probes that will have come back at a time."""
     asked: int = 0
+    asked_of: Counter[str] = field(default_factory=Counter)
+    """Probes that each worker was sent."""
     tells_probes: bool = False
     told: set[str] | None = None
     """The workers whose probes are told; None: all."""
@@ -189,7 +192,8 @@ class Story:
             case Probe(name, asked_at):
                 self._tell(name, "probe {}")
                 self.asked += 1
-                lost = self.asked % self.loses.get(name, 1) != 0
+                self.asked_of[name] += 1
+                lost = self.asked_of[name] % self.loses.get(name, 1) != 0
                 if name not in self.silent | self.restarted and not lost:
                     back_at = round(self.now + self.slow.get(name, ROUND_TRIP), 6)
                     heapq.heappush(self.under_way, (back_at, self.asked, Answered(name, asked_at)))

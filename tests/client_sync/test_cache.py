@@ -291,3 +291,44 @@ def test_what_is_no_key_in_the_note_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "managed-peers.json").write_text(json.dumps([public_key(1), 17, None, [public_key(2)]]))
 
     assert ManagedPeers(tmp_path).keys == {public_key(1)}
+
+
+def test_one_more_key_is_appended_to_the_note(tmp_path: Path) -> None:
+    """And all of them are there in the next run; a removal is a new file."""
+    managed = ManagedPeers(tmp_path)
+    managed.replace(frozenset({public_key(1), public_key(2)}))
+    before = (tmp_path / "managed-peers.json").stat().st_ino
+    managed.replace(frozenset({public_key(1), public_key(2), public_key(3)}))
+
+    assert (tmp_path / "managed-peers.json").stat().st_ino == before
+    assert ManagedPeers(tmp_path).keys == {public_key(1), public_key(2), public_key(3)}
+
+    managed.replace(frozenset({public_key(3)}))
+
+    assert ManagedPeers(tmp_path).keys == {public_key(3)}
+
+
+def test_half_a_line_of_the_note_spoils_neither_those_before_it_nor_those_after(tmp_path: Path) -> None:
+    """The power was cut while a key was appended: that peer had not been added yet."""
+    managed = ManagedPeers(tmp_path)
+    managed.replace(frozenset({public_key(1)}))
+    managed.replace(frozenset({public_key(1), public_key(2)}))
+    file = tmp_path / "managed-peers.json"
+    file.write_bytes(file.read_bytes()[:-5])
+    managed = ManagedPeers(tmp_path)
+
+    assert managed.keys == {public_key(1)}
+
+    managed.replace(frozenset({public_key(1), public_key(3)}))
+
+    assert ManagedPeers(tmp_path).keys == {public_key(1), public_key(3)}
+
+
+def test_a_note_that_somebody_removed_is_written_anew(tmp_path: Path) -> None:
+    """With all keys, not with the new one alone."""
+    managed = ManagedPeers(tmp_path)
+    managed.replace(frozenset({public_key(1)}))
+    (tmp_path / "managed-peers.json").unlink()
+    managed.replace(frozenset({public_key(1), public_key(2)}))
+
+    assert ManagedPeers(tmp_path).keys == {public_key(1), public_key(2)}

@@ -19,10 +19,11 @@ token_file = "token"
 trusted_keys = ["{KEY}"]
 """
 KNOWN = (
-    "active_probe_interval, addresses, apply, ca_file, client_hook, drain_deadline, failback_after, failback_spread, "
-    "firewall_mark, fleet, forwarding, interface, kill_switch, kill_switch_allow, layout, local_failover, manage_routes, "
-    "masquerade, name, policy, poll_interval, private_key_file, proxy, proxy_credentials_file, receivers, restart_command, "
-    "role, standby_probe_interval, state_directory, textfile, token_file, trusted_keys, wg_quick_file, wireguard"
+    "active_probe_interval, addresses, apply, ca_file, client_hook, drain_deadline, drain_on_stop, drain_timeout, "
+    "failback_after, failback_spread, firewall_mark, fleet, forwarding, interface, kill_switch, kill_switch_allow, "
+    "layout, local_failover, manage_routes, masquerade, name, policy, poll_interval, private_key_file, probe_target, "
+    "proxy, proxy_credentials_file, receivers, restart_command, role, standby_probe_interval, state_directory, "
+    "textfile, token_file, trusted_keys, wg_quick_file, wireguard"
 )
 
 NO_PROXY = "an HTTP proxy's URL was expected, without user or password: as http://proxy.example.com:3128"
@@ -122,6 +123,15 @@ def test_a_worker_need_not_forward_nor_masquerade(written: Written) -> None:
     assert (config.forwarding, config.masquerade) == (False, ())
 
 
+def test_a_worker_leaves_only_if_it_is_told_to(written: Written) -> None:
+    """By default SIGTERM ends the daemon at once; two minutes is how long clients have to leave."""
+    silent = load(written(f'{REQUIRED}role = "worker"\n'))
+    told = load(written(f'{REQUIRED}role = "worker"\ndrain_on_stop = true\ndrain_timeout = 600\n'))
+
+    assert (silent.drain_on_stop, silent.drain_timeout) == (False, 120.0)
+    assert (told.drain_on_stop, told.drain_timeout) == (True, 600.0)
+
+
 @pytest.mark.parametrize(
     ("role", "line", "other"),
     [
@@ -129,6 +139,8 @@ def test_a_worker_need_not_forward_nor_masquerade(written: Written) -> None:
         ("worker", "standby_probe_interval = 5", "client"),
         ("client", "forwarding = true", "worker"),
         ("client", 'masquerade = ["eth0"]', "worker"),
+        ("client", "drain_on_stop = true", "worker"),
+        ("vantage", "drain_timeout = 5", "worker"),
         ("vantage", "failback_after = 5", "client"),
         ("vantage", "forwarding = true", "worker"),
     ],

@@ -55,7 +55,9 @@ def test_the_smallest_file_of_this_layout(tmp_path: Path) -> None:
 
 def test_all_of_this_layout_can_be_said(tmp_path: Path) -> None:
     """Whatever has a default."""
-    said = 'firewall_mark = 51820\nwireguard = "userspace"\ndrain_deadline = 0\n'
+    said = (
+        'firewall_mark = 51820\nwireguard = "userspace"\ndrain_deadline = 0\nprobe_target = "2001:DB8::1"\n'
+    )
 
     config = load(read(tmp_path, PER_WORKER + said))
 
@@ -64,6 +66,7 @@ def test_all_of_this_layout_can_be_said(tmp_path: Path) -> None:
         Implementation.USERSPACE,
         0.0,
     )
+    assert config.probe_target == "2001:db8::1"
 
 
 def test_what_this_layout_requires_is_said_when_it_is_missing(tmp_path: Path) -> None:
@@ -83,8 +86,21 @@ def test_what_this_layout_requires_is_said_when_it_is_missing(tmp_path: Path) ->
 
 def test_what_is_of_this_layout_is_refused_with_the_other(tmp_path: Path) -> None:
     """Somebody would wait for a drain that never comes."""
-    assert refusal(tmp_path, f'{REQUIRED}layout = "single"\ndrain_deadline = 60\n') == (
-        'drain_deadline: is for layout = "per-worker" only'
+    said = f'{REQUIRED}layout = "single"\ndrain_deadline = 60\nprobe_target = "9.9.9.9"\n'
+
+    assert refusal(tmp_path, said).split("\n  ") == [
+        'drain_deadline: is for layout = "per-worker" only',
+        'probe_target: is for layout = "per-worker" only',
+    ]
+
+
+def test_a_target_of_a_family_that_the_client_has_no_address_of_is_refused(tmp_path: Path) -> None:
+    """No probe could be sent, and nobody would know."""
+    said = PER_WORKER.replace(', "fd00::7"', "") + 'probe_target = "2001:db8::1"\n'
+
+    assert refusal(tmp_path, said) == (
+        "probe_target: is '2001:db8::1': this client has no IPv6 address inside the tunnel: add one to `addresses`, or "
+        "choose a target of the other family"
     )
 
 
@@ -103,6 +119,23 @@ def test_what_is_of_this_layout_is_refused_with_the_other(tmp_path: Path) -> Non
         (
             'drain_deadline = "1h"',
             "drain_deadline: is '1h': seconds were expected, from 0 to 604800, a week",
+        ),
+        *(
+            (
+                f'probe_target = "{wrong}"',
+                (
+                    f"probe_target: is {wrong!r}: one address beyond the workers was expected, as 198.51.100.1 or "
+                    "2001:db8::1"
+                ),
+            )
+            for wrong in (
+                "dns.example.com",
+                "127.0.0.1",
+                "::",
+                "fe80::1%eth0",
+                "224.0.0.1",
+                "198.51.100.0/24",
+            )
         ),
         (
             'addresses = ["10.99"]',

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from client_sync.core import next_deadline, step
+from client_sync.liveness import LEAST_PATIENCE
 from client_sync.state import (
     Answered,
     Configure,
@@ -23,8 +24,8 @@ from client_sync.state import (
 from tests.client_sync.story import Story
 from wgfleet.peerset import PublishedWorker, WorkerState
 
-SETTLED = 15.0
-"""Seconds after which all that can follow has followed: a silent standby's session was made anew, however long the pause."""
+SETTLED = 20.0
+"""Seconds after which all that can follow has followed: a silent standby's session was made anew, however long the pause, and answers slowly."""
 
 Place = tuple[str, str, tuple[str, ...]]
 
@@ -106,7 +107,7 @@ class WatchedStory(Story):
             assert there[effect.worker].state is not WorkerState.BANNED, "a banned worker is left alone"
             if isinstance(effect, Recreate):
                 assert effect.worker != self.state.active, "the active session is never made anew"
-                assert self.now - self.recreated_at.get(at, 0.0) >= self.settings.recreate_interval
+                assert self.now - self.recreated_at.get(at, 0.0) >= 2.0 * LEAST_PATIENCE - 1e-9
                 self.recreated_at[at] = self.now
             else:
                 fast = self.settings.burst_interval - 1e-9

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
-from client_sync.echo import _V4, _V6, MOST_WAITING, Echo, _checksum, _packet, _reply_sequence
+from client_sync.echo import _V4, _V6, MOST_WAITING, Echo, _checksum, _packet, _reply
 from tests.client_sync.own_network import in_own_network, ip
 
 # As tcpdump showed `ping -s 0 -e 0x1234`, first packet: type 8, code 0, checksum, identifier, sequence.
@@ -52,17 +52,17 @@ def test_a_packet_of_six_leaves_the_checksum_to_the_kernel() -> None:
 @pytest.mark.parametrize("header", [IP_HEADER, IP_HEADER_WITH_OPTIONS], ids=["plain", "options"])
 def test_a_reply_of_four_is_read_behind_its_ip_header(header: bytes) -> None:
     """However long the header says that it is."""
-    assert _reply_sequence(header + REPLY, _V4, 0x1234) == 1
+    assert _reply(header + REPLY, _V4) == (0x1234, 1)
 
 
 def test_a_reply_of_six_comes_without_its_ip_header() -> None:
     """The kernel keeps it."""
-    assert _reply_sequence(REPLY_V6, _V6, 0x1234) == 1
+    assert _reply(REPLY_V6, _V6) == (0x1234, 1)
 
 
 def test_a_reply_may_carry_more_than_was_sent() -> None:
     """Only the head is looked at."""
-    assert _reply_sequence(IP_HEADER + REPLY + b"more", _V4, 0x1234) == 1
+    assert _reply(IP_HEADER + REPLY + b"more", _V4) == (0x1234, 1)
 
 
 @pytest.mark.parametrize(
@@ -78,25 +78,19 @@ def test_a_reply_may_carry_more_than_was_sent() -> None:
 def test_what_is_no_reply_is_not_taken_for_one(packet: bytes, family: object) -> None:
     """Raw sockets hear all of ICMP."""
     assert family in (_V4, _V6)
-    assert _reply_sequence(packet, _V4 if family is _V4 else _V6, 0x1234) is None
-
-
-@pytest.mark.parametrize("packet", [IP_HEADER + REPLY, REPLY_V6])
-def test_a_reply_to_another_program_is_not_ours(packet: bytes) -> None:
-    """It has another identifier."""
-    assert _reply_sequence(packet, _V4 if len(packet) > 8 else _V6, 0x1235) is None
+    assert _reply(packet, _V4 if family is _V4 else _V6) is None
 
 
 @pytest.mark.parametrize("length", range(28))
 def test_a_packet_of_four_that_is_cut_short_is_no_reply(length: int) -> None:
     """Nor an error."""
-    assert _reply_sequence((IP_HEADER + REPLY)[:length], _V4, 0x1234) is None
+    assert _reply((IP_HEADER + REPLY)[:length], _V4) is None
 
 
 @pytest.mark.parametrize("length", range(8))
 def test_a_packet_of_six_that_is_cut_short_is_no_reply(length: int) -> None:
     """Nor an error."""
-    assert _reply_sequence(REPLY_V6[:length], _V6, 0x1234) is None
+    assert _reply(REPLY_V6[:length], _V6) is None
 
 
 # Real ones.
@@ -268,6 +262,29 @@ def test_an_answer_with_another_identifier_is_none() -> None:
     assert in_tunnel(lambda packet: worker(packet, identifier_change=1), asking("10.99.0.1", within=0.2)) == [
         False
     ]
+
+
+@pytest.mark.system
+def test_an_answer_that_came_astray_is_told_and_taken_where_it_belongs() -> None:
+    """It comes in by another's interface; whom it is to knows it by identifier, address and sequence number."""
+
+    async def play() -> tuple[bool, bool]:
+        one = Echo("lo")  # By an interface where nobody answers.
+        other = Echo("wg0", one.take)
+        heard, others = asyncio.Event(), asyncio.Event()
+        one._sequence = other._sequence = 7
+        try:
+            with tunnel(lambda packet: worker(packet, identifier_change=other._identifier ^ one._identifier)):
+                one.ask("10.99.0.1", heard.set)
+                other.ask("10.99.0.1", others.set)
+                async with asyncio.timeout(5.0):
+                    await heard.wait()
+                return heard.is_set(), others.is_set()
+        finally:
+            one.close()
+            other.close()
+
+    assert in_own_network(lambda: asyncio.run(play())) == (True, False)
 
 
 @pytest.mark.system

@@ -12,11 +12,12 @@ from threading import Thread
 
 import pytest
 
-from client_sync import enrolling
+from client_sync import keying
 from client_sync.__main__ import main
-from client_sync.config import Role, load
+from client_sync.config import LayoutKind, Role, load
 from client_sync.staging import Staged
 from tests.client_sync.receiver import FakeReceiver, Request, answer
+from tests.lab.keys import new_key_pair
 from wgfleet.bundle import Bundle
 from wgfleet.device import Device
 from wgfleet.signing import Signer
@@ -108,7 +109,9 @@ def scene(
     tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Scene:
     """The usual one."""
-    monkeypatch.setattr(enrolling, "read_device", lambda name: Device(name, PUBLIC, 51820, None, ()))
+    monkeypatch.setattr(keying, "links", lambda: {"wg0": True})
+    monkeypatch.setattr(keying, "WG_QUICK", tmp_path / "wireguard")
+    monkeypatch.setattr(keying, "read_device", lambda name: Device(name, PUBLIC, 51820, None, ()))
     bundle = Bundle("example", (receiver.there.url,), "ann", "client", SECRET, time.time() + 3600, (KEY,))
     return Scene(tmp_path, bundle, capsys, monkeypatch)
 
@@ -137,6 +140,17 @@ def test_a_worker_joins_as_a_worker(scene: Scene) -> None:
 
     assert (code, load(scene.home / "sync.toml").role) == (0, Role.WORKER)
     assert "fra1 has joined the fleet example as a worker." in said
+
+
+def test_a_monitoring_host_joins_as_a_vantage(scene: Scene) -> None:
+    """Its interface is its own; the workers' peers there are the daemon's from now on."""
+    scene.bundle = replace(scene.bundle, role="vantage", name="mon1")
+
+    code, said = scene.enroll()
+
+    assert (code, load(scene.home / "sync.toml").role) == (0, Role.VANTAGE)
+    assert "mon1 has joined the fleet example as a vantage." in said
+    assert "no worker's [Peer] in /etc/wireguard/wg0.conf any more" in said
 
 
 def test_the_bundle_comes_from_standard_input_too(scene: Scene) -> None:
@@ -240,17 +254,112 @@ def test_an_interface_without_a_key_is_given_one(scene: Scene) -> None:
         assert file.stat().st_mode & 0o777 == 0o600
         device[0] = replace(device[0], public_key=PUBLIC)
 
-    scene.monkeypatch.setattr(enrolling, "read_device", lambda _name: device[0])
-    scene.monkeypatch.setattr(enrolling, "new_private_key", lambda: "private")
-    scene.monkeypatch.setattr(enrolling, "set_private_key", take)
+    scene.monkeypatch.setattr(keying, "read_device", lambda _name: device[0])
+    scene.monkeypatch.setattr(keying, "new_private_key", lambda: "private")
+    scene.monkeypatch.setattr(keying, "set_private_key", take)
 
     code, said = scene.enroll()
     device[0] = replace(device[0], public_key=None)
-    scene.monkeypatch.setattr(enrolling, "new_private_key", lambda: "another")
+    scene.monkeypatch.setattr(keying, "new_private_key", lambda: "another")
     scene.enroll("--force")
 
     assert (code, given) == (0, ["private\n", "private\n"])
     assert f"PostUp = wg set %i private-key {scene.home / 'wg0.key'}" in said
+
+
+PAIR = new_key_pair()
+
+
+@pytest.fixture
+def without_interface(scene: Scene) -> Scene:
+    """A machine that has none."""
+    scene.monkeypatch.setattr(keying, "links", dict)
+    scene.monkeypatch.setattr(keying, "new_private_key", lambda: PAIR.private)
+    return scene
+
+
+def test_a_client_without_an_interface_gets_what_the_daemon_needs_to_make_it(
+    without_interface: Scene, receiver: Receiver
+) -> None:
+    """The key is made here and sent by its public half; the addresses are those that the receiver gave."""
+    code, said = without_interface.enroll()
+
+    assert code == 0
+    (asked,) = receiver.there.requests
+    assert json.loads(asked.body)["public_key"] == PAIR.public
+    config = load(without_interface.home / "sync.toml")
+    assert (config.interface, config.layout) == ("wg0", LayoutKind.SINGLE)
+    assert config.addresses == ("10.99.0.7", "fd99::7")
+    assert config.private_key_file == without_interface.home / "wg0.key"
+    assert config.private_key_file.read_text() == f"{PAIR.private}\n"
+    assert config.private_key_file.stat().st_mode & 0o777 == 0o600
+    assert PAIR.private not in said
+    assert "wg0; the daemon makes it whenever it is gone" in said
+    assert "Address =" not in said
+
+
+def test_a_client_may_have_an_interface_for_each_worker(without_interface: Scene) -> None:
+    """Whatever interfaces there are: these have names of their own."""
+    code, said = without_interface.enroll("--layout", "per-worker")
+
+    config = load(without_interface.home / "sync.toml")
+    assert (code, config.interface, config.layout) == (0, "wg", LayoutKind.PER_WORKER)
+    assert "wg-… for each worker" in said
+
+
+def test_a_client_that_enrols_again_stays_on_the_interface_that_its_daemon_made(
+    without_interface: Scene,
+) -> None:
+    """It is there by then, and is the daemon's all the same, with its key and its mark."""
+    without_interface.enroll()
+    file = without_interface.home / "sync.toml"
+    file.write_text(f"{file.read_text()}firewall_mark = 1234\n")
+    without_interface.monkeypatch.setattr(keying, "links", lambda: {"wg0": True})
+    without_interface.monkeypatch.setattr(keying, "new_private_key", lambda: "another")
+
+    stands = keying.footing("client", None, None, without_interface.home)
+
+    assert stands.said(("10.99.0.8",)) == {
+        "private_key_file": str(without_interface.home / "wg0.key"),
+        "addresses": ("10.99.0.8",),
+        "firewall_mark": 1234,
+    }
+    assert keying.own_key(stands, without_interface.home) == keying.Key(PAIR.public, 1234)
+
+
+def test_an_interface_of_wg_quicks_that_is_down_is_not_made_anew(
+    without_interface: Scene, receiver: Receiver
+) -> None:
+    """It has a key and a maker of its own: both would fight for the name."""
+    (without_interface.directory / "wireguard").mkdir()
+    (without_interface.directory / "wireguard" / "wg0.conf").touch()
+
+    code, said = without_interface.enroll()
+
+    assert (code, receiver.there.requests) == (1, [])
+    assert "`wg-quick up wg0` first" in said
+
+
+def test_a_layout_is_for_clients(scene: Scene, receiver: Receiver) -> None:
+    """Said before the bundle is used."""
+    scene.bundle = replace(scene.bundle, role="worker", name="fra1")
+
+    code, said = scene.enroll("--layout", "per-worker")
+
+    assert (code, receiver.there.requests) == (1, [])
+    assert "--layout is for clients, and the bundle is for a worker: leave it out" in said
+
+
+def test_an_answer_without_an_address_is_said_where_one_is_needed(
+    without_interface: Scene, receiver: Receiver
+) -> None:
+    """No configuration is left that the daemon would refuse."""
+    receiver.body = json.dumps(JOINED | {"tunnel_addresses": []}).encode()
+
+    code, said = without_interface.enroll()
+
+    assert (code, "the receiver gave no tunnel address" in said) == (1, True)
+    assert without_interface.files().keys() == {"wg0.key"}
 
 
 def test_files_that_are_not_put_are_gone(tmp_path: Path) -> None:

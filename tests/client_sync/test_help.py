@@ -8,7 +8,7 @@ import pytest
 
 from client_sync.__main__ import EXAMPLE, OWN, PER_WORKER, RESTART, VANTAGE_EXAMPLE, WORKER_EXAMPLE, main
 from client_sync.applying import Apply
-from client_sync.config import _OF_ROLE, Config, LayoutKind, Role, load
+from client_sync.config import _OF_ROLE, DRAIN_SECONDS, Config, LayoutKind, Role, load
 from wgfleet.signing import Signer
 
 KEY = Signer.generate().public_text
@@ -38,6 +38,7 @@ def test_the_help_shows_a_workers_configuration_that_is_right(help_text: str, tm
     config = load(file)
 
     assert (config.role, config.forwarding, config.masquerade) == (Role.WORKER, False, ())
+    assert (config.drain_on_stop, config.drain_timeout) == (False, DRAIN_SECONDS)
 
 
 def test_the_help_shows_a_vantages_configuration_that_is_right(help_text: str, tmp_path: Path) -> None:

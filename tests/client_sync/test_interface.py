@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from client_sync.cache import ManagedPeers
-from client_sync.routes import RouteError
+from client_sync.tunnels.programs import LayoutError
 from tests.client_sync.device import MARK, FakeDevice, interface, named, peer
 from tests.client_sync.samples import ALL, public_key, worker
 from tests.wgfleet.model import owners
@@ -246,7 +246,7 @@ def test_routes_that_could_not_be_set_are_set_the_next_time() -> None:
     """The peers are set before, and stay."""
     fake = FakeDevice(broken_routes="no such device")
     wg0 = interface(fake)
-    with pytest.raises(RouteError):
+    with pytest.raises(LayoutError):
         wg0.configure(TWO, "w1")
     assert fake.keys == {public_key(1), public_key(2)}
     fake.broken_routes = ""

@@ -127,3 +127,13 @@ def test_an_answer_is_overdue_before_it_is_given_up() -> None:
     assert known.overdue_at() is None
     assert ask(known, 10.0).overdue_at() == pytest.approx(10.24)
     assert answer(ask(ask(known, 10.0), 10.1), 10.1, 10.3).overdue_at() is None
+
+
+def test_an_overdue_probe_counts_as_unheard_before_it_is_a_miss() -> None:
+    """Else a standby that restarted would be believed for an answer of before."""
+    known = answer(ask(Liveness(), 10.0), 10.0, 10.02)
+    asked = ask(ask(known, 11.0), 11.2)
+
+    assert [asked.unheard(at) for at in (11.05, 11.15, 11.25, 11.35)] == [0, 1, 1, 2]
+    assert answer(asked, 11.2, 11.35).unheard(11.35) == 0
+    assert judge(asked, 11.31).unheard(11.31) == 2

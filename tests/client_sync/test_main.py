@@ -303,6 +303,18 @@ def test_a_watch_at_no_possible_interval_is_refused(command: Command, seconds: s
     assert f"'{seconds}': seconds were expected, from 0.1 to 3600" in done.err
 
 
+def test_an_interval_without_a_watch_is_refused(command: Command) -> None:
+    """It would mean nothing."""
+    done = command("status", "--interval", "5")
+
+    assert (done.code, "--interval belongs to --watch" in done.err) == (2, True)
+
+
+def test_a_newcomer_is_told_with_which_command_to_begin(command: Command) -> None:
+    """In the help, and before there is any configuration."""
+    assert "First time: an operator makes a bundle" in command("--help").out
+
+
 @pytest.mark.parametrize("arguments", [[], ["walk"], ["run", "--fast"], ["run", "--log-format", "xml"]])
 def test_a_wrong_command_is_asked_back(command: Command, arguments: list[str]) -> None:
     """With the usage, and an exit code of its own."""

@@ -9,7 +9,8 @@ import pytest
 from client_sync.cache import ManagedPeers
 from client_sync.endpoints import Endpoints
 from client_sync.quickfile import keys
-from client_sync.restarting import AGAIN_SECONDS, DUE, Quick, RestartError, Restarting, run_command
+from client_sync.restarting import AGAIN_SECONDS, DUE, Quick, Restarting, run_command
+from client_sync.tunnels.programs import LayoutError
 from tests.client_sync.device import named
 from tests.client_sync.samples import ALL, public_key, worker
 from wgfleet.device import Device, Peer
@@ -37,7 +38,7 @@ class Machine:
         """As `run_command`."""
         self.ran.append(command[0])
         if command[0] == self.broken:
-            raise RestartError("it failed")
+            raise LayoutError("it failed")
         if command[0] == "up":
             text = self.file.read_text()
             held = [worker(number) for number in (1, 2) if f"{ALL}" in _block(text, public_key(number))]
@@ -109,9 +110,9 @@ def test_a_restart_that_failed_is_tried_again_after_a_while_by_the_next_daemon_t
     """The file is right by then, so nothing else would remind of it."""
     machine = Machine(tmp_path, broken="up")
     layout = machine.layout()
-    with pytest.raises(RestartError, match="it failed"):
+    with pytest.raises(LayoutError, match="it failed"):
         layout.configure(TWO, "w1")
-    with pytest.raises(RestartError, match=r"tried again in 10 s; the file of before is .*wg0\.conf\.before"):
+    with pytest.raises(LayoutError, match=r"tried again in 10 s; the file of before is .*wg0\.conf\.before"):
         layout.holder(TWO)
     assert machine.ran == ["down", "up"]
     machine.broken = ""
@@ -155,7 +156,7 @@ def test_a_file_that_cannot_be_changed_is_said(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
     machine.file.write_text("[Interface]\nSaveConfig = true\n")
 
-    with pytest.raises(RestartError, match=r"wg0\.conf cannot be changed: SaveConfig = true"):
+    with pytest.raises(LayoutError, match=r"wg0\.conf cannot be changed: SaveConfig = true"):
         machine.layout().configure(TWO, "w1")
 
     assert machine.ran == []
@@ -163,8 +164,8 @@ def test_a_file_that_cannot_be_changed_is_said(tmp_path: Path) -> None:
 
 def test_a_command_that_fails_is_told() -> None:
     """By its name; what it prints may hold what is no business of a log's."""
-    with pytest.raises(RestartError, match="`false` failed with 1"):
+    with pytest.raises(LayoutError, match="`false` failed with 1"):
         run_command(["false"])
-    with pytest.raises(RestartError, match="could not be run"):
+    with pytest.raises(LayoutError, match="could not be run"):
         run_command(["/nowhere/wg-quick"])
     run_command(["true"])

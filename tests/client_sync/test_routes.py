@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from client_sync.routes import RouteError, route_commands, set_routes
+from client_sync.routes import route_commands, set_routes
+from client_sync.tunnels.programs import LayoutError
 from tests.client_sync.own_network import in_own_network, ip
 
 
@@ -59,7 +60,7 @@ def test_nothing_to_route_is_no_command() -> None:
 @pytest.mark.parametrize("prefix", ["0.0.0.0/0", "::/0"])
 def test_a_default_route_without_a_mark_is_refused(prefix: str) -> None:
     """The tunnel's own packets would go into the tunnel; the text says the two ways out."""
-    with pytest.raises(RouteError) as caught:
+    with pytest.raises(LayoutError) as caught:
         commands("10.0.0.0/8", prefix)
 
     assert str(caught.value) == (
@@ -88,7 +89,7 @@ def test_a_failing_command_is_said_with_what_it_said(tmp_path: Path, monkeypatch
     (tmp_path / "ip").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
 
-    with pytest.raises(RouteError) as caught:
+    with pytest.raises(LayoutError) as caught:
         set_routes(["10.0.0.0/8"], "wg0", None)
 
     assert str(caught.value) == (
@@ -101,7 +102,7 @@ def test_a_missing_program_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """As an error about routes, which the daemon reports and tries again."""
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    with pytest.raises(RouteError, match=r"could not be run: .* 'ip'"):
+    with pytest.raises(LayoutError, match=r"could not be run: .* 'ip'"):
         set_routes(["10.0.0.0/8"], "wg0", None)
 
 
@@ -180,7 +181,7 @@ def test_when_the_real_interface_goes_the_blackholes_stay() -> None:
 @pytest.mark.system
 def test_a_real_interface_that_is_not_there_is_said() -> None:
     """With the command and what `ip` said."""
-    with pytest.raises(RouteError) as caught:
+    with pytest.raises(LayoutError) as caught:
         in_own_network(lambda: set_routes(["10.0.0.0/8"], "wg0", None))
 
     assert str(caught.value) == ('`ip -4 route replace 10.0.0.0/8 dev wg0` failed: Cannot find device "wg0"')

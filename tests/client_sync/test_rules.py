@@ -4,7 +4,8 @@ import subprocess
 
 import pytest
 
-from client_sync.routes import RouteError, rule_commands, set_routes
+from client_sync.routes import rule_commands, set_routes
+from client_sync.tunnels.programs import LayoutError
 from tests.client_sync.own_network import in_own_network, ip
 
 PLAIN = "0:\tfrom all lookup local\n32766:\tfrom all lookup main\n32767:\tfrom all lookup default\n"
@@ -51,13 +52,13 @@ def test_a_tunnel_for_some_networks_leaves_the_rest_alone() -> None:
 def test_another_mark_is_no_rule_of_ours() -> None:
     """0xca6c0 begins like 0xca6c."""
     other = "32765:\tnot from all fwmark 0xca6c0 lookup 518200\n"
-    with pytest.raises(RouteError):
+    with pytest.raises(LayoutError):
         commands(["0.0.0.0/0"], other, PLAIN)
 
 
 def test_a_carried_family_without_a_rule_is_refused() -> None:
     """Its default route in the table would never be looked at, and all would go out in clear, unnoticed."""
-    with pytest.raises(RouteError) as caught:
+    with pytest.raises(LayoutError) as caught:
         commands(["0.0.0.0/0"], PLAIN, PLAIN)
 
     assert str(caught.value) == (

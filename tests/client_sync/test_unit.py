@@ -3,8 +3,10 @@
 import re
 from pathlib import Path
 
+from client_sync.config import DRAIN_SECONDS
 from client_sync.guard import KEPT
 from client_sync.tunnels import making
+from client_sync.worker.daemon import STOP_SECONDS
 from wgfleet.wg import TIMEOUT_SECONDS
 
 SYSTEMD = Path(__file__).parents[2] / "deploy" / "systemd"
@@ -36,6 +38,13 @@ def test_the_watchdog_bears_a_wg_that_hangs() -> None:
     (seconds,) = re.findall(r"^WatchdogSec=(\d+)$", UNIT, re.MULTILINE)
 
     assert int(seconds) / 2 >= 3 * TIMEOUT_SECONDS
+
+
+def test_a_worker_has_time_to_be_left_before_systemd_kills_it() -> None:
+    """As long as it takes by default, and longer; where sync.toml says more, the daemon asks systemd for it."""
+    (seconds,) = re.findall(r"^TimeoutStopSec=(\d+)$", UNIT, re.MULTILINE)
+
+    assert int(seconds) >= DRAIN_SECONDS + STOP_SECONDS
 
 
 def test_the_kill_switch_is_closed_before_there_is_a_network_once_something_is_kept() -> None:

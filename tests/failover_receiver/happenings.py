@@ -168,18 +168,19 @@ def forgets(story: Monitored, draw: Draw) -> None:
 
 
 def operates(story: Monitored, draw: Draw) -> None:
-    """An operator does something; much of it is refused."""
+    """An operator does something, or a worker stops or is back; much of it is refused."""
     name = draw.one(NAMES)
     number = NAMES.index(name) + 1
+    new_key, drain, banned = draw.chance(), draw.chance(), draw.chance()
     wishes: tuple[Event, ...] = (
         WorkerRegistered(name, spec(number)),
-        WorkerRegistered(name, spec(number)),
+        DrainWished(name, drain=drain, own=True),
         WorkerRegistered(name, replace(spec(number), weight=number, region="here")),
-        WorkerRegistered(name, spec(number + 10), new_key=draw.chance()),
+        WorkerRegistered(name, spec(number + 10), new_key=new_key),
         WorkerRegistered(name, spec(1)),
         WorkerRemoved(name),
-        DrainWished(name, drain=draw.chance()),
-        WorkerBanned(name, banned=draw.chance()),
+        DrainWished(name, drain=drain),
+        WorkerBanned(name, banned=banned),
         DrainWished(name, drain=False),
         WorkerBanned(name, banned=False),
         WorkerAdmitted(name),

@@ -8,7 +8,7 @@ from enum import StrEnum
 class Invariant(StrEnum):
     """Of ARCHITECTURE.md's list, what concerns the receiver's decisions; then what it says of itself."""
 
-    MOVED = "1 only a firing alert or an operator moves a worker"
+    MOVED = "1 only a firing alert, an operator or its own drain moves a worker"
     USABLE = "2 only an operator empties what may be used"
     DOCUMENTS = "3 a document's number rises, is kept, and means one document"
     SAME = "4 the same alerts lead to the same state, however they come"

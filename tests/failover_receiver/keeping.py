@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from failover_receiver.state import Decided, State
+from failover_receiver.state import Decided, Remarked, State
 from failover_receiver.store import Document, SqliteStore, Store
 from failover_receiver.store.dsn import Dsn
 from failover_receiver.store.postgres import PostgresStore
@@ -74,7 +74,13 @@ class Journal(SqliteStore):
         self.go_on.set()
 
     def save(
-        self, state: State, document: Document | None, decided: Sequence[Decided], *, at: float, who: str
+        self,
+        state: State,
+        document: Document | None,
+        decided: Sequence[Decided | Remarked],
+        *,
+        at: float,
+        who: str,
     ) -> None:
         """Keep it, when it may."""
         self.begun.set()

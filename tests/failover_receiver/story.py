@@ -3,7 +3,7 @@
 A story is blocks of commands, each followed by `----` and what happened:
 
     policy KEY=NUMBER ...        numbers of the policy (before anything else)
-    add W ... | rekey W [new] | weigh W WEIGHT | remove W | drain W | undrain W | ban W | unban W | admit W [force]
+    add W ... | rekey W [new] | weigh W WEIGHT | remove W | drain W | undrain W | leave W | return W | ban W | unban W | admit W [force]
     fires ALERT W ...            Prometheus: the alert fires for these workers, and is delivered by webhook at once
     ends ALERT W ...             Prometheus: it fires no more; delivered as resolved at once
     quiet fires|ends ALERT W ... likewise, but no webhook comes: only a reading can tell
@@ -123,6 +123,8 @@ class Story:
                 self.take(WorkerRemoved(name))
             case ["drain" | "undrain" as verb, name]:
                 self.take(DrainWished(name, drain=verb == "drain"))
+            case ["leave" | "return" as verb, name]:  # The worker itself, as it stops and is back.
+                self.take(DrainWished(name, drain=verb == "leave", own=True))
             case ["ban" | "unban" as verb, name]:
                 self.take(WorkerBanned(name, banned=verb == "ban"))
             case ["admit", name, *force]:

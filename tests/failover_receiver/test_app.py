@@ -51,6 +51,9 @@ ROUTES: dict[tuple[str, str], tuple[frozenset[Role], Any]] = {
     ("POST", "/v1/client-list/confirm"): (OPERATOR, None),
     ("GET", "/v1/client-list/behind"): (OPERATOR, None),
     ("GET", "/v1/self"): (frozenset({Role.CLIENT, Role.WORKER}), None),
+    ("PUT", "/v1/self/drain"): (WORKER, None),
+    ("DELETE", "/v1/self/drain"): (WORKER, None),
+    ("GET", "/v1/self/clients"): (WORKER, None),
     ("GET", "/v1/enrolments"): (OPERATOR, None),
     ("POST", "/v1/enrolments"): (OPERATOR, {"name": "phone", "role": "client", "addresses": ["10.6.0.2"]}),
     ("DELETE", "/v1/enrolments/phone"): (OPERATOR, None),
@@ -182,7 +185,7 @@ JSON = {"Content-Type": "application/json"}
     [
         (b'{"version', JSON, "body: is not JSON: EOF while parsing a string at line 1 column 9"),
         (b"", JSON, "body: is missing"),
-        (b'["x"]', JSON, "body: is ['x']: Input should be an object"),
+        (b'["x"]', JSON, "body: is ['x']: an object was expected"),
         (
             b'{"version": "4", "alerts": []}',
             {"Content-Type": "text/plain"},

@@ -51,6 +51,7 @@ wgfleet_receiver_decisions_total{reason="overloaded",state="serving"} 0.0
 wgfleet_receiver_decisions_total{reason="registered",state="joining"} 2.0
 wgfleet_receiver_decisions_total{reason="hold_down",state="joining"} 0.0
 wgfleet_receiver_decisions_total{reason="drained",state="draining"} 0.0
+wgfleet_receiver_decisions_total{reason="drained_itself",state="draining"} 0.0
 wgfleet_receiver_decisions_total{reason="too_many_down",state="suspect"} 0.0
 wgfleet_receiver_decisions_total{reason="worker_down",state="down"} 1.0
 wgfleet_receiver_decisions_total{reason="worker_degraded",state="down"} 0.0

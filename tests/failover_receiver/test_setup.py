@@ -186,7 +186,7 @@ def test_a_token_takes_nobodys_name(tmp_path: Path) -> None:
     store.save(State(fleet="test", workers={"fra1": Worker(spec(1))}), None, [], at=0.0, who="somebody")
     store.close()
 
-    for name, why in (("operator", "already a token named"), ("fra1", "is the name of a client or worker")):
+    for name, why in (("operator", "already a token named"), ("fra1", "is the name of a worker")):
         with pytest.raises(ValueError, match=why):
             setup.make_token(tmp_path / "receiver.db", name, Role.OPERATOR, now=5.0)
 

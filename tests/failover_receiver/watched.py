@@ -139,6 +139,10 @@ class Watched(Story):
             case WorkerAdmitted(name, force) if name in before.workers:
                 fires = self.evidence.may_fail(name, self.now)
                 return before.workers[name].banned or (fires and not force)
+            case DrainWished(name, drain, own=True) if name in before.workers:
+                worker = before.workers[name]
+                alone = not named(before, *USABLE) - {name}
+                return alone and not worker.drain if drain else worker.drain and not worker.drain_own
             case WorkerAdmitted(name) | WorkerRemoved(name) | DrainWished(name) | WorkerBanned(name):
                 return name not in before.workers
         return False
@@ -204,7 +208,7 @@ class Watched(Story):
         if was.failed_at is not None and is_now.failed_at is None:
             held = was.up_since is not None and self.now >= was.up_since + self._hold_down(was)
             self.must(Invariant.MOVED, held, f"{name} was not held down for long enough")
-        untouched = (was.drain, was.banned, was.spec) == (is_now.drain, is_now.banned, is_now.spec)
+        untouched = wishes(was) == wishes(is_now)
         self.must(Invariant.MOVED, untouched and is_now.proven >= was.proven, "wishes are the operator's")
 
     def _outranked(self, after: State) -> None:
@@ -238,8 +242,10 @@ class Watched(Story):
         self.must(Invariant.USABLE, named(after, WorkerState.SUSPECT) == suspect, f"{suspect}: suspect")
         self.must(Invariant.USABLE, named(after, WorkerState.BANNED) == banned, f"{banned}: banned")
         self.must(Invariant.USABLE, named(after, WorkerState.DOWN) == down, f"{down}: down")
-        empties = isinstance(event, WorkerRemoved | DrainWished | WorkerBanned) or (
-            isinstance(event, WorkerRegistered) and event.new_key
+        empties = (
+            isinstance(event, WorkerRemoved | WorkerBanned)
+            or (isinstance(event, DrainWished) and not event.own)
+            or (isinstance(event, WorkerRegistered) and event.new_key)
         )
         if named(before, *USABLE) and not empties:
             self.must(Invariant.USABLE, named(after, *USABLE), "only an operator empties what may be used")
@@ -308,6 +314,11 @@ class Watched(Story):
         self.documents[said.number] = said.to_bytes()
 
 
+def wishes(worker: Worker) -> object:
+    """What no alert changes."""
+    return worker.drain, worker.drain_own, worker.banned, worker.spec
+
+
 def is_out(worker: Worker) -> bool:
     """An alert has taken it out, and none has spoken for it since."""
     return worker.failed_at is not None and worker.up_since is None
@@ -358,7 +369,7 @@ def reasons(worker: Worker, state: WorkerState) -> frozenset[Reason]:
         case WorkerState.DOWN:
             return frozenset({Reason.WORKER_DEGRADED if worker.degraded else Reason.WORKER_DOWN})
         case WorkerState.DRAINING:
-            return frozenset({Reason.DRAINED})
+            return frozenset({Reason.DRAINED_ITSELF if worker.drain_own else Reason.DRAINED})
         case WorkerState.JOINING:
             return frozenset({Reason.HOLD_DOWN if worker.failed_at is not None else Reason.REGISTERED})
         case WorkerState.SERVING:

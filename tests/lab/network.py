@@ -98,9 +98,9 @@ class Network:
             vantage.watch(worker)
         return worker
 
-    def add_client(self) -> Client:
-        """Bring one more client up; every worker has it as a peer, it has none yet."""
-        client = self._new_client()
+    def add_client(self, kind: type[Client] | None = None) -> Client:
+        """Bring one more client up, of another kind if you say so; every worker has it as a peer, it has none yet."""
+        client = self._new_client(kind or self._client)
         self._join([client])
         return client
 
@@ -117,7 +117,7 @@ class Network:
             self._new_vantage()
         joining: list[Worker | Client | Monitoring] = [
             *(self._new_worker() for _ in range(workers)),
-            *(self._new_client() for _ in range(clients)),
+            *(self._new_client(self._client) for _ in range(clients)),
             *self.vantages,
         ]
         for fixed in (self.underlay, self.service):
@@ -143,9 +143,9 @@ class Network:
         self.workers.append(worker)
         return worker
 
-    def _new_client(self) -> Client:
+    def _new_client(self, kind: type[Client]) -> Client:
         number = _next(self.clients, addresses.MOST_CLIENTS, "clients")
-        client = self._client(self._launcher, number, userspace=self._userspace)
+        client = kind(self._launcher, number, userspace=self._userspace)
         for worker in self.workers:
             worker.wg0.add_peer(client.as_peer())
         self.clients[client.name] = client

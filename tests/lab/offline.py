@@ -15,8 +15,8 @@ from wgfleet.signing import Signer, Verifier
 SIGNER = Signer.generate()
 
 
-def daemon(client: BareClient) -> Process:
-    """The daemon, not started yet."""
+def daemon(client: BareClient, **more: object) -> Process:
+    """The daemon, not started yet; more of its settings may be said."""
     (client.home / "token").write_text("none\n")
     settings = {
         "fleet": FLEET,
@@ -28,6 +28,7 @@ def daemon(client: BareClient) -> Process:
         "policy": "priority",
         "standby_probe_interval": 0.2,
         **client.settings(),
+        **more,
     }
     said = "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
     write_whole(client.home / "sync.toml", said.encode())

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.addresses import FIREWALL_MARK, worker_tunnel
+from client_sync.perworker.counting import flows
+from tests.lab.addresses import FIREWALL_MARK, SERVICE, worker_tunnel
 from tests.lab.bare import OUTSIDE
 from tests.lab.fleet import Fleet, Profile
 from tests.lab.journal import Journal
@@ -34,6 +35,7 @@ try:
 except OSError as error:
     print(errno.errorcode[error.errno])
 """
+CONNECTIONS = "from client_sync.perworker.system import connections; print(*connections() or (), sep='\\n')"
 MARK_OF_W1 = hex(FIREWALL_MARK + 1)
 
 
@@ -287,6 +289,71 @@ def test_the_daemon_drains_a_worker_and_lets_go_of_it_when_it_dies(
     wait_until(lambda: "broken" in old.output() or "ended" in old.output(), LIMIT, "the connection to break")
     assert client.leaked() == 0
     assert sync.terminate() == 0
+
+
+@pytest.fixture
+def probing(net: Network, client: PerWorkerClient) -> Iterator[Journal]:
+    """What the daemon says that probes a target beyond its workers; w1 carries the traffic."""
+    strict(client)
+    sync = daemon(client, probe_target=SERVICE, kill_switch=True)
+    publish(client, net.workers, 1)
+    sync.start()
+    said = Journal(sync.log)
+    said.wait_for("moved", timeout=LIMIT, worker="w1")
+    yield said
+    assert sync.terminate() == 0
+
+
+def test_a_worker_that_forwards_no_more_is_left_by_the_clients_own_probes(
+    net: Network, client: PerWorkerClient, probing: Journal
+) -> None:
+    """Its tunnel answers as before; what lies beyond answers through the other worker alone."""
+    traffic = client.traffic()
+    traffic.wait_until_flowing(via="w1")
+    net.worker("w1").sysctl("net.ipv4.ip_forward", 0)
+
+    probing.wait_for("worker leads nowhere", timeout=LIMIT, worker="w1", target=SERVICE)
+    probing.wait_for("moved", timeout=LIMIT, worker="w2", before="w1", reason="silent")
+
+    traffic.wait_until_flowing(via="w2")
+    assert client.reaches(worker_tunnel(1))
+    net.worker("w1").sysctl("net.ipv4.ip_forward", 1)
+    probing.wait_for("worker leads on again", timeout=LIMIT, worker="w1")
+    assert client.leaked() == 0
+
+
+def test_probes_beyond_are_no_connections(client: PerWorkerClient, probing: Journal) -> None:
+    """Or no drain would ever end: each worker is probed all the time."""
+
+    def icmp() -> list[str]:
+        listed = client.run(sys.executable, "-c", CONNECTIONS).splitlines()
+        return [line for line in listed if " icmp " in line and f"dst={SERVICE} " in line]
+
+    wait_until(lambda: len(icmp()) == 2, LIMIT, "a probe by either interface")
+    assert flows(icmp()) == {}
+    assert probing.lines("worker leads nowhere") == []
+
+
+def test_a_target_that_dies_moves_nobody_and_a_dead_worker_is_left_all_the_same(
+    net: Network, client: PerWorkerClient, probing: Journal
+) -> None:
+    """Nothing is held against anyone; the tunnels alone are judged by."""
+    traffic = client.traffic()
+    traffic.wait_until_flowing(via="w1")
+    net.service.nft(
+        "table inet deaf { chain input { type filter hook input priority 0; icmp type echo-request drop; }; }\n"
+    )
+    probing.wait_for("probe target silent: workers are judged by their own answers", timeout=LIMIT)
+    assert len(probing.lines("moved")) == 1
+
+    net.worker("w1").kill()
+    probing.wait_for("moved", timeout=LIMIT, worker="w2", before="w1", reason="silent")
+
+    traffic.wait_until_flowing(via="w2")
+    net.service.nft("delete table inet deaf\n")
+    probing.wait_for("probe target answers", timeout=LIMIT)
+    assert len(probing.lines("moved")) == 2
+    assert client.leaked() == 0
 
 
 def test_the_whole_fleet_drains_and_fails_over_with_an_interface_for_each_worker() -> None:

@@ -57,7 +57,7 @@ def test_each_worker_is_a_peer_with_its_own_address_and_nothing_else(fleet: Flee
     assert vantage.alive
 
     wanted = {worker.public_key: (f"{worker.tunnel_address}/32",) for worker in fleet.network.workers}
-    assert allowed_ips(fleet.network.monitoring) == wanted
+    wait_until(lambda: allowed_ips(fleet.network.monitoring) == wanted, LIMIT, "its peers to be the workers")
 
 
 def test_a_worker_that_restarted_is_probed_again(fleet: Fleet, vantage: Process) -> None:

@@ -12,8 +12,10 @@ from tests.lab.host import CommandError
 from tests.lab.journal import Journal
 from tests.lab.keys import new_key_pair
 from tests.lab.machines import Client
+from tests.lab.own import OwnClient
 from tests.lab.waiting import wait_until
 from tests.system.site import LIMIT, Site
+from wgfleet.dump import parse_dump
 
 pytestmark = pytest.mark.system
 
@@ -107,6 +109,41 @@ def test_a_client_that_enrols_is_a_peer_within_a_moment_and_reaches_the_worker(s
     client.ip(f"address add {address} dev wg0")
     daemon = site.run_daemon(client, ready='"event": "following"')
     wait_until(lambda: client.reaches(site.worker.tunnel_address), LIMIT, "an echo through the tunnel")
+    daemon.terminate()
+
+
+@pytest.fixture
+def bare(site: Site) -> OwnClient:
+    """A machine without any interface, which the worker does not know."""
+    client = site.network.add_client(OwnClient)
+    assert isinstance(client, OwnClient)
+    site.worker.wg0.set("peer", client.public_key, "remove")
+    site.worker.wg0.peers = [site.network.monitoring.as_peer()]
+    return client
+
+
+@pytest.mark.usefixtures("monitoring")
+@pytest.mark.parametrize("layout", ["single", "per-worker"])
+def test_a_machine_without_an_interface_needs_its_bundle_and_the_daemon_and_nothing_else(
+    site: Site, bare: OwnClient, layout: str
+) -> None:
+    """Key, interface, address and routes of the full tunnel are made; what is sent comes out of the worker, none in clear."""
+    name = f"ida-{layout}"
+    site.enroll(bare, site.bundle("client", name), "--layout", layout)
+    interfaces = bare.run("ip", "-brief", "link", "show")
+
+    daemon = site.run_daemon(bare, ready='"event": "following"')
+
+    wait_until(lambda: site.status(bare)["active"] == "w1", LIMIT, "the first peer set to be applied")
+    bare.traffic().wait_until_flowing(via="w1")
+    made = {"single": "wg0", "per-worker": "wg-w1"}[layout]
+    assert made not in interfaces
+    key = parse_dump(made, bare.run("wg", "show", made, "dump").encode()).public_key
+    known = json.loads(site.wgfleet("client", "list", "--json"))["clients"][name]
+    assert known["public_key"] == key != bare.public_key
+    (key_file,) = site.sync_home(bare).glob("*.key")
+    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+    assert bare.leaked() == 0
     daemon.terminate()
 
 

@@ -88,7 +88,10 @@ def test_unknown_fields_are_ignored() -> None:
         (packed([]), "bundle is list, expected an object"),
         (packed(said(secret=[SECRET])), "bundle: secret is missing, or no text"),
         (packed(said(secret="")), "bundle: secret is empty"),
-        (packed(said(role="operator")), "bundle: role: 'operator' is no role: client or worker"),
+        (
+            packed(said(role="operator")),
+            "bundle: role: 'operator' is no role: one of client, worker, vantage",
+        ),
         (packed(said(receivers=[])), "bundle: receivers is empty: one at least was expected"),
         (packed(said(signing_keys=[])), "bundle: signing_keys is empty: one at least was expected"),
         (packed(said(expires_at="soon")), "bundle: expires_at is 'soon', expected a number"),

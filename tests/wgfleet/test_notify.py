@@ -33,11 +33,13 @@ def test_what_is_told_arrives_line_by_line_at_the_socket_of_the_environment(tmp_
         supervisor = Supervisor({"NOTIFY_SOCKET": address})
         supervisor.ready()
         supervisor.status("fra1 active;\n peer set 1.7")
+        supervisor.extend(140.5)
         supervisor.stopping()
 
-        assert [systemd.recv(100) for _ in range(3)] == [
+        assert [systemd.recv(100) for _ in range(4)] == [
             b"READY=1",
             b"STATUS=fra1 active; peer set 1.7",
+            b"EXTEND_TIMEOUT_USEC=140500000",
             b"STOPPING=1",
         ]
 

@@ -83,6 +83,7 @@ def add_client_import(verbs: "argparse._SubParsersAction[argparse.ArgumentParser
     parser = command(verbs, "import", _clients, "add all peers of a server's WireGuard configuration")
     parser.add_argument("file", type=Path, help="as /etc/wireguard/wg0.conf")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    parser.add_argument("--again", action="store_true", help="let in those whose keys were revoked, too")
     parser.add_argument(
         "--without-preshared-keys",
         action="store_true",
@@ -152,10 +153,12 @@ def _clients(arguments: argparse.Namespace) -> int:
     clients = receiver.call("GET", "/v1/clients")["clients"]
     workers = receiver.call("GET", "/v1/workers")["workers"]
     made = plan(peers, clients, workers, without_preshared_keys=arguments.without_preshared_keys)
+    query = {"again": "true"} if arguments.again else {}
     if made.added:
-        made = _judged(made, receiver.call("POST", "/v1/clients", body=_bodies(made), only_try="true"))
+        tried = receiver.call("POST", "/v1/clients", body=_bodies(made), only_try="true", **query)
+        made = _judged(made, tried)
     if made.added and not arguments.dry_run:
-        receiver.call("POST", "/v1/clients", body=_bodies(made))
+        receiver.call("POST", "/v1/clients", body=_bodies(made), **query)
     answered(arguments, _told(made, dry_run=arguments.dry_run), _table)
     if made.refused:
         print(
@@ -188,7 +191,9 @@ def _body(peer: ConfiguredPeer) -> dict[str, Any]:
 def _compared(peer: ConfiguredPeer, name: str, client: Mapping[str, Any]) -> str:
     if sorted(client["allowed_ips"]) == sorted(peer.allowed_ips):
         return f"is there as {name}"
-    return f"is there as {name}, with {', '.join(client['allowed_ips'])}, which stays so"
+    words = [f"--address {one}" for one in peer.addresses] + [f"--network {one}" for one in peer.networks]
+    change = f"`wgfleet client add {name} --public-key {peer.public_key} {' '.join(words)}` changes it"
+    return f"is there as {name}, with {', '.join(client['allowed_ips'])}, which stays so: {change}"
 
 
 def _fault(
@@ -199,8 +204,13 @@ def _fault(
     without_preshared_keys: bool,
 ) -> str:
     """Why it cannot be taken; empty if it can."""
-    if peer.name in clients or peer.name in workers:
-        return f"the name {peer.name!r} is taken: give it another in the comment above line {peer.line}"
+    if peer.name in clients:
+        return (
+            f"client {peer.name} is there with another key: `wgfleet client add {peer.name} --public-key {peer.public_key} "
+            f"--new-key` if it has this one now; else give this peer another name in the comment above line {peer.line}"
+        )
+    if peer.name in workers:
+        return f"the name {peer.name!r} is a worker's: give it another in the comment above line {peer.line}"
     if peer.has_preshared_key and not without_preshared_keys:
         return "has a PresharedKey, which workers would not have: see --without-preshared-keys"
     if not peer.addresses:

@@ -25,6 +25,19 @@ NONE = "none"
 """Takes away what was said before."""
 NEEDED = {"public_key": "--public-key", "endpoints": "--endpoint", "tunnel_addresses": "--tunnel-address"}
 """What must be said of a new worker."""
+DESCRIBED = {
+    "endpoints": "endpoint",
+    "tunnel_addresses": "tunnel_address",
+    "allowed_ips": "allowed_ips",
+    "weight": "weight",
+    "priority": "priority",
+    "region": "region",
+    "keepalive": "keepalive",
+    "exporter_port": "exporter_port",
+    "mtu": "mtu",
+    "dns": "dns",
+}
+"""What is said of a worker beside its key: as the receiver calls it, and as argparse does."""
 
 
 def command(
@@ -103,18 +116,7 @@ def add_tunnel_addresses(parser: argparse.ArgumentParser, *, required: bool, oth
 
 def said_of_worker(arguments: argparse.Namespace) -> dict[str, Any]:
     """The same as the receiver takes it; what was not said is left out."""
-    said = {
-        "endpoints": arguments.endpoint,
-        "tunnel_addresses": arguments.tunnel_address,
-        "allowed_ips": arguments.allowed_ips,
-        "weight": arguments.weight,
-        "priority": arguments.priority,
-        "region": arguments.region,
-        "keepalive": arguments.keepalive,
-        "exporter_port": arguments.exporter_port,
-        "mtu": arguments.mtu,
-        "dns": arguments.dns,
-    }
+    said = {field: getattr(arguments, option) for field, option in DESCRIBED.items()}
     said = {field: value for field, value in said.items() if value is not None}
     if said.get("mtu") == NONE:
         said["mtu"] = None
@@ -128,13 +130,18 @@ def worker_body(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"allowed_ips": [EVERYTHING], **said_of_worker(arguments)}
 
 
+def missing_of_worker(said: Mapping[str, Any], *fields: str) -> list[str]:
+    """The options of these fields of a new worker that were not said."""
+    return [NEEDED[field] for field in fields if field not in said]
+
+
 def put_worker(receiver: Api, name: str, said: Mapping[str, Any], *, new_key: bool) -> Any:
     """Add a worker, or change one that is known, which keeps what is not said. Raises ApiError."""
     query = {"new_key": "true"} if new_key else {}
     path = f"/v1/workers/{name}"
     if name in receiver.call("GET", "/v1/workers")["workers"]:
         return receiver.call("PATCH", path, body=said, **query)
-    missing = [option for field, option in NEEDED.items() if field not in said]
+    missing = missing_of_worker(said, *NEEDED)
     if missing:
         raise ApiError(f"there is no worker {name}: to add it, say {', '.join(missing)} as well")
     return receiver.call("PUT", path, body={"allowed_ips": [EVERYTHING], **said}, **query)

@@ -18,6 +18,9 @@ PATIENCE_SECONDS = 1.0
 NAMES = {"worker": "workers", "client": "clients", "token": "tokens"}
 """Commands whose NAME the receiver knows, and where."""
 
+WORKER = "WORKER"
+"""What the name of an option's value begins with, if it is a worker that there is, or several."""
+
 NEW = frozenset({"add", "create", "enrol", "import"})
 """Verbs whose NAME is not there yet."""
 
@@ -46,9 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
         for action in parser._actions:  # noqa: SLF001 - argparse has no other way to its tree.
             if action.type is Path:
                 action.complete = shtab.FILE  # type: ignore[attr-defined] # What shtab asks for.
-            elif action.dest == "name" and words[0] in NAMES and not NEW & set(words):
+            elif (known := _known(action, words)) is not None:
                 # Whatever it says of a failure is not for the line that one is typing.
-                command = f"wgfleet {HIDDEN} {NAMES[words[0]]} 2>/dev/null"
+                command = f"wgfleet {HIDDEN} {known} 2>/dev/null"
                 action.complete = shtab.cmd(command)  # type: ignore[attr-defined] # Likewise.
     print(shtab.complete(arguments.whole, arguments.shell))
     return 0
@@ -66,6 +69,14 @@ def tell_names(words: Sequence[str]) -> int:
         names = [one["name"] for one in answer] if isinstance(answer, list) else list(answer[arguments.what])
         print("\n".join(names))
     return 0
+
+
+def _known(action: argparse.Action, words: Sequence[str]) -> str | None:
+    """Which names the receiver knows for this place of the command, if any."""
+    if action.dest == "name" and not NEW & set(words):
+        return NAMES.get(words[0])
+    is_worker = isinstance(action.metavar, str) and action.metavar.startswith(WORKER)
+    return NAMES["worker"] if is_worker else None
 
 
 def _every_parser(

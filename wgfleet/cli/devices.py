@@ -58,6 +58,7 @@ def add_options(add: argparse.ArgumentParser) -> None:
     add.add_argument(
         "--worker",
         type=checked(check_name),
+        metavar="WORKER",
         help="the device's one worker (default: its name spreads devices over those that serve)",
     )
     add.set_defaults(parser=add)

@@ -1,4 +1,4 @@
-"""`wgfleet client enrol`, `wgfleet worker enrol`, `wgfleet enrolment`: bundles that let one machine join, once."""
+"""`wgfleet client enrol`, `worker enrol`, `vantage enrol` and `enrolment`: bundles that let one machine join, once."""
 
 import argparse
 import ipaddress
@@ -15,13 +15,16 @@ from rich.console import Console
 from wgfleet.cli.api import ApiError
 from wgfleet.cli.asking import api
 from wgfleet.cli.commands import (
+    DESCRIBED,
     add_client_options,
     add_tunnel_addresses,
     add_worker_options,
     answered,
     client_body,
     command,
+    missing_of_worker,
     must_be_new,
+    said_of_worker,
     worker_body,
     write_secret,
 )
@@ -30,7 +33,23 @@ from wgfleet.names import check_endpoint
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `enrolment`."""
+    """Add `vantage` and `enrolment`."""
+    vantage = commands.add_parser(
+        "vantage", help="enrol monitoring hosts that probe workers through their tunnels"
+    )
+    enrol = command(
+        vantage.add_subparsers(required=True, metavar="VERB"),
+        "enrol",
+        _vantage,
+        "make out a bundle with which a monitoring host joins as this vantage: once, within an hour",
+        name="vantage",
+    )
+    enrol.description = (
+        "Make out a bundle with which a monitoring host joins as this vantage, once, within an hour. Workers that follow "
+        "the client list have it as a peer then; `wgfleet client list` shows it, and `wgfleet client revoke` ends it."
+    )
+    add_client_options(enrol)
+    _add_options(enrol)
     enrolment = commands.add_parser("enrolment", help="list and cancel bundles")
     verbs = enrolment.add_subparsers(required=True, metavar="VERB")
     command(verbs, "list", _list, "bundles that were made out lately")
@@ -49,9 +68,14 @@ def add_worker_enrol(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]
     """Add `worker enrol`."""
     what = "make out a bundle with which a machine joins as this worker: once, within an hour"
     parser = command(verbs, "enrol", _worker, what, name="worker")
-    add_tunnel_addresses(parser, required=True)
-    add_worker_options(parser, check=check_endpoint)
+    parser.description = (
+        f"{what[0].upper()}{what[1:]}. A new one needs its endpoint and tunnel address; with --again whatever is left out "
+        "stays as it is."
+    )
+    add_tunnel_addresses(parser, required=False)
+    add_worker_options(parser, check=check_endpoint, required=False)
     _add_options(parser)
+    parser.set_defaults(parser=parser)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -65,8 +89,24 @@ def _client(arguments: argparse.Namespace) -> int:
     return _make(arguments, {"role": "client", **client_body(arguments)})
 
 
+def _vantage(arguments: argparse.Namespace) -> int:
+    return _make(arguments, {"role": "vantage", **client_body(arguments)})
+
+
 def _worker(arguments: argparse.Namespace) -> int:
-    return _make(arguments, {"role": "worker", "worker": worker_body(arguments)})
+    said = said_of_worker(arguments)
+    if not arguments.again:
+        missing = missing_of_worker(said, "endpoints", "tunnel_addresses")
+        if missing:
+            arguments.parser.error(
+                f"{', '.join(missing)}: needed of a new worker; or --again, if it is known"
+            )
+        return _make(arguments, {"role": "worker", "worker": worker_body(arguments)})
+    known = api(arguments).call("GET", "/v1/workers")["workers"].get(arguments.name)
+    if known is None or not said:  # All of it stays, whatever it is when the bundle is used.
+        return _make(arguments, {"role": "worker"})
+    kept = {field: known[field] for field in DESCRIBED}
+    return _make(arguments, {"role": "worker", "worker": {**kept, **said}})
 
 
 def _make(arguments: argparse.Namespace, said: dict[str, Any]) -> int:

@@ -52,6 +52,7 @@ def _worker_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     add.add_argument(
         "--new-key", action="store_true", help="it is known by this name with another key: it begins anew"
     )
+    add.set_defaults(parser=add)
     command(verbs, "list", _worker_list, "what is said of the workers")
     for verb, method, path, what in (
         ("undrain", "DELETE", "/drain", "let it serve again"),
@@ -89,6 +90,8 @@ def _status(arguments: argparse.Namespace) -> int:
 
 def _worker_add(arguments: argparse.Namespace) -> int:
     key = {} if arguments.public_key is None else {"public_key": arguments.public_key}
+    if arguments.new_key and not key:
+        arguments.parser.error("--new-key belongs to --public-key: say the new one")
     said = {**key, **said_of_worker(arguments)}
     answer = put_worker(api(arguments), arguments.name, said, new_key=arguments.new_key)
     return answered(arguments, answer, show.workers)

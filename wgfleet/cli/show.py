@@ -78,6 +78,13 @@ def warn_if_nobody_serves(listed: Mapping[str, Any]) -> None:
         print("wgfleet: warning: no worker serves now", file=sys.stderr)
 
 
+def warn_if_unseen(name: str, listed: Mapping[str, Any]) -> None:
+    """A worker that was drained may be published as something that goes before."""
+    state = listed["workers"][name]["state"]
+    if state not in {"draining", *USABLE}:
+        print(f"wgfleet: {name} stays {state}: its drain counts once it is so no more", file=sys.stderr)
+
+
 def _step(event: Mapping[str, Any], end: str) -> str:
     """A worker's state before or after a decision; nothing else that is done has one."""
     return coloured(event[end] or "(none)") if event["what"] == "decided" else ""

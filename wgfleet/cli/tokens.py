@@ -4,6 +4,7 @@ import argparse
 import json
 import math
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -92,6 +93,8 @@ def _create(arguments: argparse.Namespace) -> int:
     if arguments.expires is not None:
         body["expires_at"] = arguments.expires
     answer = api(arguments).call("POST", "/v1/tokens", body=body)
+    if "warning" in answer:
+        print(f"wgfleet: warning: {answer['warning']}", file=sys.stderr)
     if arguments.output is not None:
         _write(arguments.output, answer.pop("token"), arguments.name)
         print(json.dumps(answer) if arguments.json else f"{arguments.output}")

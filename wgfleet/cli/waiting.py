@@ -73,8 +73,18 @@ def named(names: list[str]) -> str:
 
 def _add_wait(parser: argparse.ArgumentParser, seconds: float, what: str) -> None:
     parser.add_argument("--wait", action="store_true", help=f"{what}; in vain it ends with {IN_VAIN}")
-    parser.add_argument("--timeout", type=_seconds, default=seconds, metavar="SECONDS",
-                        help="with --wait: no longer than this (default: %(default)g)")  # fmt: skip
+    parser.add_argument("--timeout", type=_seconds, metavar="SECONDS",
+                        help=f"with --wait: no longer than this (default: {seconds:g})")  # fmt: skip
+    parser.set_defaults(parser=parser)
+
+
+def _patience(arguments: argparse.Namespace, usual: float) -> float:
+    """Seconds to wait. Ends the command if they are said and nothing is waited for."""
+    if arguments.timeout is None:
+        return usual
+    if not arguments.wait:
+        arguments.parser.error("--timeout belongs to --wait: without it nothing is waited for")
+    return float(arguments.timeout)
 
 
 def _seconds(text: str) -> float:
@@ -88,14 +98,13 @@ def _seconds(text: str) -> float:
 
 
 def _drain(arguments: argparse.Namespace) -> int:
-    receiver = api(arguments)
+    receiver, timeout = api(arguments), _patience(arguments, DRAIN_SECONDS)
     answer = receiver.call("PUT", f"/v1/workers/{arguments.name}/drain")
+    show.warn_if_unseen(arguments.name, answer)
     show.warn_if_nobody_serves(answer)
     if not arguments.wait:
         return answered(arguments, answer, show.workers)
-    remains = until_done(
-        lambda: _using(receiver, arguments.name, answer), timeout=arguments.timeout, say=_say
-    )
+    remains = until_done(lambda: _using(receiver, arguments.name, answer), timeout=timeout, say=_say)
     if not remains:
         _say(
             f"{arguments.name} is empty: no client that was heard lately uses it. Devices without the daemon are not "
@@ -133,11 +142,11 @@ def _connections(left: dict[str, int | None]) -> str:
 
 
 def _revoke(arguments: argparse.Namespace) -> int:
-    receiver = api(arguments)
+    receiver, timeout = api(arguments), _patience(arguments, REVOKE_SECONDS)
     answer = receiver.call("DELETE", f"/v1/clients/{arguments.name}")
     if not arguments.wait:
         return _ended(arguments, answer, "", "")
-    remains = until_done(lambda: _remembering(receiver, answer), timeout=arguments.timeout, say=_say)
+    remains = until_done(lambda: _remembering(receiver, answer), timeout=timeout, say=_say)
     return _ended(arguments, answer, remains, f"{arguments.name} is revoked, but not everywhere yet")
 
 

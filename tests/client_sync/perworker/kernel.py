@@ -39,11 +39,11 @@ class Machine:
     """Whether doing this fails."""
     now: float = 100.0
 
-    def layout(self) -> PerWorker:
+    def layout(self, target: str | None = None) -> PerWorker:
         """The layout of a daemon just started here."""
         key = self.directory / "private.key"
         key.write_text(f"{self.keys.private}\n")
-        settings = Settings("wg", key, ("10.99.1.7/16",), MARK, DEADLINE)
+        settings = Settings("wg", key, ("10.99.1.7/16",), MARK, DEADLINE, target=target)
         return PerWorker(
             settings,
             Allotments(self.directory),
@@ -172,6 +172,7 @@ def _rule(words: list[str]) -> Rule:
         unmarked,
         said.get("to"),
         int(said["suppress_prefixlength"]) if "suppress_prefixlength" in said else None,
+        said.get("oif"),
     )
 
 

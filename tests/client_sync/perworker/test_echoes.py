@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
 from functools import partial
+from typing import Literal
 
 import pytest
 
@@ -13,6 +13,7 @@ from client_sync.perworker import echoes
 from client_sync.perworker.echoes import Echoes, watch
 from client_sync.perworker.layout import PerWorker
 from tests.client_sync.device import named
+from tests.client_sync.perworker.air import Air
 from tests.client_sync.perworker.kernel import MARK, Machine, connection
 from tests.client_sync.samples import worker
 from tests.client_sync.scene import said
@@ -24,40 +25,17 @@ SECONDS = 10.0
 """Whatever a test waits for has come long before, or never comes."""
 
 
-@dataclass
-class Air:
-    """Stands behind `Echo`."""
+class Awaited(asyncio.Event):
+    """Tells when somebody begins to wait for it."""
 
-    asked: list[tuple[str, str]] = field(default_factory=list)
-    """Interface and address of each echo."""
-    silent: set[str] = field(default_factory=set)
-    unreachable: set[str] = field(default_factory=set)
-    opened: list[str] = field(default_factory=list)
-    closed: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        super().__init__()
+        self.awaited = asyncio.Event()
 
-    def open(self, interface: str) -> "Wave":
-        """As `Echo`."""
-        self.opened.append(interface)
-        return Wave(self, interface)
-
-
-@dataclass
-class Wave:
-    """One interface's."""
-
-    air: Air
-    interface: str
-
-    def ask(self, address: str, heard: Callable[[], None]) -> bool:
-        """As `Echo.ask`."""
-        self.air.asked.append((self.interface, address))
-        if address not in self.air.silent:
-            asyncio.get_running_loop().call_soon(heard)
-        return address not in self.air.unreachable
-
-    def close(self) -> None:
-        """As `Echo.close`."""
-        self.air.closed.append(self.interface)
+    async def wait(self) -> Literal[True]:
+        """As of any event."""
+        self.awaited.set()
+        return await super().wait()
 
 
 @pytest.fixture
@@ -168,9 +146,10 @@ def test_a_drain_is_watched_from_its_first_moment(
     monkeypatch.setattr(echoes, "LOOK_SECONDS", 10 * SECONDS)
     machine.connections = [connection(MARK + 1)]
     air = Air(silent={"10.99.0.1"})
+    layout.drain_began = began = Awaited()
 
     async def story() -> None:
-        await asyncio.sleep(0.01)  # The watch has nothing to do, and waits.
+        await began.awaited.wait()  # The watch has nothing else to do.
         layout.configure(DRAINED, "w2")
         await until(lambda: not layout.draining)
 

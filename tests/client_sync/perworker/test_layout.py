@@ -1,6 +1,7 @@
 """Tests of client_sync/perworker/layout.py, on a machine in memory: moves, drains, deaths, restarts."""
 
 import logging
+from ipaddress import ip_address
 
 import pytest
 
@@ -15,7 +16,15 @@ from wgfleet.peerset import PublishedWorker, WorkerState
 
 TWO = named(worker(1), worker(2))
 W1, W2 = str(MARK + 1), str(MARK + 2)
+TARGET = "198.51.100.1"
 DRAINED = named(worker(1, WorkerState.DRAINING), worker(2))
+
+
+def beyond(machine: Machine) -> set[str]:
+    """The rules to the target."""
+    begin = f"pref 30099 to {TARGET}/32 "
+    rules = map(str, machine.tables[4].rules)
+    return {rule.removeprefix(begin) for rule in rules if rule.startswith(begin)}
 
 
 def test_from_nothing_the_active_worker_comes_first(machine: Machine) -> None:
@@ -263,8 +272,31 @@ def test_without_any_worker_the_dead_ends_stay(machine: Machine, layout: PerWork
 def test_each_worker_is_probed_by_its_own_interface(layout: PerWorker) -> None:
     """By name and by address."""
     assert layout.device_of("w2") == "wg-w2"
-    assert layout.device_at("10.99.0.2") == "wg-w2"
-    assert layout.device_at("10.99.0.9") is None
+    assert layout.worker_at("10.99.0.2") == "w2"
+    assert layout.worker_at("10.99.0.9") is None
+
+
+def test_a_target_beyond_is_led_to_by_each_workers_own_interface(machine: Machine) -> None:
+    """Of what is bound to it; a worker that goes takes its rule along, and no probe is marked as a connection."""
+    layout = machine.layout(target=TARGET)
+    layout.configure(TWO, "w1")
+
+    assert beyond(machine) == {f"oif wg-w1 table {W1}", f"oif wg-w2 table {W2}"}
+    assert f"ip daddr {TARGET} icmp type echo-request return" in machine.rulesets[-1]
+    layout.configure(named(worker(1)), "w1")
+    assert beyond(machine) == {f"oif wg-w1 table {W1}"}
+    machine.layout().configure(named(worker(1)), "w1")
+    assert beyond(machine) == set()
+    assert TARGET not in machine.rulesets[-1]
+
+
+def test_only_listed_workers_whose_allowed_ips_contain_it_lead_to_a_target(layout: PerWorker) -> None:
+    """Of the other family none of these; one that is banned is not asked."""
+    partly = named(worker(1, allowed_ips=("10.0.0.0/8",)), worker(2), worker(3, WorkerState.BANNED))
+    layout.configure(partly, "w2")
+
+    assert layout.leading_to(ip_address(TARGET)) == {"w1": False, "w2": True}
+    assert layout.leading_to(ip_address("2001:db8::1")) == {"w1": False, "w2": False}
 
 
 def test_all_interfaces_are_read_as_one(machine: Machine, layout: PerWorker) -> None:

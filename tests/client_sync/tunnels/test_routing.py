@@ -1,6 +1,7 @@
 """Tests of client_sync/tunnels/routing.py: all routes and rules, as `ip` would be told them."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -104,6 +105,30 @@ def test_without_anything_of_a_family_it_is_left_alone() -> None:
 def test_prefixes_that_others_contain_are_left_out(said: list[str], led: list[str]) -> None:
     """Two halves of everything are everything, and so a full tunnel."""
     assert [str(network) for network in networks(said, 4)] == led
+
+
+@pytest.mark.parametrize(("target", "family"), [("198.51.100.1", 4), ("2001:db8::1", 6)])
+def test_a_target_beyond_the_workers_is_led_to_by_the_interface_that_a_probe_is_bound_to(
+    target: str, family: int
+) -> None:
+    """Of its own family; each worker's table has it, as the active one's in the table of all does not do for the others."""
+    full = replace(plan("0.0.0.0/0", "::/0"), target=target)
+    length = {4: 32, 6: 128}[family]
+
+    assert sorted(
+        map(str, wanted(full, family).rules - wanted(replace(full, target=None), family).rules)
+    ) == [
+        f"pref 30099 to {target}/{length} oif wg-w1 table 958601",
+        f"pref 30099 to {target}/{length} oif wg-w2 table 958602",
+    ]
+    assert wanted(full, 10 - family) == wanted(replace(full, target=None), 10 - family)
+
+
+def test_a_target_that_no_worker_carries_packets_to_is_led_nowhere() -> None:
+    """No rule for nothing."""
+    outside = plan("10.0.0.0/8")
+
+    assert wanted(replace(outside, target="198.51.100.1"), 4) == wanted(outside, 4)
 
 
 def test_a_move_is_one_replaced_route_and_the_rule_of_the_new_worker() -> None:
@@ -241,6 +266,7 @@ RULES = """[
 {"priority":30100,"src":"all","table":"main","suppress_prefixlen":0},
 {"priority":30100,"src":"all","dst":"10.0.0.0","dstlen":8,"table":"main","suppress_prefixlen":8},
 {"priority":30101,"src":"all","fwmark":"0xea089","table":"958601"},
+{"priority":30099,"src":"all","dst":"198.51.100.1","oif":"wg-w1","oif_detached":null,"table":"958601"},
 {"priority":30102,"not":null,"src":"all","fwmark":"0xea088","table":"958600"},
 {"priority":30101,"src":"all","fwmark":"0x1","table":"77"},
 {"priority":32764,"src":"all","table":"main","suppress_prefixlen":0},
@@ -265,6 +291,7 @@ def test_only_what_is_ours_is_read() -> None:
                 Rule(30100, "main", suppress=0),
                 Rule(30100, "main", to="10.0.0.0/8", suppress=8),
                 Rule(30101, "958601", 958601),
+                Rule(30099, "958601", to="198.51.100.1/32", device="wg-w1"),
                 Rule(30102, "958600", 958600, unmarked=True),
             }
         ),

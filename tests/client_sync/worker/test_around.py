@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from client_sync.routes import RouteError
-from client_sync.worker.around import Around, Kernel, run
+from client_sync.tunnels.programs import LayoutError, run
+from client_sync.worker.around import Around, Kernel
 from tests.client_sync.own_network import in_own_network, ip
 from tests.client_sync.worker.samples import client, client_list
 
@@ -37,7 +37,7 @@ class FakeKernel:
         """As `run`."""
         words = " ".join(command)
         if self.broken and self.broken in words:
-            raise RouteError(f"{words} failed")
+            raise LayoutError(f"{words} failed")
         if "-json address" in words:
             return json.dumps(ADDRESS)
         if "route show" in words:
@@ -93,7 +93,7 @@ def test_what_failed_is_tried_again() -> None:
     """Though nothing changed."""
     fake = FakeKernel(broken="-batch")
     one = around(fake)
-    with pytest.raises(RouteError):
+    with pytest.raises(LayoutError):
         one(LIST)
     fake.broken = ""
 
@@ -106,7 +106,7 @@ def test_masquerading_is_set_though_a_route_is_not() -> None:
     """One client's network that is reached another way must not cost the others their way out."""
     fake = FakeKernel(broken="-batch")
 
-    with pytest.raises(RouteError):
+    with pytest.raises(LayoutError):
         around(fake, masquerade=["eth0"])(LIST)
 
     ((command, text),) = fake.asked
@@ -147,7 +147,7 @@ def test_forwarding_that_may_not_be_set_is_said_with_what_to_do(tmp_path: Path) 
     (tmp_path / "ipv4" / "ip_forward").rmdir()
     (tmp_path / "ipv4").rmdir()
 
-    with pytest.raises(RouteError, match=r"ip_forward cannot be set to 1: .*ProtectKernelTunables=no"):
+    with pytest.raises(LayoutError, match=r"ip_forward cannot be set to 1: .*ProtectKernelTunables=no"):
         one.begin()
 
 
@@ -166,7 +166,7 @@ def test_the_real_programs_do_as_they_are_told() -> None:
         one(LIST)
         assert "192.168.7.0/24 proto 158" in ip("route show dev wg0")
         assert "ip saddr { 10.99.0.0/16, 192.168.7.0/24 } masquerade" in run(["nft", "list", "ruleset"], "")
-        with pytest.raises(RouteError, match=r"File exists `route add 192\.168\.8\.0/24 dev wg0 proto 158`"):
+        with pytest.raises(LayoutError, match=r"File exists `route add 192\.168\.8\.0/24 dev wg0 proto 158`"):
             one(client_list(client(3, "192.168.8.0/24")))
         assert "192.168.8.0/24 dev eth0" in ip("route show 192.168.8.0/24")
         assert "192.168.7.0/24" not in ip("route show dev wg0")

@@ -12,7 +12,8 @@ import pytest
 from client_sync.config import Config, Role
 from client_sync.worker import daemon
 from client_sync.worker.around import Kernel
-from client_sync.worker.daemon import serve
+from client_sync.worker.daemon import in_turn, serve
+from client_sync.worker.leaving import Stop
 from tests.client_sync.receiver import STREAM, FakeReceiver, Request, answer, event
 from tests.client_sync.samples import FLEET, public_key
 from tests.client_sync.worker.samples import FakeInterface, client_list, many, signed
@@ -33,6 +34,11 @@ class Receiver:
         self.acks: asyncio.Queue[object] = asyncio.Queue()
         self.status = "204 No Content"
         self.streams: list[Request] = []
+        self.followed = asyncio.Event()
+        self.drains: asyncio.Queue[str] = asyncio.Queue()
+        """What was asked of its own drain."""
+        self.using = 1
+        """Clients that still use it."""
 
     async def __call__(self, request: Request, writer: asyncio.StreamWriter) -> None:
         """Answer."""
@@ -40,7 +46,14 @@ class Receiver:
             writer.write(answer(self.status))
             self.acks.put_nowait(json.loads(request.body))
             return
+        if " /v1/self/" in request.line:
+            self.drains.put_nowait(request.line.split()[0])
+            counts = dict.fromkeys(("behind", "connections", "uncounted", "sure_in"), 0)
+            said = {"epoch": 1, "generation": 7, "using": self.using, **counts}
+            writer.write(answer("200 OK", json.dumps(said).encode()))
+            return
         self.streams.append(request)
+        self.followed.set()
         writer.write(STREAM)
         while (clients := await self.lists.get()) is not None:
             writer.write(event(signed(SIGNER, clients), "client-list"))
@@ -64,11 +77,15 @@ def config(directory: Path, url: str) -> Config:
 
 
 @contextlib.asynccontextmanager
-async def serving(directory: Path, fake: FakeInterface, receiver: Receiver) -> AsyncIterator[None]:
+async def serving(
+    directory: Path, fake: FakeInterface, receiver: Receiver, stop: Stop | None = None
+) -> AsyncIterator[None]:
     """The daemon follows that receiver."""
     async with FakeReceiver(receiver) as there, asyncio.timeout(SECONDS):
         kernel = Kernel(FakeKernel().run, directory)
-        task = asyncio.create_task(serve(config(directory, there.url), wireguard=fake.door, kernel=kernel))
+        task = asyncio.create_task(
+            serve(config(directory, there.url), wireguard=fake.door, kernel=kernel, stop=stop)
+        )
         try:
             yield
         finally:
@@ -126,6 +143,67 @@ def test_a_supervisor_is_told_as_the_unit_has_it(tmp_path: Path, monkeypatch: py
         systemd.setblocking(False)
         asyncio.run(story(systemd))
     assert heard[0] == "READY=1"
+
+
+def test_an_own_drain_is_lifted_once_the_peers_are_there(tmp_path: Path) -> None:
+    """And not before: a client that comes would find no peer of its own."""
+
+    async def story() -> None:
+        fake, receiver = FakeInterface(), Receiver()
+        async with serving(tmp_path, fake, receiver):
+            await receiver.followed.wait()
+            assert receiver.drains.empty()
+            receiver.lists.put_nowait(many(2))
+            assert await receiver.drains.get() == "DELETE"
+            assert fake.keys == {public_key(1), public_key(2)}
+
+    asyncio.run(story())
+
+
+def test_told_to_leave_it_is_drained_and_serves_on_until_it_is_empty(tmp_path: Path) -> None:
+    """Clients that have not left yet are served as ever: lists are followed. Then nothing is left but to end."""
+
+    async def story() -> None:
+        fake, receiver, stop = FakeInterface(), Receiver(), Stop(drains=True)
+        receiver.lists.put_nowait(many(1))
+        async with serving(tmp_path, fake, receiver, stop):
+            assert await receiver.drains.get() == "DELETE"
+            stop.terminate()
+            assert [await receiver.drains.get() for _ in range(2)] == ["PUT", "GET"]
+            receiver.lists.put_nowait(many(2, generation=2))
+            await told(receiver, 2)
+            assert not stop.now.is_set()
+            receiver.using = 0
+            await stop.now.wait()
+
+    asyncio.run(story())
+
+
+def test_a_supervisor_is_asked_for_the_time_that_leaving_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before its own is over, and for as long as sync.toml says, and a little more; then it is told who is waited for."""
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    heard: list[str] = []
+
+    async def story(systemd: socket.socket) -> None:
+        receiver, stop = Receiver(), Stop(drains=True)
+        async with serving(tmp_path, FakeInterface(), receiver, stop):
+            stop.terminate()
+            while not heard or heard[-1] != "STATUS=stops once it is empty: 1 clients":
+                heard.append((await asyncio.get_running_loop().sock_recv(systemd, 1000)).decode())
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.setblocking(False)
+        asyncio.run(story(systemd))
+    assert "EXTEND_TIMEOUT_USEC=140000000" in heard
+
+
+def test_the_receiver_that_is_followed_is_asked_first() -> None:
+    """And the others after it, in the order in which they are written."""
+    assert in_turn(["a", "b", "c"], "c") == ["c", "a", "b"]
+    assert in_turn(["a", "b"], None) == ["a", "b"]
 
 
 def test_of_a_list_that_is_refused_the_receiver_is_told_the_old_number(tmp_path: Path) -> None:

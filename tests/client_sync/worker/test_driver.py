@@ -9,7 +9,7 @@ import pytest
 
 from client_sync import cache
 from client_sync.cache import ClientLists, ManagedPeers
-from client_sync.routes import RouteError
+from client_sync.tunnels.programs import LayoutError
 from client_sync.worker.driver import Refused, Worker
 from client_sync.worker.tunnel import Tunnel
 from tests.client_sync.samples import FLEET, public_key
@@ -51,7 +51,7 @@ class Scene:
     def around(self, _clients: ClientList) -> None:
         """Routes, and what else there is."""
         if self.broken_around:
-            raise RouteError(self.broken_around)
+            raise LayoutError(self.broken_around)
 
     def changed(self) -> None:
         """There is something to tell."""

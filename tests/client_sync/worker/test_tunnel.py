@@ -1,7 +1,6 @@
 """Tests of client_sync/worker/tunnel.py, on an interface in memory: what is ours, and what is seen when."""
 
 import dataclasses
-import json
 import logging
 from concurrent.futures import Future
 from pathlib import Path
@@ -30,7 +29,7 @@ def there(*keys: str) -> "Future[frozenset[str]]":
 
 def kept(directory: Path) -> set[str]:
     """Which peers the next run will take for ours."""
-    return set(json.loads((directory / "managed-peers.json").read_text()))
+    return set(ManagedPeers(directory).keys)
 
 
 def test_a_peer_is_noted_as_ours_before_it_is_added(tmp_path: Path) -> None:

@@ -101,6 +101,13 @@ FAULTS = (
         "if worker.proven and not worker.banned",
     ),
     Fault(
+        "a worker may empty what may be used",
+        USABLE,
+        "hearing",
+        "if not any(one.state in USABLE for one in state.published if one.name != name):",
+        "if not state.published:",
+    ),
+    Fault(
         "recovering workers are not in trouble",
         USABLE,
         "core",

@@ -158,7 +158,6 @@ async def test_an_unknown_client_is_not_found(parts: Parts, method: str, path: s
         ({"addresses": ["127.0.0.1"]}, "body.addresses.0"),
         ({"networks": ["10.0.0.1/8"]}, "body.networks.0"),
         ({"networks": ["0.0.0.0/0"]}, "body.networks.0"),
-        ({"network": ["10.0.0.0/8"]}, "body.network"),
     ],
 )
 async def test_a_client_that_is_described_wrongly_is_refused(
@@ -169,6 +168,13 @@ async def test_a_client_that_is_described_wrongly_is_refused(
 
     assert answer.status_code == 422
     assert answer.json()["error"].startswith(f"{where}: is ")
+
+
+async def test_a_field_that_there_is_not_is_named(parts: Parts) -> None:
+    """It is a misspelt one."""
+    answer = await ask(parts, "PUT", "/v1/clients/ann", {"public_key": ANN, "network": ["10.0.0.0/8"]})
+
+    assert (answer.status_code, answer.json()) == (422, {"error": "body.network: there is no such key"})
 
 
 async def test_many_clients_are_added_at_once(parts: Parts) -> None:

@@ -107,7 +107,7 @@ async def test_without_canaries_the_default_gateways_are_probed(parts: Parts) ->
     ("query", "error"),
     [
         ("", "query.probe: is missing"),
-        ("?probe=http", "query.probe: is 'http': Input should be 'tunnel', 'icmp', 'tcp' or 'canary'"),
+        ("?probe=http", "query.probe: is 'http': 'tunnel', 'icmp', 'tcp' or 'canary' was expected"),
     ],
 )
 async def test_an_unknown_probe_is_refused_with_the_known_ones(parts: Parts, query: str, error: str) -> None:

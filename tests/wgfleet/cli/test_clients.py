@@ -183,7 +183,9 @@ def test_whom_the_receiver_would_refuse_keeps_nobody_else_out(wgfleet: Run, wg0:
 
     tried = said(wgfleet("client", "import", wg0, "--dry-run", "--json"), code=1)
     done = said(wgfleet("client", "import", wg0, "--json"), code=1)
+    again = said(wgfleet("client", "import", wg0, "--json", "--again"), code=1)
 
+    assert [one["name"] for one in again["added"]] == ["ann"]
     assert [(one["name"], one["line"]) for one in tried["refused"]] == [("ann", 9), ("bob-s-iphone", 15)]
     assert (tried["refused"], tried["added"]) == (done["refused"], done["added"])
     assert {one["name"] for one in done["added"]} < said(wgfleet("client", "list", "--json"))[
@@ -197,7 +199,10 @@ def test_a_name_that_is_taken_is_refused(wgfleet: Run, wg0: Path) -> None:
 
     (refused,) = said(wgfleet("client", "import", wg0, "--json"), code=1)["refused"]
 
-    assert refused["error"] == "the name 'ann' is taken: give it another in the comment above line 9"
+    assert refused["error"] == (
+        f"client ann is there with another key: `wgfleet client add ann --public-key {PEERS[0]} --new-key` if it has this "
+        "one now; else give this peer another name in the comment above line 9"
+    )
 
 
 def test_a_worker_is_adopted_by_its_configuration(wgfleet: Run, wg0: Path) -> None:
@@ -286,6 +291,36 @@ def test_a_bundle_is_made_out_for_a_worker_and_cancelled(wgfleet: Run) -> None:
     assert (bundle.name, bundle.role) == ("fra1", "worker")
     assert cancelled.stdout == "nobody joins as fra1 by its bundle\n"
     assert (again.returncode, "there is no open enrolment of 'fra1'" in again.stderr) == (1, True)
+
+
+def test_a_worker_that_enrols_again_keeps_what_is_not_said_of_it(wgfleet: Run, receiver: Running) -> None:
+    """Its endpoint and its settings, too; a new one must say where it is."""
+    add_worker(wgfleet, "ams2", 21)
+    wgfleet("worker", "add", "ams2", "--region", "eu", "--weight", "70")
+
+    def join(*words: str) -> dict[str, Any]:
+        bundle = Bundle.from_text(wgfleet("worker", "enrol", "ams2", "--again", *words).stdout)
+        body = {"secret": bundle.secret, "public_key": new_key_pair().public}
+        assert httpx.post(f"{receiver.url}/v1/enrol", json=body, trust_env=False).status_code == 200
+        known: dict[str, Any] = said(wgfleet("worker", "list", "--json"))["workers"]["ams2"]
+        return known
+
+    kept, changed = join(), join("--weight", "50")
+    new = wgfleet("worker", "enrol", "ams3", "--tunnel-address", "10.98.0.33")
+    wgfleet("worker", "remove", "ams2")
+
+    for known, weight in ((kept, 70), (changed, 50)):
+        assert (known["endpoints"], known["tunnel_addresses"]) == (["192.0.2.21:51820"], ["10.98.0.21"])
+        assert (known["region"], known["weight"]) == ("eu", weight)
+    assert (new.returncode, "--endpoint: needed of a new worker; or --again" in new.stderr) == (2, True)
+
+
+def test_a_vantage_is_enrolled_by_a_bundle_of_its_own(wgfleet: Run) -> None:
+    """With its address, as a client's."""
+    made = wgfleet("vantage", "enrol", "mon1", "--address", "10.6.0.250")
+    wgfleet("enrolment", "cancel", "mon1")
+
+    assert (made.returncode, Bundle.from_text(made.stdout).role) == (0, "vantage")
 
 
 # Waiting.

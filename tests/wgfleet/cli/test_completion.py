@@ -103,6 +103,16 @@ def test_bash_completes_the_names_of_workers(home: Path, receiver: Running) -> N
     assert bash(home, "wgfleet", "worker", "add", "", receiver=receiver.url, token=token) == []
 
 
+@pytest.mark.parametrize("words", [("simulate", "--down"), ("client", "add", "phone1", "--worker")])
+def test_bash_completes_the_names_of_workers_that_an_option_takes(
+    home: Path, receiver: Running, words: tuple[str, ...]
+) -> None:
+    """As where the command itself is about one."""
+    token = receiver.directory / "operator.token"
+
+    assert bash(home, "wgfleet", *words, "", receiver=receiver.url, token=token) == ["ams1", "fra1"]
+
+
 def test_bash_completes_files_where_a_file_is_meant(home: Path, tmp_path: Path) -> None:
     """As for any command."""
     (tmp_path / "operator.token").touch()

@@ -67,6 +67,21 @@ def test_a_worker_is_added_drained_and_removed(wgfleet: Run) -> None:
     assert removed == {}
 
 
+def test_a_banned_worker_that_is_drained_is_said_to_stay_banned(wgfleet: Run) -> None:
+    """The wish is kept, and counts later; nobody shall think that its clients leave by it."""
+    wgfleet("worker", "add", "fra1", *ADD)
+    wgfleet("worker", "ban", "fra1")
+
+    drained = wgfleet("worker", "drain", "fra1")
+    admitted = wgfleet("worker", "admit", "fra1")
+    events = wgfleet("events").stdout
+    wgfleet("worker", "remove", "fra1")
+
+    assert "fra1 stays banned: its drain counts once it is so no more" in drained.stderr
+    assert (admitted.returncode, "fra1 is banned: lift the ban first" in admitted.stderr) == (1, True)
+    assert "it stays banned" in events
+
+
 def test_a_worker_that_is_known_keeps_what_is_not_said_of_it(wgfleet: Run) -> None:
     """One word changes one thing; `none` takes away."""
     whole = ("--tunnel-address", "fd99::1", "--weight", "70", "--region", "eu", "--keepalive", "20", "--mtu", "1400",
@@ -140,6 +155,9 @@ def test_status_says_by_its_exit_code_that_monitoring_is_blind(wgfleet: Run) -> 
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
+        (("worker", "drain", "fra1", "--timeout", "5"), 2, "--timeout belongs to --wait"),
+        (("client", "revoke", "ann", "--timeout", "5"), 2, "--timeout belongs to --wait"),
+        (("worker", "add", "fra1", "--new-key"), 2, "--new-key belongs to --public-key: say the new one"),
         (("worker", "drain", "nowhere"), 1, "there is no worker 'nowhere'; registered: none"),
         (("worker", "add", "Frankfurt", *ADD), 2, "'Frankfurt' is not a name: lower-case letters"),
         (("worker", "add", "fra1", *ADD[:-1], "10.99"), 2, "'10.99' is not an IP address"),

@@ -61,7 +61,8 @@ def _judge_lists(said: Mapping[str, Any]) -> Iterator[Finding]:
     if newest is None:  # No worker learns its clients from here.
         return
     now, workers = said["now"], said["workers"]
-    silent = [name for name, worker in workers.items() if worker["acked_at"] is None]
+    never = [name for name, worker in workers.items() if not worker["follows"]]
+    silent = [name for name, worker in workers.items() if worker["follows"] and worker["acked_at"] is None]
     late = {
         name: now - worker["acked_at"]
         for name, worker in workers.items()
@@ -75,13 +76,19 @@ def _judge_lists(said: Mapping[str, Any]) -> Iterator[Finding]:
         and tuple(worker["client_list"] or (0, 0)) < tuple(newest)
     ]
     mend = "`systemctl status wgfleet-sync` there: does its worker role run, and reach the receiver?"
+    if never:
+        yield warning(
+            f"no client list is followed by {some(never)}: who is added or revoked here stays as it is there",
+            "join it by `wgfleet worker enrol NAME --again` and `wgfleet-sync enroll` there; or go on keeping its peers "
+            "yourself (docs/clients.md)",
+        )
     if silent:
-        yield warning(f"which client list is there was never said by {some(silent)}", mend)
+        yield warning(f"not heard since the receiver started: {some(silent)}", mend)
     if late:
         yield warning(
             f"not heard lately: {some(f'{name} for {seconds(age)}' for name, age in late.items())}", mend
         )
     if behind:
         yield warning(f"an older client list than {newest[0]}.{newest[1]} is with {some(behind)}", mend)
-    if not (silent or late or behind):
+    if not (never or silent or late or behind):
         yield ok(f"each worker has client list {newest[0]}.{newest[1]}")

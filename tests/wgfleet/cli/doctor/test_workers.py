@@ -47,7 +47,10 @@ def test_clients_that_are_behind_are_told() -> None:
 
 def test_a_worker_that_does_not_know_the_clients_is_told() -> None:
     """Never, not lately, or an older list."""
-    assert found(fra1={"acked_at": None}) == [(WARNING, "which client list is there was never said by fra1")]
+    assert found(fra1={"acked_at": None, "follows": False}) == [
+        (WARNING, "no client list is followed by fra1: who is added or revoked here stays as it is there")
+    ]
+    assert found(fra1={"acked_at": None}) == [(WARNING, "not heard since the receiver started: fra1")]
     assert found(fra1={"acked_at": NOON - 600.0}) == [(WARNING, "not heard lately: fra1 for 10 min")]
     assert found(fra1={"acked_at": NOON - 600.0, "client_list": [1, 6]}) == [
         (WARNING, "not heard lately: fra1 for 10 min")

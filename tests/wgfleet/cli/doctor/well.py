@@ -52,6 +52,7 @@ def doctor() -> dict[str, Any]:
                 "monitored": True,
                 "acked_at": NOON - 30.0,
                 "client_list": [1, 7],
+                "follows": True,
             }
             for name in WORKERS
         },

@@ -4,16 +4,16 @@ Whatever leaves by a worker's interface gets that worker's mark, each time anew:
 its new worker from then on, and does not go back when the old one returns. A rule of routing.py does the rest.
 """
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from ipaddress import ip_address
 
 TABLE = "wgfleet"
-OVER = frozenset({"TIME_WAIT", "CLOSE"})
-"""States of TCP connections that conntrack still lists, and that a worker's end takes nothing from."""
+ECHO_TO = {4: "ip daddr {} icmp type echo-request", 6: "ip6 daddr {} icmpv6 type echo-request"}
 
 
-def ruleset(mark: int, devices: Mapping[str, int], addresses: Collection[str]) -> str:
+def ruleset(
+    mark: int, devices: Mapping[str, int], addresses: Collection[str], target: str | None = None
+) -> str:
     """The table, for one `nft -f -`: it replaces the former one in one step.
 
     Args:
@@ -22,6 +22,8 @@ def ruleset(mark: int, devices: Mapping[str, int], addresses: Collection[str]) -
         devices: the mark of each worker's interface.
         addresses: the workers' own inside the tunnel. Each has a route of its own, so nothing to them moves; and probes
             would count as connections.
+        target: an address beyond the workers that is probed through each: such probes are no connections either, and
+            each belongs to its interface, whichever worker is active.
 
     """
     leaving = [
@@ -29,6 +31,8 @@ def ruleset(mark: int, devices: Mapping[str, int], addresses: Collection[str]) -
         for family in (4, 6)
         if (own := sorted({address for address in addresses if ip_address(address).version == family}))
     ]
+    if target is not None:
+        leaving.append(f"{ECHO_TO[ip_address(target).version].format(target)} return")
     leaving.append(f"meta mark {mark} ct mark set {mark}")
     sending = []
     numbers = [str(number) for number in sorted(devices.values())]
@@ -48,17 +52,6 @@ def ruleset(mark: int, devices: Mapping[str, int], addresses: Collection[str]) -
             "}\n",
         ]
     )
-
-
-def flows(lines: Iterable[str]) -> Counter[int]:
-    """How many connections have each mark, of the lines of /proc/net/nf_conntrack or of `conntrack -L -o extended`."""
-    counted: Counter[int] = Counter()
-    for line in lines:
-        words = line.split()
-        mark = next((word.removeprefix("mark=") for word in words if word.startswith("mark=")), "0")
-        if mark != "0" and not OVER.intersection(words[:6]):
-            counted[int(mark)] += 1
-    return counted
 
 
 def _chain(name: str, hook: str, rules: Iterable[str]) -> list[str]:
