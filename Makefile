@@ -9,7 +9,7 @@ NAME ?= failover
 PACKAGES := ca-certificates iproute2 nftables procps python3-venv util-linux wireguard-go wireguard-tools
 
 # Slow tests that share nothing and measure nothing, so that they may run two at a time: promtool, and fleets of their own.
-SIDE_BY_SIDE := tests/deploy tests/mutants $(patsubst %,tests/system/test_%.py, \
+SIDE_BY_SIDE := tests/deploy tests/mutants tests/replicas $(patsubst %,tests/system/test_%.py, \
     adopt anycast client_hook discovery egress followers kill_switch mqtt no_leak own per_worker static_device vantage_role \
     wg_quick worker_role) tests/dashboards tests/failover_receiver/following $(wildcard tests/wgfleet/cli/test_*.py)
 
@@ -73,7 +73,7 @@ system: setup ## the tests on real WireGuard
 bench: setup ## one bench: NAME=failover INTERVAL=1s RUNS=20; NAME=vantage INTERVAL=1s SECONDS=60; NAME=exporter;
 # NAME=local RUNS=60 SECONDS=300; NAME=drain MOVES=100; NAME=ingest; NAME=fanout WATCHERS=10000; NAME=poll SECONDS=5; NAME=sync;
 # NAME=mqtt WATCHERS=10000 RUNS=20; NAME=footprint SECONDS=60; NAME=sequences COUNT=10000; NAME=live RUNS=20; NAME=reconnect;
-# NAME=dns RUNS=5
+# NAME=dns RUNS=5; NAME=replicas RUNS=3
 	@$(PYTHON) -m tests.bench $(NAME) $(if $(INTERVAL),--interval $(INTERVAL)) $(if $(RUNS),--runs $(RUNS)) \
 	    $(if $(SECONDS),--seconds $(SECONDS)) $(if $(WAYS),--ways $(WAYS)) $(if $(COUNT),--count $(COUNT)) \
 	    $(if $(WATCHERS),--watchers $(WATCHERS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \

@@ -10,10 +10,10 @@ from wgfleet import __version__, logs
 try:
     import uvloop
 
-    from failover_receiver import keys, offline, setup
+    from failover_receiver import keys, moving, offline, setup
     from failover_receiver.following import settings as following
     from failover_receiver.following.serve import follow
-    from failover_receiver.holding import held, must_be_there
+    from failover_receiver.opening import at_hand, opened
     from failover_receiver.serve import serve
     from failover_receiver.settings import ConfigurationError, Settings, check_readable, load
     from failover_receiver.store import StoreUnavailableError
@@ -129,7 +129,12 @@ def _init(arguments: argparse.Namespace) -> int:
 
 def _begin_anew(directory: Path) -> int:
     settings = load(directory / "receiver.toml")
-    files = setup.begin_anew(directory, settings.store, settings.fleet)
+    if isinstance(settings.store, Path):
+        files = setup.begin_anew(directory, settings.store, settings.fleet)
+    else:
+        with opened(settings) as store:
+            moving.begin_anew(store, settings.fleet, now=time.time())
+            files = setup.let_in(store, directory, again=True)
     print(f"{settings.store} is new and empty. These open it:", *(f"  {file}" for file in files), sep="\n")
     print(
         "Clients and workers keep what they have, and know the signing key; their tokens open nothing any more."
@@ -144,8 +149,7 @@ def _run(arguments: argparse.Namespace) -> int:
     logs.configure(arguments.log_format)
     settings = load(arguments.config)
     check_readable(settings)
-    must_be_there(settings.store)
-    with held(settings.store):
+    with at_hand(settings):
         uvloop.run(serve(settings, arguments.log_format))
     return 0
 

@@ -5,9 +5,11 @@ import logging
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from failover_receiver.core import frozen_by, next_deadline, step
+from failover_receiver.hearing import repeated, with_heard
 from failover_receiver.metrics import Metrics
 from failover_receiver.publication import Publication
 from failover_receiver.state import (
@@ -22,7 +24,7 @@ from failover_receiver.state import (
     State,
     Tick,
 )
-from failover_receiver.store import Document, SqliteStore, StoreUnavailableError
+from failover_receiver.store import Document, Heard, Made, SharedStore, Store, StoreUnavailableError
 from wgfleet.logs import say
 from wgfleet.peerset import TYPE as PEER_SET
 from wgfleet.signing import Signer
@@ -32,6 +34,8 @@ RETRY_SECONDS = 1.0
 """When a deadline's decision could not be kept, try again after this."""
 MOST_AT_ONCE = 5000
 """Alerts that are joined into one step: what many send at once must not keep everything else from its turn."""
+LISTEN_FIRST = 3.0
+"""Seconds after a shared store came back in which no deadline is acted on: all must have told first what they heard."""
 
 T = TypeVar("T")
 
@@ -53,7 +57,7 @@ class Driver:
     def __init__(
         self,
         *,
-        store: SqliteStore,
+        store: Store,
         signer: Signer,
         policy: Policy,
         publication: Publication,
@@ -73,6 +77,7 @@ class Driver:
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._joined: _Joined | None = None
+        self._listening_until = 0.0
         self.state = store.load() or State(fleet=fleet)
         if self.state.fleet != fleet:
             raise ValueError(f"the store holds fleet {self.state.fleet!r}, the configuration says {fleet!r}")
@@ -89,7 +94,7 @@ class Driver:
         return self._signer
 
     @property
-    def store(self) -> SqliteStore:
+    def store(self) -> Store:
         """To read at the start; once the loop runs, only by `stored`."""
         return self._store
 
@@ -133,18 +138,74 @@ class Driver:
             return await self._decide(event, who)
 
     async def _decide(self, event: Event, who: str) -> State:
-        now = self.clock()
-        state, effects = step(self.state, event, now=now, policy=self.policy)
-        # A memory of what was heard that is not worth a write is lost in a crash, and heard again.
-        document = await self._keep(state, effects, now, who)
-        self.state = state
-        if document is not None:
-            self._publication.show(document)
-        self._tell(effects, who)
-        self._arm(now)
-        return state
+        made = await self._made(event, who)
+        self.state = made.state
+        self._show(made.document)
+        self._tell(made.effects, who)
+        self._arm(made.now)
+        return made.state
 
-    async def stored(self, read: Callable[[SqliteStore], T]) -> T:
+    async def _made(self, event: Event, who: str) -> Made:
+        """What is decided, and durable."""
+        try:
+            if isinstance(self._store, SharedStore):
+                return await self._made_by_turns(self._store, event, who)
+            made = self._make(event, self.state, self.clock())
+            # A memory of what was heard that is not worth a write is lost in a crash, and heard again.
+            if made.effects:
+                await self.stored(
+                    lambda store: store.save(made.state, made.document, made.decided, at=made.now, who=who)
+                )
+        except StoreUnavailableError:
+            self._metrics.store_failures.inc()
+            raise
+        return made
+
+    async def _made_by_turns(self, store: SharedStore, event: Event, who: str) -> Made:
+        """Likewise, on the newest state of all receivers."""
+        held, make = self.state, partial(self._make, event)
+        try:
+            return await self.stored(lambda _: store.decide(held, make, clock=self.clock, who=who))
+        except StoreUnavailableError:
+            self.state = repeated(held, event, self.clock(), self.policy)
+            raise
+
+    def _make(self, event: Event, state: State, now: float) -> Made:
+        """Decide and sign; in any thread."""
+        after, effects = step(state, event, now=now, policy=self.policy)
+        said = next((effect.peer_set for effect in effects if isinstance(effect, Publish)), None)
+        if said is None:
+            return Made(after, effects, None, now)
+        signed = self._signer.sign(said.to_bytes())
+        return Made(after, effects, Document(PEER_SET, said.epoch, said.generation, signed), now)
+
+    async def catch_up(self) -> None:
+        """Take over and show what other receivers have decided. Raises StoreUnavailableError."""
+        async with self._lock:
+            store, held = self._store, self.state
+            newer = await self.stored(lambda _: store.newer(held)) if isinstance(store, SharedStore) else None
+            if newer is None:
+                return
+            self.state = newer[0]
+            self._show(newer[1])
+            self._metrics.show(self.state)
+            self._arm(self.clock())
+
+    def overhear(self, heard: Heard) -> None:
+        """Take in what other receivers have heard."""
+        self.state = with_heard(self.state, *heard)
+
+    def listen_first(self) -> None:
+        """Act on no deadline for a while: the shared store was away."""
+        self._listening_until = self.clock() + LISTEN_FIRST
+
+    def _show(self, document: Document | None) -> None:
+        """Show it, unless something newer is shown already."""
+        shown = None if self._publication.shown is None else self._publication.shown.document
+        if document is not None and (shown is None or shown.number < document.number):
+            self._publication.show(document)
+
+    async def stored(self, read: Callable[[Store], T]) -> T:
         """Run something on the store, in its turn."""
         return await asyncio.get_running_loop().run_in_executor(self._writer, read, self._store)
 
@@ -153,22 +214,6 @@ class Driver:
         if self._timer is not None:
             self._timer.cancel()
         self._writer.shutdown()
-
-    async def _keep(self, state: State, effects: tuple[Effect, ...], now: float, who: str) -> Document | None:
-        if not effects:
-            return None
-        publish = next((effect for effect in effects if isinstance(effect, Publish)), None)
-        document = None
-        if publish is not None:
-            said = publish.peer_set
-            document = Document(PEER_SET, said.epoch, said.generation, self._signer.sign(said.to_bytes()))
-        decided = [effect for effect in effects if isinstance(effect, Decided | Remarked)]
-        try:
-            await self.stored(lambda store: store.save(state, document, decided, at=now, who=who))
-        except StoreUnavailableError:
-            self._metrics.store_failures.inc()
-            raise
-        return document
 
     def _tell(self, effects: tuple[Effect, ...], who: str) -> None:
         for effect in effects:
@@ -189,6 +234,7 @@ class Driver:
             self._timer.cancel()
         deadline = next_deadline(self.state, self.policy, now=now)
         if deadline is not None:
+            deadline = max(deadline, self._listening_until)
             self._timer = asyncio.get_running_loop().call_later(deadline - now, self._ring)
 
     def _ring(self) -> None:

@@ -1,6 +1,5 @@
 """Lets machines join by a bundle, once. The bundles' secrets are known here by their digests alone."""
 
-import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -12,7 +11,7 @@ from failover_receiver.registry.changes import Draft
 from failover_receiver.registry.clients import Client, Others
 from failover_receiver.registry.enrolment import LIFETIME, Asked, Enrolment, Standing
 from failover_receiver.state import RefusedError, UnknownError, WorkerRegistered, WorkerSpec
-from failover_receiver.store import Noted, SqliteStore, StoredToken
+from failover_receiver.store import Noted, SharedStore, Store, StoredToken, Writing
 from failover_receiver.store.tokens import delete, insert
 from wgfleet.names import NO_KEY
 
@@ -43,6 +42,19 @@ class Enrolments:
         self._driver = driver
         self._registrar = registrar
         self._known = {made.digest: made for made in driver.store.enrolments.all()}
+
+    async def catch_up(self) -> None:
+        """Know those that other receivers made out, cancelled or saw used; for who holds the registrar's lock."""
+
+        def read(store: Store) -> list[Enrolment] | None:
+            if not isinstance(store, SharedStore) or not store.is_news("enrolments"):
+                return None
+            with store.reading("enrolments"):
+                return store.enrolments.all()
+
+        made = await self._driver.stored(read)
+        if made is not None:
+            self._known = {one.digest: one for one in made}
 
     def all(self) -> list[tuple[Enrolment, Standing]]:
         """Those that are not forgotten yet, oldest first."""
@@ -125,7 +137,7 @@ class Enrolments:
             self._driver.clock(), who, "token revoked", worker, "removed", state.epoch, state.generation
         )
 
-        def forget(store: SqliteStore, db: sqlite3.Connection) -> None:
+        def forget(store: Store, db: Writing) -> None:
             delete(db, worker)
             store.note(db, noted)
 
@@ -191,7 +203,8 @@ class Enrolments:
         held = StoredToken(made.name, made.role, digest(token), now)
         store = self._driver.store
 
-        def spend(db: sqlite3.Connection) -> None:
+        def spend(db: Writing) -> None:
+            store.fence(db, "enrolments")
             if not store.enrolments.use(db, made.digest, at=now):
                 raise InvalidBundleError
             delete(db, made.name)
@@ -201,7 +214,8 @@ class Enrolments:
         return spend
 
     async def _keep(self, gone: Sequence[str], noted: Noted, made: Enrolment | None = None) -> None:
-        def keep(store: SqliteStore, db: sqlite3.Connection) -> None:
+        def keep(store: Store, db: Writing) -> None:
+            store.fence(db, "enrolments")
             for one in gone:
                 store.enrolments.remove(db, one)
             if made is not None:

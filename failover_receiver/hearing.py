@@ -58,6 +58,34 @@ def not_ahead(state: State, now: float) -> State:
     )
 
 
+def with_heard(state: State, heard: Mapping[str, float], read_at: float) -> State:
+    """What others have heard firing, by its fingerprint, of what is known here: it was heard when anyone heard it last."""
+    later = {
+        key: replace(alert, heard_at=heard[key])
+        for key, alert in state.alerts.items()
+        if heard.get(key, 0.0) > alert.heard_at
+    }
+    if not later and read_at <= state.read_at:
+        return state
+    alerts = {**state.alerts, **later} if later else state.alerts
+    return replace(state, alerts=alerts, read_at=max(state.read_at, read_at))
+
+
+def repeated(state: State, event: Event, now: float, policy: Policy) -> State:
+    """What of an event is a repetition alone: it may be remembered where nothing can be kept, and so nothing be decided."""
+    if not isinstance(event, AlertsDelivered | AlertsRead):
+        return state
+    heard, known = hear(not_ahead(state, now), event, now, policy), state.alerts
+    again = {
+        key: alert.heard_at
+        for key, alert in heard.alerts.items()
+        if key in known
+        and (alert.starts_at, alert.ended_at, alert.overruled)
+        == (known[key].starts_at, known[key].ended_at, known[key].overruled)
+    }
+    return with_heard(state, again, heard.read_at)
+
+
 def hear(state: State, event: Event, now: float, policy: Policy) -> State:
     """Take in one event.
 

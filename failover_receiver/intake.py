@@ -62,6 +62,10 @@ class Intake:
                 return 422, {"error": truncated(webhook, metrics)}
             now, limit = driver.clock(), driver.policy.future_limit
             understood = from_webhook(webhook, driver.state.workers, now=now, future_limit=limit)
+            if understood.ignored and self._receiver.others is not None:
+                # Of a worker, perhaps, that another receiver has just been told of: 4xx would be its last word.
+                await driver.catch_up()
+                understood = from_webhook(webhook, driver.state.workers, now=now, future_limit=limit)
             tell(understood)
             if understood.ignored:
                 count_ignored(understood.ignored, metrics)

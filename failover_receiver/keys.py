@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from failover_receiver.store import Noted, SqliteStore
+from failover_receiver.store import Noted, Store
 from wgfleet.files import read_secret, write_whole
 from wgfleet.peerset import TYPE as PEER_SET
 from wgfleet.signing import Signer
@@ -51,7 +51,7 @@ def rotate(file: Path, fleet: str, *, now: float) -> tuple[Signer, Signer]:
     return old, new
 
 
-def note_new(store: SqliteStore, signer: Signer, *, now: float) -> None:
+def note_new(store: Store, signer: Signer, *, now: float) -> None:
     """Put it into the history when documents were signed with another key until now."""
     document = store.document(PEER_SET)
     if document is None or signer.signed(document.body):

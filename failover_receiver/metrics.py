@@ -89,6 +89,26 @@ class Metrics:
         self.store_failures = Counter(
             "wgfleet_receiver_store_failures_total", "Changes that could not be kept.", registry=registry
         )
+        self.store_connected = Gauge(
+            "wgfleet_receiver_store_connected",
+            "1 while the store is there; 0 while this receiver is cut off from a PostgreSQL, shows what it has and decides nothing.",
+            registry=registry,
+        )
+        self.store_connected.set(1)
+        self.store_losses = Counter(
+            "wgfleet_receiver_store_losses_total", "Times that a PostgreSQL went away.", registry=registry
+        )
+        self.store_clock = Gauge(
+            "wgfleet_receiver_store_clock_ahead_seconds",
+            "How far this host's clock is ahead of PostgreSQL's; receivers' clocks should agree within a second.",
+            registry=registry,
+        )
+        self.replicas = Gauge(
+            "wgfleet_receiver_replicas",
+            "Receivers on this store that were heard in the last seconds, with this one.",
+            registry=registry,
+        )
+        self.replicas.set(1)
         self._begin_at_zero()
         self._epoch = Gauge("wgfleet_receiver_epoch", "Epoch of the peer set.", registry=registry)
         self._generation = Gauge(

@@ -5,9 +5,11 @@ import sys
 import time
 from pathlib import Path
 
-from failover_receiver import backup, restore, setup
+from failover_receiver import backup, moving, restore, setup
 from failover_receiver.access import Role
-from failover_receiver.settings import load
+from failover_receiver.opening import opened
+from failover_receiver.settings import ConfigurationError, load
+from failover_receiver.store.dsn import Dsn
 from wgfleet.names import check_name
 
 
@@ -33,14 +35,30 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
     token = commands.add_parser(
         "token",
-        help="make a token without having one; the receiver must be stopped",
-        description="Makes a token and prints it, for whoever has lost the last operator's. While the receiver runs, "
+        help="make a token without having one; a receiver on a file must be stopped",
+        description="Makes a token and prints it, for whoever has lost the last operator's. While a receiver runs on a file, "
         "`wgfleet token create` does that.",
     )
     token.add_argument("name", type=name, metavar="NAME", help="a new name, as alice")
     token.add_argument("--role", choices=[str(role) for role in Role], required=True, help="what it opens")
     token.set_defaults(run=_token)
-    for command in (save, back, token):
+    move = commands.add_parser(
+        "move-store",
+        help="copy the store's file into the PostgreSQL that `store` names; the receiver must be stopped",
+        description="Copies all that the file holds into an empty PostgreSQL, so that several receivers can share it. "
+        "Numbers, tokens and clients stay as they are, and the file too.",
+    )
+    move.add_argument("file", type=Path, metavar="FILE", help="the SQLite file, as receiver.db")
+    move.set_defaults(run=_move)
+
+    epoch = commands.add_parser(
+        "raise-epoch",
+        help="after pg_restore: number documents above all before; all receivers must be stopped",
+        description="A restored PostgreSQL would publish numbers that clients have seen already, and refuse. After this "
+        "it publishes a higher epoch, so they take it.",
+    )
+    epoch.set_defaults(run=_raise_epoch)
+    for command in (save, back, token, move, epoch):
         command.add_argument(
             "--config", type=Path, default=config, help="the configuration (default: %(default)s)"
         )
@@ -56,7 +74,12 @@ def name(text: str) -> str:
 
 def _backup(arguments: argparse.Namespace) -> int:
     settings = load(arguments.config)
-    copied = backup.back_up(settings.store, arguments.file)
+    if isinstance(settings.store, Dsn):
+        raise ConfigurationError(
+            f"the store is a PostgreSQL: `pg_dump --format=custom --file {arguments.file} '{settings.store}'` makes a "
+            "backup of it while receivers run; the signing key is not in it"
+        )
+    copied = backup.back_up(settings.store_file, arguments.file)
     size = arguments.file.stat().st_size / 1024
     _tell(
         f"{arguments.file}: fleet {settings.fleet}, peer set {copied.number}, {copied.events} events of history, "
@@ -68,7 +91,13 @@ def _backup(arguments: argparse.Namespace) -> int:
 
 def _restore(arguments: argparse.Namespace) -> int:
     settings = load(arguments.config)
-    done = restore.restore(arguments.file, settings.store, settings.fleet, now=time.time())
+    if isinstance(settings.store, Dsn):
+        raise ConfigurationError(
+            "the store is a PostgreSQL: stop all receivers, "
+            f"`pg_restore --clean --if-exists --dbname '{settings.store}' {arguments.file}`, then "
+            "`wgfleet-receiver raise-epoch`, or clients would refuse what is published"
+        )
+    done = restore.restore(arguments.file, settings.store_file, settings.fleet, now=time.time())
     _tell(
         f"{settings.store} is now what {arguments.file} was: peer set {done.copied.number}, published from now on "
         f"as epoch {done.epoch}"
@@ -89,10 +118,43 @@ def _restore(arguments: argparse.Namespace) -> int:
 def _token(arguments: argparse.Namespace) -> int:
     settings = load(arguments.config)
     role = Role(arguments.role)
-    secret = setup.make_token(settings.store, arguments.name, role, now=time.time())
+    with opened(settings) as store:
+        secret = setup.make_token_in(store, arguments.name, role, now=time.time())
     sys.stderr.write(f"{arguments.name} has the role {role}; its token is shown this once:\n")
     _tell(secret)  # Alone, so that it can go straight into a file.
-    sys.stderr.write("\nNext: systemctl start wgfleet-receiver\n")
+    shared = isinstance(settings.store, Dsn)
+    sys.stderr.write(f"\nNext: {'it opens already' if shared else 'systemctl start wgfleet-receiver'}\n")
+    return 0
+
+
+def _move(arguments: argparse.Namespace) -> int:
+    settings = load(arguments.config)
+    if not isinstance(settings.store, Dsn):
+        raise ConfigurationError(
+            f"store: is {settings.store}: say the PostgreSQL there, as postgresql://wgfleet@db.example/wgfleet"
+        )
+    with opened(settings) as store:
+        copied = moving.move(arguments.file, store, settings.fleet, now=time.time())
+    _tell(
+        f"{settings.store} holds what {arguments.file} does: peer set {copied.number}, {copied.events} events of history",
+        f"\nNext: systemctl start wgfleet-receiver; then put receiver.toml and {settings.signing_key_file} on the other "
+        "machines, and start it there",
+    )
+    return 0
+
+
+def _raise_epoch(arguments: argparse.Namespace) -> int:
+    settings = load(arguments.config)
+    if not isinstance(settings.store, Dsn):
+        raise ConfigurationError(
+            f"store: is {settings.store}: `wgfleet-receiver restore` raises its epoch itself"
+        )
+    with opened(settings) as store:
+        epoch = moving.raise_epoch(store, settings.fleet, now=time.time())
+    _tell(
+        f"{settings.store} publishes epoch {epoch} from now on",
+        "\nNext: systemctl start wgfleet-receiver, on all machines",
+    )
     return 0
 
 

@@ -1,6 +1,7 @@
 """What the routes stand on: the parts of a running receiver, wired."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -26,6 +27,21 @@ class Streams(Protocol):
         """End them all."""
 
 
+class Others(Protocol):
+    """The other receivers on the same store."""
+
+    @property
+    def turns(self) -> AbstractAsyncContextManager[object]:
+        """To be held by whoever changes who has which name, key or address."""
+
+    @property
+    def fault(self) -> str | None:
+        """Why this receiver does not know what the others do; None: it does."""
+
+    def said(self, holder: Holder, ack: Ack) -> None:
+        """Tell them what a client or worker said."""
+
+
 @dataclass(frozen=True, slots=True)
 class Receiver:
     """The parts; one of each."""
@@ -37,6 +53,8 @@ class Receiver:
     metrics: Metrics
     signing_key: str
     """Public, for clients to pin."""
+    others: Others | None = None
+    """None: there is one receiver."""
     client_list: Publication = field(default_factory=Publication)
     """What workers follow."""
     acks: dict[str, Ack] = field(default_factory=dict)
@@ -63,7 +81,12 @@ class Receiver:
         # This way, because a receiver does not change any more once it is made.
         settings = self.settings
         registrar = Registrar(
-            self.driver, self.client_list, settings.client_pools, self.learn_tokens, settings.shared
+            self.driver,
+            self.client_list,
+            settings.client_pools,
+            self.learn_tokens,
+            shared=settings.shared,
+            turns=None if self.others is None else self.others.turns,
         )
         object.__setattr__(self, "registrar", registrar)
         object.__setattr__(self, "enrolments", Enrolments(self.driver, registrar))
@@ -92,6 +115,16 @@ class Receiver:
 
     def acknowledge(self, holder: Holder, ack: Ack) -> None:
         """Remember what a client or worker has applied, and how long its news took to get there."""
+        before = self.remember(holder, ack)
+        if self.others is not None:
+            self.others.said(holder, ack)
+        self.metrics.acks.inc()
+        took = propagation(before, ack, self.driver.state)
+        if took is not None:
+            self.metrics.propagation.observe(took)
+
+    def remember(self, holder: Holder, ack: Ack) -> Ack | None:
+        """Likewise, of what was perhaps said to another receiver; what was known before."""
         said = self.worker_acks if holder.role is Role.WORKER else self.acks
         before = said.get(holder.name)
         said[holder.name] = ack
@@ -99,10 +132,7 @@ class Receiver:
         # An ack that hung on a broken connection may come after the next one; documents' numbers only rise.
         if holder.role is Role.CLIENT and (before is None or ack.document >= before.document):
             self.places.said(holder.name, ack.active)
-        self.metrics.acks.inc()
-        took = propagation(before, ack, self.driver.state)
-        if took is not None:
-            self.metrics.propagation.observe(took)
+        return before
 
     def clients(self) -> Clients:
         """What clients have said lately, all together."""

@@ -7,8 +7,8 @@ once. A crash in between loses nothing: at start, a list that says less than the
 
 import asyncio
 import logging
-import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple, TypeVar
 
 from failover_receiver.driver import RETRY_SECONDS, Driver
@@ -19,7 +19,8 @@ from failover_receiver.registry.pools import Pool, span
 from failover_receiver.registry.published import client_list, says_the_same
 from failover_receiver.registry.shared import Shared
 from failover_receiver.state import RefusedError, WorkerSpec
-from failover_receiver.store import Document, Noted, SqliteStore, StoreUnavailableError
+from failover_receiver.store import Document, Noted, SharedStore, Store, StoreUnavailableError, Writing
+from failover_receiver.store.clients import Kept
 from failover_receiver.store.tokens import delete
 from wgfleet.clientlist import TYPE, ClientList, Refusal, removal_allowed
 from wgfleet.fields import DocumentError
@@ -32,7 +33,7 @@ BETWEEN_LISTS = 0.5
 """Seconds. Workers read the whole list each time: a thousand clients that enrol at once must not make a thousand lists."""
 
 T = TypeVar("T")
-Also = Callable[[sqlite3.Connection], None]
+Also = Callable[[Writing], None]
 """What is written together with a change."""
 
 
@@ -54,9 +55,14 @@ class Registrar:
         publication: Publication,
         pools: Sequence[str],
         learn_tokens: Callable[[], Awaitable[None]],
+        *,
         shared: Shared | None = None,
+        turns: AbstractAsyncContextManager[object] | None = None,
     ) -> None:
-        """Take up where the store left off; called with the change are those who must know of removed tokens."""
+        """Take up where the store left off; called with the change are those who must know of removed tokens.
+
+        With `turns`, other receivers change the roll too: each change is made on what they have left (`catch_up`).
+        """
         self._driver = driver
         self._learn_tokens = learn_tokens
         self._publication = publication
@@ -68,9 +74,10 @@ class Registrar:
         self._pending = False
         """Whether the roll has changed since."""
         self._closed = False
-        self.lock = asyncio.Lock()
+        self.lock: AbstractAsyncContextManager[object] = asyncio.Lock() if turns is None else turns
         """Held by whoever changes who has which name, key or address."""
-        self.started_at = driver.clock()
+        self.acks_since = driver.clock()
+        """From then on every ack is known."""
         self.roll: Roll = driver.store.clients.roll()
         self.acks: dict[str, tuple[int, int]] = driver.store.clients.acks()
         """The newest list that each worker ever said it applied."""
@@ -97,6 +104,24 @@ class Registrar:
                 await self._publish()
             else:
                 self._arm_for(self._list)
+
+    async def catch_up(self) -> None:
+        """Know and show what other receivers have changed; for who holds the lock, or keeps this one from changing."""
+        read = await self._driver.stored(_read_news)
+        if read is None:
+            return
+        # In a thread of its own, and none that alerts wait for: ten thousand clients are many.
+        self.roll = await asyncio.to_thread(self.roll.replaced, *read.kept)
+        self.acks = read.acks
+        document = read.document
+        if document is not None and document.number > self.number:
+            self._generation, self._list = document.generation, self._read(document)
+            self._publication.show(document)
+        last = self._list
+        if last is not None:
+            said = await asyncio.to_thread(self._said, self.roll, self._driver.clock())
+            self._pending = not says_the_same(last, said)
+            self._arm_for(last)
 
     async def change(self, decide: Callable[[Draft], T], *, who: str) -> tuple[T, tuple[int, int]]:
         """Carry out a change; return what it gave, and the number of the list that has it.
@@ -187,7 +212,8 @@ class Registrar:
         made = await asyncio.to_thread(self._made, draft.roll, now) if self._is_due(now) else None
         notes = [Noted(now, who, what, subject, why, *number) for what, subject, why in draft.changes.notes]
 
-        def kept(store: SqliteStore, db: sqlite3.Connection) -> None:
+        def kept(store: Store, db: Writing) -> None:
+            store.fence(db, "list", "roll")
             _write(store, db, draft, notes)
             if made is not None:
                 store.put(db, made.document)
@@ -222,10 +248,10 @@ class Registrar:
         document = Document(TYPE, new.epoch, new.generation, self._driver.signer.sign(new.to_bytes()))
         return _Made(new, document, None if self._list is None else removal_allowed(self._list, new))
 
-    async def write(self, write: Callable[[SqliteStore, sqlite3.Connection], None]) -> None:
+    async def write(self, write: Callable[[Store, Writing], None]) -> None:
         """Write something in one transaction."""
 
-        def written(store: SqliteStore) -> None:
+        def written(store: Store) -> None:
             with store.available(), store.transaction() as db:
                 write(store, db)
 
@@ -234,7 +260,12 @@ class Registrar:
     async def _publish(self) -> None:
         """Make a list of the roll as it is; for who holds the lock."""
         made = await asyncio.to_thread(self._made, self.roll, self._driver.clock())
-        await self.write(lambda store, db: store.put(db, made.document))
+
+        def put(store: Store, db: Writing) -> None:
+            store.fence(db, "list", "roll")
+            store.put(db, made.document)
+
+        await self.write(put)
         self._show(made)
 
     def _show(self, made: _Made) -> None:
@@ -261,15 +292,26 @@ class Registrar:
     def _ring(self) -> None:
         self._start(self._publish_in_turn())
 
+    def _is_done(self, last: ClientList) -> bool:
+        """Whether another receiver was first."""
+        young = self._driver.clock() < last.issued_at + self._driver.policy.fresh_for / 2
+        return isinstance(self._driver.store, SharedStore) and young and not self._pending
+
     async def _publish_in_turn(self) -> None:
+        try:
+            await self._publish_locked()
+        except StoreUnavailableError as error:
+            say(log, "client list not kept", level=logging.ERROR, error=error)
+            self._arm(RETRY_SECONDS)
+
+    async def _publish_locked(self) -> None:
         async with self.lock:
             if self._closed:
                 return
-            try:
+            if self._list is not None and self._is_done(self._list):
+                self._arm_for(self._list)
+            else:
                 await self._publish()
-            except StoreUnavailableError as error:
-                say(log, "client list not kept", level=logging.ERROR, error=error)
-                self._arm(RETRY_SECONDS)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -289,7 +331,23 @@ class Registrar:
             return None
 
 
-def _write(store: SqliteStore, db: sqlite3.Connection, draft: Draft, notes: Sequence[Noted]) -> None:
+class _News(NamedTuple):
+    """What other receivers have left."""
+
+    kept: Kept
+    acks: dict[str, tuple[int, int]]
+    document: Document | None
+
+
+def _read_news(store: Store) -> _News | None:
+    whats = ("applied", "list", "roll")
+    if not isinstance(store, SharedStore) or not store.is_news(*whats):
+        return None
+    with store.reading(*whats):
+        return _News(store.clients.kept(), store.clients.acks(), store.document(TYPE))
+
+
+def _write(store: Store, db: Writing, draft: Draft, notes: Sequence[Noted]) -> None:
     store.clients.write(db, draft.roll, draft.changes)
     for name in draft.changes.tokens:
         delete(db, name)

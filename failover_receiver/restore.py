@@ -12,7 +12,7 @@ from failover_receiver import backup
 from failover_receiver.backup import Copied
 from failover_receiver.holding import held
 from failover_receiver.state import State
-from failover_receiver.store import Noted, SqliteStore, StoreUnavailableError
+from failover_receiver.store import Noted, SqliteStore, Store, StoreUnavailableError
 
 RESTORED, MADE = "backup restored", "store made"
 """What the history calls it."""
@@ -63,7 +63,7 @@ def restore(file: Path, store: Path, fleet: str, *, now: float) -> Restored:
     return Restored(copied, epoch, kept, None if old is None else tuple(_news(old, new)))
 
 
-def begin(store: SqliteStore, state: State, why: str, *, now: float) -> None:
+def begin(store: Store, state: State, why: str, *, now: float) -> None:
     """Let a new store say whose it is before a receiver has run on it: no other fleet may take it for its own."""
     store.save(state, None, [], at=now, who="init")
     with store.available(), store.transaction() as db:

@@ -15,6 +15,7 @@ from failover_receiver.following.beside import Beside, Lent, Sharing
 from failover_receiver.listening import listen, most_streams
 from failover_receiver.loads import LoadReader
 from failover_receiver.metrics import Metrics
+from failover_receiver.opening import open_store
 from failover_receiver.publication import Publication
 from failover_receiver.publishing import Publishing
 from failover_receiver.publishing.configured import configured
@@ -22,7 +23,6 @@ from failover_receiver.receiver import Receiver
 from failover_receiver.reconcile import Reconciler
 from failover_receiver.settings import Settings
 from failover_receiver.state import Tick
-from failover_receiver.store import SqliteStore
 from wgfleet.logs import Format, say
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ async def _serve(
     publishers = configured(settings)
     serving.warn_of_clear_tokens(settings)
     signer = keys.read(settings.signing_key_file, settings.fleet)
-    store = SqliteStore(settings.store)
+    store, replica = open_store(settings, signer)
     keys.note_new(store, signer, now=time.time())
     publication = Publication()
     driver = Driver(
@@ -62,7 +62,9 @@ async def _serve(
     )
     lent = Lent()
     gate = Gate(store.tokens.all(), clock=time.time, lent=[lent.holder])
-    receiver = Receiver(settings, driver, publication, gate, metrics, signer.public_text)
+    receiver = Receiver(settings, driver, publication, gate, metrics, signer.public_text, replica)
+    if replica is not None:
+        replica.serve(receiver)
     async with httpx.AsyncClient(trust_env=False) as http, to_alertmanagers:
         reconciler = Reconciler(driver, metrics, settings.alertmanagers, to_alertmanagers)
         # What Alertmanager holds comes before the first decision, or a restart would look like blindness.
@@ -70,6 +72,7 @@ async def _serve(
         await driver.take(Tick(), who="start")
         await receiver.registrar.start()
         reading = asyncio.create_task(reconciler.run(settings.read_interval))
+        sharing = asyncio.create_task(replica.run() if replica is not None else asyncio.sleep(0))
         loads = LoadReader(
             settings.prometheis, http, known=receiver.known_loads, metrics=metrics, clock=time.time
         )
@@ -82,10 +85,12 @@ async def _serve(
             await serving.make(app, receiver, settings, [others, *receiver.streams]).serve(sockets)
         finally:
             await others.ended()
-            for task in (reading, asking, publishing, forgetting):
+            for task in (reading, asking, publishing, forgetting, sharing):
                 task.cancel()
-            await asyncio.gather(reading, asking, publishing, forgetting, return_exceptions=True)
+            await asyncio.gather(reading, asking, publishing, forgetting, sharing, return_exceptions=True)
             receiver.registrar.close()
+            if replica is not None:
+                await replica.leave()
             driver.close()
             store.close()
             say(log, "stopped")

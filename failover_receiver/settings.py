@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar, get_args
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -25,6 +26,7 @@ from failover_receiver.publishing.places import File, Mqtt, Upload, Webhook
 from failover_receiver.registry.pools import Space, span
 from failover_receiver.registry.shared import Shared
 from failover_receiver.state import Policy
+from failover_receiver.store.dsn import Dsn, is_uri
 from wgfleet.names import check_name, check_prefix
 
 S = TypeVar("S", bound=BaseModel)
@@ -65,6 +67,16 @@ def _apart(networks: list[str]) -> list[str]:
     return networks
 
 
+def _store(value: object) -> object:
+    """What is meant to be a URI as a Dsn; whatever else as it is."""
+    if not isinstance(value, str) or not is_uri(value):
+        return value
+    try:
+        return Dsn.parse(value)
+    except ValueError as error:
+        raise PydanticCustomError("secret", "{error}", {"error": str(error)}) from None
+
+
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 Network = Annotated[str, AfterValidator(_network)]
 
@@ -86,8 +98,10 @@ class Settings(BaseModel):
     """0: any that is free, as the log says."""
     processes: int = Field(default=1, ge=1, le=64)
     """Processes that share the port: one decides, and all of them hold streams. At most one for each processor core."""
-    store: Path
-    """The SQLite file."""
+    store: Annotated[Path | Dsn, BeforeValidator(_store)]
+    """The SQLite file; or `postgresql://…`, for several receivers on one PostgreSQL (docs/replicas.md)."""
+    store_password_file: Path | None = None
+    """Holds PostgreSQL's password, which need not stand in `store` then."""
     signing_key_file: Path
     """The key that documents are signed with, and the endorsements that led to it."""
     alertmanagers: list[BaseUrl] = ["http://127.0.0.1:9093"]
@@ -153,6 +167,13 @@ class Settings(BaseModel):
         if shared is not None:
             _apart([*known.data.get("client_pools", []), *shared.pools])
         return shared
+
+    @property
+    def store_file(self) -> Path:
+        """The SQLite file. Raises ConfigurationError where it is a PostgreSQL."""
+        if isinstance(self.store, Dsn):
+            raise ConfigurationError(f"store: is {self.store}, and this is for a store in a file")
+        return self.store
 
     @property
     def policy(self) -> Policy:

@@ -8,7 +8,7 @@ from failover_receiver.holding import held, must_be_there
 from failover_receiver.registry.tokens import check_token
 from failover_receiver.restore import begin, new_store
 from failover_receiver.state import State
-from failover_receiver.store import Noted, SqliteStore, StoredToken
+from failover_receiver.store import Noted, SqliteStore, Store, StoredToken
 from wgfleet.files import read_secret, write_whole
 from wgfleet.signing import Signer
 
@@ -17,6 +17,7 @@ FIRST_TOKENS = (Role.OPERATOR, Role.ALERTMANAGER, Role.PROMETHEUS)
 CONFIGURATION = """\
 # The receiver of fleet {fleet}. `wgfleet-receiver run --help` names all keys.
 fleet = "{fleet}"
+# For several receivers: a PostgreSQL that they share, as docs/replicas.md says.
 store = "receiver.db"
 signing_key_file = "signing.key"
 # For clients elsewhere: another address here, and TLS below, or a TLS proxy before it.
@@ -89,17 +90,22 @@ def make_token(store: Path, name: str, role: Role, *, now: float) -> str:
         must_be_there(store)
         opened = SqliteStore(store)
         try:
-            _must_be_free(opened, name, role)
-            secret, state = new_token(), opened.load()
-            number = (0, 0) if state is None else (state.epoch, state.generation)
-            made = Noted(now, "token", "token made", name, role, *number)
-            opened.tokens.add(StoredToken(name, role, digest(secret), now), made)
+            return make_token_in(opened, name, role, now=now)
         finally:
             opened.close()
+
+
+def make_token_in(store: Store, name: str, role: Role, *, now: float) -> str:
+    """Likewise, in a store that is open. Raises ValueError: the name is taken."""
+    _must_be_free(store, name, role)
+    secret, state = new_token(), store.load()
+    number = (0, 0) if state is None else (state.epoch, state.generation)
+    made = Noted(now, "token", "token made", name, role, *number)
+    store.tokens.add(StoredToken(name, role, digest(secret), now), made)
     return secret
 
 
-def _must_be_free(store: SqliteStore, name: str, role: Role) -> None:
+def _must_be_free(store: Store, name: str, role: Role) -> None:
     state = store.load()
     if any(token.name == name for token in store.tokens.all()):
         raise ValueError(
@@ -122,17 +128,22 @@ def _begin(file: Path, fleet: str) -> None:
 
 def _let_in(file: Path, directory: Path, *, again: bool) -> list[Path]:
     """The first tokens, with the store's word that they open; those whose files are there already, if `again`."""
-    files = []
     store = SqliteStore(file)
     try:
-        for role in FIRST_TOKENS:
-            files.append(directory / f"{role}.token")
-            known = again and files[-1].exists()
-            token = read_secret(files[-1]) if known else new_token()
-            store.tokens.remove(role)  # Of an init that was cut off.
-            store.tokens.add(StoredToken(role, role, digest(token), time.time()))
-            if not known:
-                write_whole(files[-1], token.encode() + b"\n")
+        return let_in(store, directory, again=again)
     finally:
         store.close()
+
+
+def let_in(store: Store, directory: Path, *, again: bool) -> list[Path]:
+    """Likewise, of a store that is open."""
+    files = []
+    for role in FIRST_TOKENS:
+        files.append(directory / f"{role}.token")
+        known = again and files[-1].exists()
+        token = read_secret(files[-1]) if known else new_token()
+        store.tokens.remove(role)  # Of an init that was cut off.
+        store.tokens.add(StoredToken(role, role, digest(token), time.time()))
+        if not known:
+            write_whole(files[-1], token.encode() + b"\n")
     return files

@@ -16,6 +16,7 @@ from pydantic_core import PydanticUndefined
 from failover_receiver.following.settings import FollowerSettings
 from failover_receiver.publishing.places import Place
 from failover_receiver.settings import Settings, table_of
+from failover_receiver.store.dsn import Dsn
 
 COMMAND = "python -m tools.settings > docs/receiver.md"
 
@@ -87,7 +88,7 @@ def _range(field: FieldInfo) -> str:
     for one in field.metadata:
         limits |= {word: getattr(one, word) for word in ("gt", "ge", "le") if hasattr(one, word)}
     if not limits:
-        return "a file" if field.annotation in (Path, Path | None) else ""
+        return "a file" if field.annotation in (Path, Path | None, Path | Dsn) else ""
     least = f"from {limits['ge']:g}" if "ge" in limits else f"more than {limits['gt']:g}"
     return f"{least} to {limits['le']:g}"
 

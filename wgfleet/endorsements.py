@@ -44,6 +44,11 @@ def chain_of(header: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(chain)
 
 
+def signers(chain: Sequence[str]) -> frozenset[str]:
+    """The ids of the keys that have signed a chain which was checked."""
+    return frozenset(str(jws.unverified_header(link.encode()).get("kid")) for link in chain)
+
+
 def lead(chain: Sequence[str], trusted: Keys, *, fleet: str) -> Keys:
     """The keys that the chain leads through, from the first trusted one on; empty if no trusted key is in it.
 

@@ -62,6 +62,11 @@ class Signer:
         """How documents name the key."""
         return key_id(self._key.public_key())
 
+    @property
+    def follows(self) -> frozenset[str]:
+        """How documents name the keys that have led to this one."""
+        return endorsements.signers(self.endorsements)
+
     def sign(self, payload: bytes) -> bytes:
         """The payload as a compact JWS."""
         chain = {endorsements.HEADER: list(self.endorsements)} if self.endorsements else {}

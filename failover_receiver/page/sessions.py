@@ -8,7 +8,7 @@ import asyncio
 
 from failover_receiver.access import Gate, Holder, digest, new_token
 from failover_receiver.driver import Driver
-from failover_receiver.store import StoredSession
+from failover_receiver.store import StoredSession, StoreUnavailableError
 
 LIFETIME_SECONDS = 30 * 86400
 """A month on the wall of an office; whoever wants less signs out, or uses a token that expires."""
@@ -26,12 +26,25 @@ class Sessions:
         self._gate = gate
         self._known: dict[str, StoredSession] | None = None
         self._lock = asyncio.Lock()
+        self._changed = False
+        gate.follow(self._look_again)
+
+    def _look_again(self) -> None:
+        """Another receiver may have signed somebody in or out."""
+        self._changed = True
 
     async def load(self) -> None:
-        """Read them from the store, once: a stranger with any cookie must not keep the store from taking alerts."""
+        """Read them from the store, once for each change: a stranger with any cookie must not keep it from taking alerts."""
         async with self._lock:
-            if self._known is None:
-                kept = await self._driver.stored(lambda store: store.tokens.sessions())
+            if self._known is None or self._changed:
+                self._changed = False
+                try:
+                    kept = await self._driver.stored(lambda store: store.tokens.sessions())
+                except StoreUnavailableError:
+                    self._changed = True
+                    if self._known is None:
+                        raise
+                    return  # As they were: the page tells what is wrong.
                 self._known = {session.digest: session for session in kept}
 
     def holder(self, cookie: str | None) -> Holder | None:

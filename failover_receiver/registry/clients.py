@@ -116,6 +116,25 @@ class Roll:
         copied.confirmed = self.confirmed
         return copied
 
+    def replaced(
+        self,
+        clients: Iterable[Client],
+        revocations: Iterable[Revocation],
+        freed: Mapping[str, float],
+        confirmed: tuple[int, int] | None,
+    ) -> "Roll":
+        """Another with these in the place of all; it costs what differs."""
+        copied, wanted = self.copy(), {client.name: client for client in clients}
+        changed = [name for name, client in copied.clients.items() if wanted.get(name) != client]
+        for name in changed:  # All of them first: a key or address may have gone from one to another.
+            copied.drop(name)
+        for name, client in wanted.items():
+            if name not in copied.clients:
+                copied.put(client)
+        copied.revocations = {revocation.public_key: revocation for revocation in revocations}
+        copied.freed, copied.confirmed = dict(freed), confirmed
+        return copied
+
     def put(self, client: Client) -> None:
         """Add a client, or replace the one of its name; nothing is checked."""
         self.drop(client.name)

@@ -212,7 +212,7 @@ def _waiting(router: APIRouter, receiver: Receiver) -> None:
             raise UnknownError(f"there is no worker {name!r}: `wgfleet worker list` names all")
         now = receiver.driver.clock()
         return asdict(
-            remaining(receiver.acks, name, (epoch, generation), now=now, since=receiver.registrar.started_at)
+            remaining(receiver.acks, name, (epoch, generation), now=now, since=receiver.registrar.acks_since)
         )
 
 

@@ -64,9 +64,11 @@ def routes(receiver: Receiver) -> APIRouter:
     async def readyz() -> dict[str, str] | JSONResponse:
         """The store answers, so alerts can be taken."""
         try:
-            await receiver.driver.stored(lambda store: store.tokens.all())
+            await receiver.driver.stored(lambda store: store.rows("SELECT 1"))
         except StoreUnavailableError as error:
             return JSONResponse({"error": str(error)}, status_code=503)
+        if receiver.others is not None and receiver.others.fault is not None:
+            return JSONResponse({"error": receiver.others.fault}, status_code=503)
         return {"status": "ready"}
 
     return router

@@ -32,7 +32,7 @@ def routes(receiver: Receiver) -> APIRouter:
         """How many clients still use the caller, or have yet to apply that peer set; none is named."""
         if who.name not in driver.state.workers:
             raise UnknownError(f"there is no worker {who.name!r}: an operator has to add it")
-        started = receiver.registrar.started_at
+        started = receiver.registrar.acks_since
         left = remaining(receiver.acks, who.name, (epoch, generation), now=driver.clock(), since=started)
         counted = [count for count in left.connections.values() if count is not None]
         return {

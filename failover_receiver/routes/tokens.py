@@ -1,5 +1,6 @@
 """Who is let in, and what was decided: for operators only."""
 
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ from failover_receiver.access import Holder, Role, digest, last_operator, new_to
 from failover_receiver.receiver import Receiver
 from failover_receiver.registry.tokens import check_token
 from failover_receiver.state import RefusedError, UnknownError
-from failover_receiver.store import Noted, SqliteStore, StoredToken
+from failover_receiver.store import Noted, Store, StoredToken
 from wgfleet.names import check_name
 
 LAST_SECOND = 253402300799.0
@@ -63,7 +64,9 @@ def routes(receiver: Receiver) -> APIRouter:
     async def revoke(name: str, who: Who) -> None:
         """Forget a token: its holder is let in no more."""
         revoked = _noted(receiver, who, "token revoked", name, "revoked")
-        await driver.stored(lambda store: _forget(store, revoked))
+        # Of several receivers one at a time, too, or two operators could revoke each other at two of them.
+        async with nullcontext() if receiver.others is None else receiver.others.turns:
+            await driver.stored(lambda store: _forget(store, revoked))
         await receiver.learn_tokens()
 
     @router.get("/events")
@@ -100,7 +103,7 @@ def _noted(receiver: Receiver, who: Holder, what: str, name: str, reason: str) -
     return Noted(receiver.driver.clock(), who.name, what, name, reason, state.epoch, state.generation)
 
 
-def _forget(store: SqliteStore, revoked: Noted) -> None:
+def _forget(store: Store, revoked: Noted) -> None:
     """In one go on the store, or two operators could revoke each other at once."""
     name = revoked.subject
     if last_operator(store.tokens.all(), now=revoked.at) == name:

@@ -1,10 +1,9 @@
 """What is known of each alert: a row each, written when something of it has changed that no repetition brings again."""
 
-import sqlite3
 from collections.abc import Mapping
 
 from failover_receiver.state import Action, Alert
-from failover_receiver.store.database import Database
+from failover_receiver.store.database import Database, Writing
 
 REFRESH_SECONDS = 60.0
 """A write that is made anyway also brings what was heard by so much later than its row says. That alone is worth no
@@ -37,7 +36,7 @@ class AlertTable:
             for key, name, action, worker, starts_at, heard_at, ended_at, overruled in rows
         }
 
-    def write(self, db: sqlite3.Connection, alerts: Mapping[str, Alert]) -> None:
+    def write(self, db: Writing, alerts: Mapping[str, Alert]) -> None:
         """Make the rows say this, in a transaction. If that fails later on, `forget`."""
         rows = self._rows if self._rows is not None else self.all()
         changed = {

@@ -1,12 +1,21 @@
 """The roll of clients, and which worker has applied which list of them."""
 
 import json
-import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from failover_receiver.registry.changes import Changes
 from failover_receiver.registry.clients import Client, Revocation, Roll
-from failover_receiver.store.database import Database
+from failover_receiver.store.database import Database, Writing
+
+
+class Kept(NamedTuple):
+    """What a roll is made of."""
+
+    clients: Sequence[Client]
+    revocations: Sequence[Revocation]
+    freed: Mapping[str, float]
+    confirmed: tuple[int, int] | None
 
 
 class ClientTable:
@@ -18,20 +27,24 @@ class ClientTable:
 
     def roll(self) -> Roll:
         """All of it."""
+        return Roll(*self.kept())
+
+    def kept(self) -> Kept:
+        """All that it is made of."""
         rows = self._store.rows
         clients = rows("SELECT name, public_key, addresses, networks, added_at FROM clients")
         confirmed = rows("SELECT epoch, generation FROM removals_confirmed")
-        return Roll(
-            (
+        return Kept(
+            [
                 Client(name, key, tuple(json.loads(addresses)), tuple(json.loads(networks)), added_at)
                 for name, key, addresses, networks, added_at in clients
-            ),
-            (Revocation(*row) for row in rows("SELECT public_key, name, at FROM revocations")),
+            ],
+            [Revocation(*row) for row in rows("SELECT public_key, name, at FROM revocations")],
             dict(rows("SELECT address, at FROM freed_addresses")),
             (confirmed[0][0], confirmed[0][1]) if confirmed else None,
         )
 
-    def write(self, db: sqlite3.Connection, roll: Roll, changes: Changes) -> None:
+    def write(self, db: Writing, roll: Roll, changes: Changes) -> None:
         """Make the rows say what the roll says, where it has changed."""
         # Out first: a key or name may have gone from one client to another.
         db.executemany("DELETE FROM clients WHERE name = ?", ((name,) for name in changes.clients))
@@ -48,7 +61,11 @@ class ClientTable:
         freed = ((address, roll.freed[address]) for address in changes.freed if address in roll.freed)
         db.executemany("INSERT INTO freed_addresses VALUES (?, ?)", freed)
         if changes.confirmed and roll.confirmed is not None:
-            db.execute("INSERT OR REPLACE INTO removals_confirmed VALUES (1, ?, ?)", roll.confirmed)
+            db.execute(
+                "INSERT INTO removals_confirmed VALUES (1, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+                " epoch = excluded.epoch, generation = excluded.generation",
+                roll.confirmed,
+            )
 
     def acks(self) -> dict[str, tuple[int, int]]:
         """The newest list that each worker has ever said it applied."""
@@ -58,7 +75,11 @@ class ClientTable:
     def acked(self, worker: str, number: tuple[int, int], *, at: float) -> None:
         """Keep what a worker has said."""
         with self._store.available(), self._store.transaction() as db:
-            db.execute("INSERT OR REPLACE INTO client_list_acks VALUES (?, ?, ?, ?)", (worker, *number, at))
+            db.execute(
+                "INSERT INTO client_list_acks VALUES (?, ?, ?, ?) ON CONFLICT (worker) DO UPDATE SET"
+                " epoch = excluded.epoch, generation = excluded.generation, at = excluded.at",
+                (worker, *number, at),
+            )
 
     def roles(self) -> dict[str, str]:
         """The roles of all tokens, by their holders' names."""

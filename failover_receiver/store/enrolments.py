@@ -1,11 +1,9 @@
 """Bundles that have been made out; their secrets only as SHA-256."""
 
-import sqlite3
-
 from pydantic import TypeAdapter
 
 from failover_receiver.registry.enrolment import Asked, Enrolment
-from failover_receiver.store.database import Database
+from failover_receiver.store.database import Database, Writing
 
 _ASKED = TypeAdapter(Asked)
 
@@ -28,7 +26,7 @@ class EnrolmentTable:
             for digest, name, role, asked, *rest in rows
         ]
 
-    def add(self, db: sqlite3.Connection, made: Enrolment) -> None:
+    def add(self, db: Writing, made: Enrolment) -> None:
         """Keep a new one."""
         row = (made.digest, made.name, made.role, _ASKED.dump_json(made.asked).decode())
         db.execute(
@@ -36,13 +34,13 @@ class EnrolmentTable:
             (*row, made.made_by, made.made_at, made.expires_at, made.used_at),
         )
 
-    def use(self, db: sqlite3.Connection, digest: str, *, at: float) -> bool:
+    def use(self, db: Writing, digest: str, *, at: float) -> bool:
         """Use one up; False if it is used or gone already."""
         done = db.execute(
             "UPDATE enrolments SET used_at = ? WHERE digest = ? AND used_at IS NULL", (at, digest)
         )
         return done.rowcount == 1
 
-    def remove(self, db: sqlite3.Connection, digest: str) -> None:
+    def remove(self, db: Writing, digest: str) -> None:
         """Forget one."""
         db.execute("DELETE FROM enrolments WHERE digest = ?", (digest,))

@@ -1,11 +1,10 @@
 """What was done: by whom, why, and with which generation it was published. Added to, and shortened when it is old."""
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from failover_receiver.state import Decided, Remarked
-from failover_receiver.store.database import Database
+from failover_receiver.store.database import Database, Writing
 
 COLUMNS = "at, who, what, subject, before, after, reason, epoch, generation"
 DECIDED = "decided"
@@ -43,19 +42,14 @@ class Noted:
     generation: int
 
 
-def note(db: sqlite3.Connection, noted: Noted) -> None:
+def note(db: Writing, noted: Noted) -> None:
     """Add it to the history, in the transaction that does it."""
     row = (noted.at, noted.who, noted.what, noted.subject, None, None)
     _insert(db, [(*row, noted.reason, noted.epoch, noted.generation)])
 
 
 def note_decided(
-    db: sqlite3.Connection,
-    decided: Iterable[Decided | Remarked],
-    *,
-    at: float,
-    who: str,
-    number: tuple[int, int],
+    db: Writing, decided: Iterable[Decided | Remarked], *, at: float, who: str, number: tuple[int, int]
 ) -> None:
     """Add the core's decisions and remarks, published with that epoch and generation."""
     _insert(
@@ -86,7 +80,7 @@ def shorten(store: Database, older_than: float, limit: int) -> int:
         return db.execute(f"DELETE FROM events WHERE id IN ({some})", (older_than, limit)).rowcount  # noqa: S608 - our own words.
 
 
-def _insert(db: sqlite3.Connection, rows: list[tuple[object, ...]]) -> None:
+def _insert(db: Writing, rows: list[tuple[object, ...]]) -> None:
     db.executemany(
         f"INSERT INTO events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - our own words.
         rows,

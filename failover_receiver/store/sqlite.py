@@ -1,107 +1,101 @@
-"""Keeps the core's state with its documents and history. What `save` has returned from survives a power cut."""
+"""A store in one file of SQLite: opened, brought up to date, written in whole transactions."""
 
+import json
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
 from pathlib import Path
+from typing import Any
 
-from pydantic import TypeAdapter
+from failover_receiver.store.database import StoreUnavailableError
+from failover_receiver.store.store import Store
 
-from failover_receiver.state import Decided, Remarked, State
-from failover_receiver.store import history
-from failover_receiver.store.alerts import AlertTable
-from failover_receiver.store.clients import ClientTable
-from failover_receiver.store.database import Database
-from failover_receiver.store.enrolments import EnrolmentTable
-from failover_receiver.store.history import HistoryEvent, Noted
-from failover_receiver.store.tokens import Tokens
-
-_STATE = TypeAdapter(State)
+BUSY_SECONDS = 2.0
+"""How long to wait for another process (a backup, the init command) to let go of the file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A signed document as it is sent."""
-
-    type: str
-    epoch: int
-    generation: int
-    body: bytes
-
-
-class SqliteStore(Database):
-    """The core's tables, and the others' as attributes. Every method raises StoreUnavailableError if it cannot."""
+class SqliteStore(Store):
+    """One file of SQLite. Used from one thread at a time: the driver's."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file, making it where needed."""
-        super().__init__(path)
-        self.tokens = Tokens(self)
-        self.clients = ClientTable(self)
-        self.enrolments = EnrolmentTable(self)
-        self._alerts = AlertTable(self)
-        self._rest: State | None = None
-        """The state without its alerts, as it is in the file; None: not known."""
+        """Open the file, making it and bringing its tables up to date where needed."""
+        with self.available():
+            self._db = sqlite3.connect(
+                path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            try:
+                self._db.execute("PRAGMA journal_mode=WAL")
+                # FULL: a commit is on the disk before we answer 2xx. NORMAL would lose the last ones in a power cut.
+                self._db.execute("PRAGMA synchronous=FULL")
+                _migrate(self._db)
+            except BaseException:
+                self._db.close()  # Not when somebody collects it: by then the path may name another file.
+                raise
+        super().__init__()
 
-    def load(self) -> State | None:
-        """The state last saved; None in a new file."""
-        rows = self.rows("SELECT body FROM state WHERE id = 1")
-        if not rows:
-            return None
-        return replace(_STATE.validate_json(rows[0][0]), alerts=self._alerts.all())
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
 
-    def save(
-        self,
-        state: State,
-        document: Document | None,
-        decided: Sequence[Decided | Remarked],
-        *,
-        at: float,
-        who: str,
-    ) -> None:
-        """Keep state, document and decisions together or not at all."""
-        rest = replace(state, alerts={})
+    @contextmanager
+    def available(self) -> Iterator[None]:
+        """Whatever SQLite raises within becomes StoreUnavailableError."""
         try:
-            with self.available(), self.transaction() as db:
-                self._alerts.write(db, state.alerts)
-                if rest != self._rest:
-                    _write_state(db, rest)
-                if document is not None:
-                    self.put(db, document)
-                if decided:
-                    number = (state.epoch, state.generation)
-                    history.note_decided(db, decided, at=at, who=who, number=number)
+            yield
+        except sqlite3.Error as error:
+            raise StoreUnavailableError(
+                f"the store failed: {error}; is its disk full or its file locked?"
+            ) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All that is written within, durably, or nothing. To be wrapped in `available`."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._db
+            self._db.execute("COMMIT")
         except BaseException:
-            self._alerts.forget()
-            self._rest = None
+            if self._db.in_transaction:  # Some failures have ended it already.
+                self._db.execute("ROLLBACK")
             raise
-        self._rest = rest
 
-    def put(self, db: sqlite3.Connection, document: Document) -> None:
-        """Make it the newest of its type, in the transaction of what it says."""
-        db.execute(
-            "INSERT INTO documents VALUES (?, ?, ?, ?) ON CONFLICT (type) DO UPDATE SET"
-            " epoch = excluded.epoch, generation = excluded.generation, body = excluded.body",
-            (document.type, document.epoch, document.generation, document.body),
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """All that a query finds."""
+        with self.available():
+            return self._db.execute(query, values).fetchall()
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    """Run the numbered scripts that this file has not seen."""
+    (seen,) = db.execute("PRAGMA user_version").fetchone()
+    scripts = sorted(
+        (int(entry.name.removesuffix(".sql")), entry.read_text())
+        for entry in (resources.files("failover_receiver") / "migrations" / "sqlite").iterdir()
+        if entry.name.endswith(".sql")
+    )
+    if seen > scripts[-1][0]:
+        raise StoreUnavailableError(
+            f"the store has schema {seen}, this program knows up to {scripts[-1][0]}: use the newer program"
         )
-
-    def document(self, kind: str) -> Document | None:
-        """The newest document of that type."""
-        rows = self.rows("SELECT type, epoch, generation, body FROM documents WHERE type = ?", kind)
-        return Document(*rows[0]) if rows else None
-
-    def note(self, db: sqlite3.Connection, noted: Noted) -> None:
-        """Add to the history, in the transaction that does it."""
-        history.note(db, noted)
-
-    def events(self, limit: int, before: int | None = None) -> list[HistoryEvent]:
-        """The newest of the history (of what came before that id), oldest of them first."""
-        return history.newest(self, limit, before)
-
-    def forget_events(self, older_than: float, limit: int) -> int:
-        """Forget some of what is older; how many that were, at most `limit`."""
-        return history.shorten(self, older_than, limit)
+    # For scripts that take JSON apart: SQLite itself may read the last bit of a number otherwise, and ends a text at
+    # its first NUL.
+    db.create_function("json_items", 2, _items, deterministic=True)
+    db.create_function("json_field", 2, _field, deterministic=True)
+    db.create_function("json_without", 2, _without, deterministic=True)
+    for number, script in scripts:
+        if number > seen:
+            db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
 
 
-def _write_state(db: sqlite3.Connection, rest: State) -> None:
-    body = _STATE.dump_json(rest).decode()
-    db.execute("INSERT INTO state VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body", (body,))
+def _items(body: str, key: str) -> str:
+    items = json.loads(body).get(key, {}).items()
+    return json.dumps([{**value, "key": name} for name, value in items])
+
+
+def _field(body: str, key: str) -> Any:
+    return json.loads(body).get(key)
+
+
+def _without(body: str, key: str) -> str:
+    return json.dumps({other: value for other, value in json.loads(body).items() if other != key})

@@ -1,9 +1,8 @@
 """Who may ask what, and who is signed in to the page. Of each secret only the SHA-256 is kept."""
 
-import sqlite3
 from dataclasses import dataclass
 
-from failover_receiver.store.database import Database
+from failover_receiver.store.database import Database, Writing
 from failover_receiver.store.history import Noted, note
 
 
@@ -27,18 +26,18 @@ class StoredSession:
     opened_at: float
 
 
-def insert(db: sqlite3.Connection, token: StoredToken) -> None:
+def insert(db: Writing, token: StoredToken) -> None:
     """Add a token in the transaction of what it is for. Raises ValueError if the name is taken."""
-    row = (token.name, token.role, token.digest, token.created_at, token.expires_at)
-    try:
-        db.execute(
-            "INSERT INTO tokens (name, role, digest, created_at, expires_at) VALUES (?, ?, ?, ?, ?)", row
-        )
-    except sqlite3.IntegrityError:
-        raise ValueError(f"there is already a token named {token.name!r}: revoke it first") from None
+    done = db.execute(
+        "INSERT INTO tokens (name, role, digest, created_at, expires_at) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
+        (token.name, token.role, token.digest, token.created_at, token.expires_at),
+    )
+    if done.rowcount == 0:
+        raise ValueError(f"there is already a token named {token.name!r}: revoke it first")
 
 
-def delete(db: sqlite3.Connection, name: str) -> bool:
+def delete(db: Writing, name: str) -> bool:
     """Forget a token and who signed in with it, likewise; False if there was none of that name."""
     db.execute("DELETE FROM sessions WHERE token = (SELECT digest FROM tokens WHERE name = ?)", (name,))
     return db.execute("DELETE FROM tokens WHERE name = ?", (name,)).rowcount > 0

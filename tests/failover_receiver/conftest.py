@@ -1,5 +1,6 @@
 """What most tests of the receiver stand on."""
 
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -7,15 +8,39 @@ from pathlib import Path
 import httpx
 import pytest
 
-from failover_receiver.store import database
-from tests.failover_receiver.keeping import Journal
+from failover_receiver.store import sqlite
+from tests.failover_receiver.keeping import File, Journal, Place, Shared
 from tests.failover_receiver.parts import Parts, build
+from tests.lab.postgres import Postgres
+from tests.lab.programs import MissingProgramError
 
 
 @pytest.fixture
 def anyio_backend() -> str:
     """Coroutine tests run on asyncio, as the receiver does."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A real PostgreSQL; where there is none, its tests are skipped with the reason, but not in CI."""
+    try:
+        server = Postgres()
+    except MissingProgramError as missing:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(missing), pytrace=False)
+        pytest.skip(str(missing))
+    with server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Where a store may be, once for each engine: nothing is there yet."""
+    if request.param == "sqlite":
+        return File(tmp_path / "receiver.db")
+    server: Postgres = request.getfixturevalue("postgres")
+    return Shared(server.database())
 
 
 @pytest.fixture
@@ -29,9 +54,9 @@ def parts(tmp_path: Path) -> Iterator[Parts]:
 @pytest.fixture
 def lock(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connection]:
     """Another process's hold on the store of `parts`; BEGIN IMMEDIATE locks it."""
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.01)
-    parts.store._db.execute("PRAGMA busy_timeout = 10")
-    other = sqlite3.connect(parts.receiver.settings.store, isolation_level=None)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.01)
+    parts.file._db.execute("PRAGMA busy_timeout = 10")
+    other = sqlite3.connect(parts.receiver.settings.store_file, isolation_level=None)
     yield other
     other.close()
 

@@ -18,7 +18,7 @@ from failover_receiver.publication import Publication
 from failover_receiver.receiver import Receiver
 from failover_receiver.settings import Settings
 from failover_receiver.state import AlertSeen, AlertsRead, Policy, State, WorkerRegistered
-from failover_receiver.store import Document, SqliteStore, StoredToken
+from failover_receiver.store import Document, SqliteStore, Store, StoredToken
 from tests.failover_receiver.story import ALERTS, spec
 from wgfleet.peerset import PeerSet
 from wgfleet.signing import Signer, Verifier
@@ -57,10 +57,16 @@ class Parts:
     """A wired receiver, and what a test holds of it."""
 
     receiver: Receiver
-    store: SqliteStore
+    store: Store
     clock: Clock
     app: FastAPI
     front: Doorway
+
+    @property
+    def file(self) -> SqliteStore:
+        """The store, which is a file."""
+        assert isinstance(self.store, SqliteStore)
+        return self.store
 
     @property
     def driver(self) -> Driver:
@@ -107,7 +113,7 @@ class Parts:
 def build(
     directory: Path,
     *,
-    store: SqliteStore | None = None,
+    store: Store | None = None,
     publication: Publication | None = None,
     clock: Clock | None = None,
     policy: Policy | None = None,
@@ -117,7 +123,7 @@ def build(
     settings = Settings(
         fleet=FLEET, store=directory / "receiver.db", signing_key_file=directory / "key", **said
     )
-    store = store or SqliteStore(settings.store)
+    store = store or SqliteStore(settings.store_file)
     known = {token.name for token in store.tokens.all()}
     for role, token in TOKENS.items():
         if role not in known:

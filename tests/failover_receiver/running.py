@@ -85,6 +85,11 @@ class Running:
         """Of its process."""
         return self._process.pid
 
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
     def wait_for(self, event: str) -> dict[str, Any]:
         """The next line of its log that begins so."""
         while True:

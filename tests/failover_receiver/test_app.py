@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from failover_receiver.access import Role
-from failover_receiver.store import database as store_module
+from failover_receiver.store import sqlite as store_module
 from tests.failover_receiver.parts import BODY, NOON, TOKENS, Parts, bearer, build, posted, webhook
 from tests.failover_receiver.story import spec
 

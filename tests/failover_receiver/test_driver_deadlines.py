@@ -17,7 +17,7 @@ from failover_receiver.state import (
     Tick,
     WorkerRegistered,
 )
-from failover_receiver.store import database as store_module
+from failover_receiver.store import sqlite as store_module
 from tests.failover_receiver.parts import (
     FLEET,
     LIMIT,
@@ -101,7 +101,7 @@ async def test_a_deadline_that_could_not_be_kept_is_tried_again(
     monkeypatch.setattr(store_module, "BUSY_SECONDS", 0.01)
     parts = build(tmp_path, policy=Policy(watchdog_timeout=0.02))
     await parts.serve("fra1")
-    lock = sqlite3.connect(parts.receiver.settings.store, isolation_level=None)
+    lock = sqlite3.connect(parts.receiver.settings.store_file, isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
 
     parts.clock.now += 0.02
@@ -203,6 +203,6 @@ async def test_what_is_kept_is_readable_json(parts: Parts) -> None:
     """An operator at night can read the row."""
     await parts.serve("fra1")
 
-    (body,) = parts.store._db.execute("SELECT body FROM state").fetchone()
+    (body,) = parts.file._db.execute("SELECT body FROM state").fetchone()
 
     assert json.loads(body)["workers"]["fra1"]["proven"] is True

@@ -59,6 +59,18 @@ wgfleet_receiver_decisions_total{reason="banned",state="banned"} 0.0
 # HELP wgfleet_receiver_store_failures_total Changes that could not be kept.
 # TYPE wgfleet_receiver_store_failures_total counter
 wgfleet_receiver_store_failures_total 0.0
+# HELP wgfleet_receiver_store_connected 1 while the store is there; 0 while this receiver is cut off from a PostgreSQL, shows what it has and decides nothing.
+# TYPE wgfleet_receiver_store_connected gauge
+wgfleet_receiver_store_connected 1.0
+# HELP wgfleet_receiver_store_losses_total Times that a PostgreSQL went away.
+# TYPE wgfleet_receiver_store_losses_total counter
+wgfleet_receiver_store_losses_total 0.0
+# HELP wgfleet_receiver_store_clock_ahead_seconds How far this host's clock is ahead of PostgreSQL's; receivers' clocks should agree within a second.
+# TYPE wgfleet_receiver_store_clock_ahead_seconds gauge
+wgfleet_receiver_store_clock_ahead_seconds 0.0
+# HELP wgfleet_receiver_replicas Receivers on this store that were heard in the last seconds, with this one.
+# TYPE wgfleet_receiver_replicas gauge
+wgfleet_receiver_replicas 1.0
 # HELP wgfleet_receiver_epoch Epoch of the peer set.
 # TYPE wgfleet_receiver_epoch gauge
 wgfleet_receiver_epoch 1.0

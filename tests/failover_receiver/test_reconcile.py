@@ -14,7 +14,7 @@ import pytest
 
 from failover_receiver import reading as module
 from failover_receiver.state import AlertsDelivered
-from failover_receiver.store import database as store_module
+from failover_receiver.store import sqlite as store_module
 from tests.failover_receiver.alertmanager import Recorded, listed, reader, recorded
 from tests.failover_receiver.parts import LIMIT, NOON, Parts, build, facts, rfc3339, seen
 from wgfleet.peerset import Monitoring

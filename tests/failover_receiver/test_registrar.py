@@ -95,7 +95,7 @@ async def until_listed(parts: Parts, *expected: str) -> None:
 def reopened(parts: Parts, **said: Any) -> Parts:
     """The same receiver after a restart."""
     parts.close()
-    return build(parts.receiver.settings.store.parent, clock=parts.clock, client_pools=POOLS, **said)
+    return build(parts.receiver.settings.store_file.parent, clock=parts.clock, client_pools=POOLS, **said)
 
 
 async def test_a_client_is_published_before_its_adding_is_answered(pooled: Parts) -> None:
@@ -282,8 +282,8 @@ async def test_while_the_store_is_unavailable_nothing_changes(pooled: Parts) -> 
     """Whoever asked may ask again, and then it is done."""
     await add(pooled, "ann")
     pooled.clock.now += 9.0
-    pooled.store._db.execute("PRAGMA busy_timeout = 10")
-    other = sqlite3.connect(pooled.receiver.settings.store, isolation_level=None)
+    pooled.file._db.execute("PRAGMA busy_timeout = 10")
+    other = sqlite3.connect(pooled.receiver.settings.store_file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
 
     with pytest.raises(StoreUnavailableError):
@@ -303,8 +303,8 @@ async def test_a_list_that_could_not_be_kept_is_tried_again(
     monkeypatch.setattr(registrar_module, "RETRY_SECONDS", 0.01)
     await add(pooled, "ann")
     await add(pooled, "bob", first=2)
-    pooled.store._db.execute("PRAGMA busy_timeout = 10")
-    other = sqlite3.connect(pooled.receiver.settings.store, isolation_level=None)
+    pooled.file._db.execute("PRAGMA busy_timeout = 10")
+    other = sqlite3.connect(pooled.receiver.settings.store_file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     async with asyncio.timeout(LIMIT):
         while not facts(caplog.records, "client list not kept"):

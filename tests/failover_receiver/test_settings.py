@@ -6,6 +6,7 @@ import pytest
 
 from failover_receiver.settings import ConfigurationError, Settings, check_readable, load
 from failover_receiver.state import Policy
+from failover_receiver.store.dsn import Dsn
 
 LEAST = 'fleet = "test"\nstore = "receiver.db"\nsigning_key_file = "signing.key"\n'
 
@@ -256,3 +257,28 @@ def test_what_is_shared_may_be_said_with_little(file: Path) -> None:
 
     assert shared is not None
     assert (shared.endpoint, shared.allowed_ips) == ("vpn.example.com:51821", ("0.0.0.0/0", "::/0"))
+
+
+def test_a_store_may_be_a_postgresql(file: Path) -> None:
+    """Several receivers share it; what is shown of it has no password."""
+    file.write_text(LEAST.replace('"receiver.db"', '"postgresql://me:hush@db.example/fleet"'))
+
+    settings = load(file)
+
+    assert isinstance(settings.store, Dsn)
+    assert str(settings.store) == "postgresql://me@db.example/fleet"
+    assert "hush" not in repr(settings)
+    with pytest.raises(
+        ConfigurationError, match=r"^store: is postgresql://me@db.example/fleet, and this is for"
+    ):
+        _ = settings.store_file
+
+
+def test_a_uri_that_is_none_is_refused_unquoted(file: Path) -> None:
+    """There may be a password in it."""
+    said = faults(file, LEAST.replace('"receiver.db"', '"postgresql://me:hush@[::1/fleet"'))
+
+    assert (
+        "store: not a connection URI of PostgreSQL: as postgresql://wgfleet@db.example:5432/wgfleet" in said
+    )
+    assert "hush" not in said

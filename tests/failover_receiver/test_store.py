@@ -1,30 +1,21 @@
-"""Tests of failover_receiver/store on real files. What goes wrong is in test_store_failing.py."""
+"""Tests of failover_receiver/store, the same on each engine: a real file, a real PostgreSQL. What goes wrong is elsewhere."""
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from failover_receiver.state import Action, Alert, State, Worker
-from failover_receiver.store import Document, HistoryEvent, Noted, SqliteStore, StoredToken
-from failover_receiver.store.alerts import REFRESH_SECONDS
-from tests.failover_receiver.keeping import DOWN, save
+from failover_receiver.state import Alert, State, Worker
+from failover_receiver.store import Document, HistoryEvent, Noted, Store, StoredToken
+from tests.failover_receiver.keeping import DOWN, Place, save
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    """A file that is not there yet."""
-    return tmp_path / "receiver.db"
-
-
-@pytest.fixture
-def store(file: Path) -> Iterator[SqliteStore]:
+def store(place: Place) -> Iterator[Store]:
     """A new store."""
-    new = SqliteStore(file)
+    new = place.open()
     yield new
     new.close()
 
@@ -32,17 +23,17 @@ def store(file: Path) -> Iterator[SqliteStore]:
 # What is kept.
 
 
-def test_a_new_store_is_empty(store: SqliteStore) -> None:
+def test_a_new_store_is_empty(store: Store) -> None:
     """No state, no document, no history, nobody let in."""
     assert (store.load(), store.document("d"), store.events(10), store.tokens.all()) == (None, None, [], [])
 
 
-def test_what_was_saved_is_there_in_the_next_life(store: SqliteStore, file: Path) -> None:
+def test_what_was_saved_is_there_in_the_next_life(store: Store, place: Place) -> None:
     """State, document and decision, read by another process's eyes."""
     save(store, 1)
     save(store, 2, DOWN)
 
-    other = SqliteStore(file)
+    other = place.open()
 
     assert other.load() == State(fleet="test", generation=2)
     assert other.document("d") == Document("d", 1, 2, b"body 2")
@@ -52,7 +43,7 @@ def test_what_was_saved_is_there_in_the_next_life(store: SqliteStore, file: Path
     other.close()
 
 
-def test_a_save_without_a_document_leaves_the_last_one(store: SqliteStore) -> None:
+def test_a_save_without_a_document_leaves_the_last_one(store: Store) -> None:
     """The state may change where nothing is published."""
     save(store, 1)
 
@@ -62,7 +53,7 @@ def test_a_save_without_a_document_leaves_the_last_one(store: SqliteStore) -> No
     assert store.load() == State(fleet="test", generation=1, read_at=5.0)
 
 
-def test_documents_of_different_types_do_not_touch_each_other(store: SqliteStore) -> None:
+def test_documents_of_different_types_do_not_touch_each_other(store: Store) -> None:
     """The newest of each."""
     save(store, 1)
     store.save(State(fleet="test"), Document("other", 1, 7, b"x"), [], at=0.0, who="somebody")
@@ -72,7 +63,7 @@ def test_documents_of_different_types_do_not_touch_each_other(store: SqliteStore
     assert store.document("third") is None
 
 
-def test_the_newest_events_come_oldest_first(store: SqliteStore) -> None:
+def test_the_newest_events_come_oldest_first(store: Store) -> None:
     """As many as asked for."""
     for number in range(1, 6):
         save(store, number, DOWN)
@@ -80,7 +71,7 @@ def test_the_newest_events_come_oldest_first(store: SqliteStore) -> None:
     assert [event.generation for event in store.events(3)] == [3, 4, 5]
 
 
-def test_the_history_is_read_backwards_page_by_page(store: SqliteStore) -> None:
+def test_the_history_is_read_backwards_page_by_page(store: Store) -> None:
     """Each page's first id asks for the one before it; nothing twice, nothing missed."""
     for number in range(1, 8):
         save(store, number, DOWN)
@@ -93,7 +84,7 @@ def test_the_history_is_read_backwards_page_by_page(store: SqliteStore) -> None:
     assert pages == [[5, 6, 7], [2, 3, 4], [1]]
 
 
-def test_what_others_did_is_in_the_same_history(store: SqliteStore) -> None:
+def test_what_others_did_is_in_the_same_history(store: Store) -> None:
     """Only if their transaction holds."""
     noted = Noted(5.0, "alice", "client added", "phone", "by hand", 1, 3)
     with store.available(), store.transaction() as db:
@@ -107,7 +98,7 @@ def test_what_others_did_is_in_the_same_history(store: SqliteStore) -> None:
     ]
 
 
-def test_old_history_is_forgotten_a_little_at_a_time(store: SqliteStore) -> None:
+def test_old_history_is_forgotten_a_little_at_a_time(store: Store) -> None:
     """As much as was asked for, until nothing old is left; what is young stays, and no id comes again."""
     for number in range(1, 8):
         save(store, number, DOWN)
@@ -117,52 +108,6 @@ def test_old_history_is_forgotten_a_little_at_a_time(store: SqliteStore) -> None
     assert store.forget_events(100.0, 10) == 2
     save(store, 8, DOWN)
     assert [event.id for event in store.events(10)] == [8]
-
-
-def test_a_commit_waits_for_the_disk(store: SqliteStore) -> None:
-    """A write-ahead log with synchronous=FULL: what kill -9 cannot show, a power cut would."""
-    assert store._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert store._db.execute("PRAGMA synchronous").fetchone() == (2,)
-
-
-# The alerts among it.
-
-UP = Alert("WireGuardWorkerUp", Action.ADMIT, "fra1", starts_at=1.0, heard_at=100.0)
-
-
-def write(store: SqliteStore, **alerts: Alert) -> int:
-    """Keep these alerts; how many rows that wrote."""
-    before = store._db.total_changes
-    store.save(State(fleet="test", alerts=alerts), None, [], at=0.0, who="somebody")
-    return store._db.total_changes - before
-
-
-def test_only_alerts_that_changed_are_written(store: SqliteStore) -> None:
-    """Those that are new, that changed, and that are forgotten: a row each, and the state only if it differs."""
-    assert write(store, a=UP, b=UP, c=UP) == 4
-    assert write(store, a=UP, b=UP, c=UP) == 0
-    assert write(store, a=UP, b=replace(UP, ended_at=101.0), c=UP) == 1
-    assert write(store, a=UP, c=UP, d=UP) == 2
-
-
-def test_a_repetition_alone_is_not_written(store: SqliteStore) -> None:
-    """It comes again anyway; but a row that is a minute behind is brought up to date with what else is written."""
-    write(store, a=UP)
-
-    assert write(store, a=replace(UP, heard_at=UP.heard_at + REFRESH_SECONDS - 1)) == 0
-    assert write(store, a=replace(UP, heard_at=UP.heard_at + REFRESH_SECONDS)) == 1
-
-
-def test_the_next_life_writes_only_what_changed_too(store: SqliteStore, file: Path) -> None:
-    """It looks at the rows that are there."""
-    write(store, a=UP, b=UP)
-    other = SqliteStore(file)
-    other.load()
-
-    assert (
-        write(other, a=replace(UP, overruled=True), b=UP) == 2
-    )  # And the state, which this one has not yet written.
-    other.close()
 
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -179,16 +124,13 @@ states = st.builds(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(state=states)
-def test_any_state_comes_back_as_it_was(state: State) -> None:
+def test_any_state_comes_back_as_it_was(store: Store, state: State) -> None:
     """To the last bit of every number and the last character of every text."""
-    store = SqliteStore(Path(":memory:"))
-
     store.save(state, None, [], at=0.0, who="somebody")
 
     assert store.load() == state
-    store.close()
 
 
 few = st.dictionaries(
@@ -204,19 +146,15 @@ few = st.dictionaries(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=st.lists(few))
-def test_after_any_history_the_last_state_comes_back(history: list[dict[str, Alert]]) -> None:
+def test_after_any_history_the_last_state_comes_back(store: Store, history: list[dict[str, Alert]]) -> None:
     """Whatever came, changed and went in between."""
-    store = SqliteStore(Path(":memory:"))
-
     for alerts in history:
-        write(store, **alerts)
+        store.save(State(fleet="test", alerts=alerts), None, [], at=0.0, who="somebody")
         kept = store.load()
         assert kept is not None
         assert kept.alerts == alerts
-
-    store.close()
 
 
 # Tokens.
@@ -227,18 +165,18 @@ def token(name: str) -> StoredToken:
     return StoredToken(name, "client", f"digest of {name}", 5.0)
 
 
-def test_tokens_are_kept_by_name(store: SqliteStore, file: Path) -> None:
+def test_tokens_are_kept_by_name(store: Store, place: Place) -> None:
     """In order, in the next life too."""
     store.tokens.add(token("b"))
     store.tokens.add(token("a"))
 
-    other = SqliteStore(file)
+    other = place.open()
 
     assert other.tokens.all() == store.tokens.all() == [token("a"), token("b")]
     other.close()
 
 
-def test_a_name_that_is_taken_is_refused(store: SqliteStore) -> None:
+def test_a_name_that_is_taken_is_refused(store: Store) -> None:
     """Or somebody's token would stop working without a word."""
     store.tokens.add(token("a"))
 
@@ -248,7 +186,7 @@ def test_a_name_that_is_taken_is_refused(store: SqliteStore) -> None:
     assert store.tokens.all() == [token("a")]
 
 
-def test_a_removed_token_is_gone_and_another_is_not(store: SqliteStore) -> None:
+def test_a_removed_token_is_gone_and_another_is_not(store: Store) -> None:
     """It says whether there was one."""
     store.tokens.add(token("a"))
     store.tokens.add(token("b"))

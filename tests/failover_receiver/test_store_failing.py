@@ -12,7 +12,7 @@ import pytest
 
 from failover_receiver.state import Action, Alert, State
 from failover_receiver.store import Document, SqliteStore, StoreUnavailableError
-from failover_receiver.store import database as module
+from failover_receiver.store import sqlite as module
 from tests.failover_receiver.keeping import DOWN, generation, save, save_all
 
 SAVER = """

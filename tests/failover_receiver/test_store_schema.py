@@ -30,7 +30,7 @@ def old(file: Path) -> sqlite3.Connection:
 
 def newest() -> int:
     """The number of the last migration."""
-    folder = resources.files("failover_receiver") / "migrations"
+    folder = resources.files("failover_receiver") / "migrations" / "sqlite"
     return max(int(entry.name.partition(".")[0]) for entry in folder.iterdir() if entry.name.endswith(".sql"))
 
 
@@ -136,7 +136,7 @@ def test_odd_alerts_of_the_first_schema_are_read_whole(old: sqlite3.Connection, 
 def test_an_empty_store_of_the_first_schema_is_brought_up_to_date(file: Path) -> None:
     """Made by init, never run."""
     old = sqlite3.connect(file, isolation_level=None)
-    script = (resources.files("failover_receiver") / "migrations" / "0001.sql").read_text()
+    script = (resources.files("failover_receiver") / "migrations" / "sqlite" / "0001.sql").read_text()
     old.executescript(f"{script} PRAGMA user_version = 1;")
     old.close()
 

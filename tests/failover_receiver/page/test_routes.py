@@ -304,7 +304,7 @@ async def test_while_the_store_is_away_the_page_is_there(parts: Parts) -> None:
     async with window(parts) as browser:
         await sign_in(browser)
         before = await browser.get("/")
-        parts.store._db.close()  # As a disk that is gone.
+        parts.file._db.close()  # As a disk that is gone.
         after = await browser.get("/")
 
     assert after.status_code == 200

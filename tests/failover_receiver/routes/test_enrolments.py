@@ -165,7 +165,7 @@ async def test_a_bundle_survives_a_restart_and_its_use_too(parts: Parts) -> None
     used, open_ = await make(parts, "ann"), await make(parts, "bob")
     await use(parts, used)
     parts.close()
-    directory = parts.receiver.settings.store.parent
+    directory = parts.receiver.settings.store_file.parent
 
     again = build(directory, client_pools=["10.99.0.0/16"])
 

@@ -9,7 +9,7 @@ CREATE TABLE alerts (
     ended_at REAL,
     overruled INTEGER NOT NULL
 ) WITHOUT ROWID;
--- Until now they were in the state. The json_… functions are the program's own, but json_each: see database.py.
+-- Until now they were in the state. The json_… functions are the program's own, but json_each: see sqlite.py.
 INSERT INTO alerts SELECT
     json_field(value, 'key'),
     json_field(value, 'name'),

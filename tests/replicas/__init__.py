@@ -1,0 +1,1 @@
+"""Several receivers on one real PostgreSQL, on loopback: what each one's death costs the others."""
