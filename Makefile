@@ -8,10 +8,11 @@ NAME ?= failover
 # What the lab and the virtual environment need of Debian. Daemons come by tools/parts.sh, which installs nothing.
 PACKAGES := ca-certificates iproute2 nftables procps python3-venv util-linux wireguard-go wireguard-tools
 
-# Slow tests that share nothing and measure nothing, so that they may run two at a time: promtool, and fleets of their own.
-SIDE_BY_SIDE := tests/deploy tests/mutants tests/replicas $(patsubst %,tests/system/test_%.py, \
-    adopt anycast client_hook discovery egress followers kill_switch mqtt no_leak own per_worker static_device vantage_role \
-    wg_quick worker_role) tests/dashboards tests/failover_receiver/following $(wildcard tests/wgfleet/cli/test_*.py)
+# What measures, tells by the clock, or needs the whole machine. All else shares nothing and may run two at a time, the slowest first.
+ALONE := tests/bench tests/browser tests/chaos tests/wgfleet/cli/doctor \
+    $(patsubst %,tests/system/test_%.py,alone control_plane failover vantages)
+SLOWEST := tests/deploy tests/mutants tests/system tests/replicas
+SIDE_BY_SIDE := $(SLOWEST) $(filter-out $(SLOWEST) $(ALONE),$(patsubst %/,%,$(wildcard tests/*/ tests/test_*.py)))
 
 help: ## this
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -50,8 +51,8 @@ demo: setup ## the story of a failover, live; KEEP=1 leaves it running
 
 test: setup .parts3/.ready .browser style types ## everything: style, types, unit, promtool, end-to-end
 	@status=0; \
-	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(SIDE_BY_SIDE) || status=1; \
-	$(PYTHON) -m pytest $(addprefix --ignore=,$(SIDE_BY_SIDE)) || status=1; \
+	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ALONE)) $(SIDE_BY_SIDE) || status=1; \
+	$(PYTHON) -m pytest $(ALONE) || status=1; \
 	exit $$status
 
 style: setup ## ruff
