@@ -76,11 +76,12 @@ def come_back(daemons: int, away: float) -> Counter[int]:
 
 def _back_at(daemon: Feed) -> float:
     clock = Clock()
-    asyncio._set_running_loop(clock)  # type: ignore[arg-type] # noqa: SLF001 - Asyncio exports it for whoever makes a loop.
+    # Asyncio exports this for whoever makes a loop.
+    asyncio._set_running_loop(clock)  # type: ignore[arg-type] # As much of one as is used.
     try:
         anext(daemon.documents()).__await__().__next__()
     except StopIteration:
         return clock.now
     finally:
-        asyncio._set_running_loop(None)  # noqa: SLF001 - Likewise.
+        asyncio._set_running_loop(None)
     raise AssertionError("the daemon waits for something else than the time")

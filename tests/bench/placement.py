@@ -12,6 +12,7 @@ The last line is JSON. Exit status 1: a client of another worker moved, or one d
 import argparse
 import json
 import multiprocessing
+import random
 import sys
 import time
 from collections import Counter
@@ -82,6 +83,7 @@ def shared_out(clients: int) -> Iterable[range]:
 
 def count(numbers: range) -> Counts:
     """What becomes of these clients."""
+    random.seed(numbers.start)  # The daemons' pauses are drawn: the same ones each time that this is run.
     placed = place((f"client-{number}" for number in numbers), FLEETS, SETTINGS)
     return Counts(len(numbers), placed, list(map(partial(come_back, len(numbers)), AWAY)))
 
