@@ -12,10 +12,13 @@ from client_sync.choice import Policy, Preference, preference
 from client_sync.liveness import Liveness
 from client_sync.state import Settings, State
 from client_sync.wishing import granted_at, wishing
+from tests.bench._deciding import decide
 from wgfleet.peerset import Monitoring, PeerSet, PublishedWorker, WorkerState
 
 FAILED = 0
 """The worker that fails: the first."""
+ASKED_EVERY = 250
+"""Of so many clients one is decided by the daemon's whole core, too."""
 TENTHS = 10
 """Of a second: what is counted by time is counted so finely."""
 
@@ -51,6 +54,10 @@ class Placed:
     """Clients that go back to where they were, by the tenth of a second after the worker was well again."""
     strayed: int = 0
     """Clients that do not, or to another worker."""
+    asked: int = 0
+    """Clients that the daemon's whole core was asked about,"""
+    contradicted: int = 0
+    """and of whom it said otherwise."""
 
     def add(self, other: "Placed") -> None:
         """Count these, too."""
@@ -59,6 +66,8 @@ class Placed:
         self.moved_others += other.moved_others
         self.returned += other.returned
         self.strayed += other.strayed
+        self.asked += other.asked
+        self.contradicted += other.contradicted
 
     def max_over_mean(self, fleet: Fleet) -> float:
         """The fullest worker's clients by those that its weight stands for."""
@@ -101,12 +110,14 @@ def place(names: Iterable[str], fleets: Sequence[Fleet], settings: Settings) -> 
     placed = [Placed() for _ in fleets]
     there = [fleet.workers for fleet in fleets]
     most = max(there, key=len)
-    for client in names:
+    for number, client in enumerate(names):
         # What a worker is to a client does not depend on which others there are: hashed once for fleets alike.
         known = wishes(client, most)
         for fleet, some in zip(placed, there, strict=True):
             wanted = known[: len(some)] if some == most[: len(some)] else wishes(client, some)
-            _count(fleet, client, some, wanted, settings)
+            first, after = _count(fleet, client, some, wanted, settings)
+            if number % ASKED_EVERY == 0:
+                _ask(fleet, client, some, (first, after), settings)
     return placed
 
 
@@ -121,23 +132,36 @@ def _count(
     workers: tuple[PublishedWorker, ...],
     wanted: list[Preference],
     settings: Settings,
-) -> None:
+) -> tuple[int, int]:
+    """Count this one; the worker that it uses, and the one that it uses without the one that fails."""
     ordered = dict(enumerate(wanted))
     first = best(ordered)
-    failing = ordered.pop(FAILED)
-    after = best(ordered)
-    ordered[FAILED] = failing
+    after = best({number: one for number, one in ordered.items() if number != FAILED})
     del ordered[first]
     placed.wished[first, best(ordered)] += 1
     if first != FAILED:
         placed.moved_others += after != first
-        return
+        return first, after
     placed.moved += 1
     at = goes_back(client, workers, workers[after].name, workers[first].name, settings)
     if at is None:
         placed.strayed += 1
     else:
         placed.returned[int(TENTHS * at)] += 1
+    return first, after
+
+
+def _ask(
+    placed: Placed,
+    client: str,
+    workers: tuple[PublishedWorker, ...],
+    expected: tuple[int, int],
+    settings: Settings,
+) -> None:
+    first, after = (workers[number].name for number in expected)
+    said = decide(client, workers, FAILED, settings)
+    placed.asked += 1
+    placed.contradicted += (said.first, said.during, said.after) != (first, after, first)
 
 
 def best(wanted: dict[int, Preference]) -> int:

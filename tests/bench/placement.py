@@ -5,8 +5,9 @@ weighted rendezvous hashing (client_sync/choice.py, wgfleet/spread.py) each clie
 has to hand out. So when the first worker fails its clients spread over all others, nobody else moves, and when it is back
 they return, each at a time of its own (client_sync/wishing.py). Is the fullest worker as full as the others, then? Does
 really nobody else move? And how many come in the worst second, to a worker or to a receiver (client_sync/feed.py)?
+One client in 250 is decided by the daemon's whole core (client_sync/core.py), too, and must be where the hash has it.
 
-The last line is JSON. Exit status 1: a client of another worker moved, or one did not return.
+The last line is JSON. Exit status 1: a client of another worker moved, one did not return, or the core says otherwise.
 """
 
 import argparse
@@ -73,7 +74,7 @@ def main() -> int:
     print_tables(counts)
     said = summary(counts)
     print(json.dumps(said))
-    return 1 if said["moved_others"] or said["strayed"] else 0
+    return 1 if said["moved_others"] or said["strayed"] or said["contradicted"] else 0
 
 
 def shared_out(clients: int) -> Iterable[range]:
@@ -115,6 +116,8 @@ def summary(counts: Counts) -> dict[str, object]:
         "moved": sum(placed.moved for placed in counts.placed),
         "moved_others": sum(placed.moved_others for placed in counts.placed),
         "strayed": sum(placed.strayed for placed in counts.placed),
+        "asked_of_the_core": sum(placed.asked for placed in counts.placed),
+        "contradicted": sum(placed.contradicted for placed in counts.placed),
         "failback_worst_second": max(worst_second(placed.returned) for placed in counts.placed),
         "reconnect_worst_second": {
             f"{away:g}": worst_second(let_in) for away, let_in in zip(AWAY, counts.let_in, strict=True)
