@@ -4,12 +4,13 @@ import argparse
 import asyncio
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from client_sync.config import ConfigurationError, Role, load
 from client_sync.showing import hearing
-from client_sync.watching import CLEAR, watch
+from client_sync.watching import CLEAR, stale, watch
 from wgfleet import __version__, logs
 from wgfleet.dump import DumpError
 from wgfleet.names import check_name
@@ -245,10 +246,12 @@ def _status(arguments: argparse.Namespace) -> int:
 
         watch(file, show, _complain, interval=arguments.interval or WATCH_SECONDS)
     try:
-        status = json.loads(file.read_text())
+        status, written = json.loads(file.read_text()), file.stat().st_mtime
     except FileNotFoundError:
         raise ValueError(f"{file} is not there: has `wgfleet-sync run` been started?") from None
     print(_shown(status, as_json=arguments.json))
+    if (trouble := stale(status, time.time() - written)) is not None:
+        _complain(trouble)
     return 0
 
 

@@ -192,9 +192,13 @@ class OwnInterface:
         self._marked = True
 
     def _lead(self) -> None:
-        """Bring routes and rules up to date."""
+        """Bring routes and rules up to date.
+
+        Until a document has said what is routed, the mark's table is that of whoever made the interface: nothing of his
+        is taken away, or what he led into the tunnel would leave in clear.
+        """
         self._led = not self.settings.manage_routes
-        if self._led:
+        if self._led or not self.networks.of:
             return
         up = self.kernel.links().get(self.name)
         tunnels = {TUNNEL: Tunnel(self.name, self.mark, ())} if up else {}

@@ -36,7 +36,7 @@ def watch(
                 status = json.loads(text)
                 show(status)
                 shown = version
-            trouble = _stale(status, now() - written.st_mtime)
+            trouble = stale(status, now() - written.st_mtime)
         except FileNotFoundError:
             shown, trouble = None, f"{file} is not there: has `wgfleet-sync run` been started?"
         except (OSError, ValueError, KeyError) as error:
@@ -47,7 +47,8 @@ def watch(
         sleep(interval)
 
 
-def _stale(status: dict[str, Any], age: float) -> str | None:
+def stale(status: dict[str, Any], age: float) -> str | None:
+    """What is to be said of a status that the daemon wrote so many seconds ago; None while it may be the present one."""
     limit = STALE_SECONDS.get(str(status.get("role")), OTHERS_STALE_SECONDS)
     if age <= limit:
         return None

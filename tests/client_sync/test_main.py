@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -230,6 +231,22 @@ peer set   1.7, monitoring live
   w3                   banned     banned           not probed
 """,
         "",
+    )
+
+
+def test_a_status_that_nobody_writes_any_more_is_shown_with_that_said(
+    command: Command, configured: Path
+) -> None:
+    """The daemon is dead: what stands there looks well, and was."""
+    show(configured, SHOWN, "https://a.example.com")
+    fresh = command("status", "--config", configured)
+    long_ago = time.time() - 60
+    os.utime(configured.parent / "state" / "status.json", (long_ago, long_ago))
+
+    assert command("status", "--config", configured) == Done(
+        0,
+        fresh.out,
+        "wgfleet-sync: nothing was written for more than 30 s: does the daemon run? `systemctl status wgfleet-sync`\n",
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from client_sync import own as module
 from client_sync.own import watch
 from client_sync.tunnels.programs import LayoutError
+from client_sync.tunnels.routing import Route, Rule, Tables
 from tests.client_sync.alone import NAME, Alone
 from tests.client_sync.device import named, peer
 from tests.client_sync.perworker.kernel import MARK
@@ -291,6 +292,25 @@ def test_one_with_its_key_is_used_as_it_is(machine: Alone) -> None:
 
     assert not [line for line in machine.done if line.startswith(("make", "dress"))]
     assert stranger in machine.devices[NAME].peers
+
+
+def test_what_another_led_into_it_stays_until_a_document_says_what_is_routed(machine: Alone) -> None:
+    """wg-quick's route and rules: taken away before ours are there, they would let everything out in clear."""
+    machine.devices[NAME] = Device(NAME, machine.keys.public, 51820, MARK, ())
+    machine.addresses[NAME] = ["10.99.1.7/32"]
+    led = Tables(
+        frozenset({Route(MARK, ALL, NAME)}), frozenset({Rule(32765, str(MARK), MARK, unmarked=True)})
+    )
+    machine.tables[4] = led
+    own = machine.own()
+
+    for _ in range(2 * module.LOOKS_AT_ROUTES):
+        own.mend()
+    assert machine.tables[4] == led
+
+    own.configure(TWO, "w1")
+    assert machine.way == NAME
+    assert not [line for line in machine.done if f"route del {ALL}" in line]
 
 
 def test_an_address_that_is_lacking_is_given(machine: Alone) -> None:
