@@ -7,12 +7,12 @@ interface is never made here: that is the daemon's, which finds in its configura
 
 import argparse
 import asyncio
-import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from client_sync import carrying
 from client_sync.addresses import AddressBook
 from client_sync.config import Config, ConfigurationError, LayoutKind, Role, load
 from client_sync.control import marked_client
@@ -30,6 +30,8 @@ ADDRESSES_ROOM = b"\n" * 1024
 PLACEHOLDER = ("192.0.2.1",)
 """which are these until then."""
 CONFIGURATION, TOKEN, AUTHORITY = "sync.toml", "token", "ca.pem"
+BEFORE = "sync.toml.before"
+"""The earlier configuration, where there was one."""
 
 
 def add_to(commands: Any) -> None:
@@ -66,7 +68,7 @@ def add_to(commands: Any) -> None:
     command.add_argument(
         "--force",
         action="store_true",
-        help="replace the files of an earlier enrolment, once this one is done",
+        help="replace the files of an earlier enrolment, once this one is done; what was added to sync.toml stays in it",
     )
     command.set_defaults(run=enrol)
 
@@ -93,13 +95,18 @@ def enrol(arguments: argparse.Namespace) -> int:
             f"{', '.join(there)}: there already, and the bundle was not used. With --force they are replaced"
         )
 
+    earlier = _read(directory / CONFIGURATION)
+    kept = carrying.added(earlier, bundle.role)
+
     def said(addresses: tuple[str, ...]) -> bytes:
-        return configuration(bundle, stands, state_directory, addresses).encode()
+        return configuration(bundle, stands, state_directory, addresses, kept).encode()
 
     with Staged(directory) as files:
+        if earlier:
+            files.write(BEFORE, earlier)
         authority = None if bundle.ca is None else files.write(AUTHORITY, bundle.ca.encode())
         files.write(TOKEN, TOKEN_ROOM)
-        _check(files.write(CONFIGURATION, said(PLACEHOLDER) + ADDRESSES_ROOM))
+        _check(files.write(CONFIGURATION, said(PLACEHOLDER) + ADDRESSES_ROOM), kept)
         key = own_key(stands, directory)
         joined = asyncio.run(_join(bundle, key, authority, state_directory))
         try:
@@ -111,8 +118,14 @@ def enrol(arguments: argparse.Namespace) -> int:
                 f"the bundle is used, but the files could not be written: {error}. Mend that, have a new bundle made "
                 "with --again, and enroll with --force"
             ) from None
-    sys.stdout.write(told(bundle, stands, key, joined, [str(directory / name) for name in names]) + "\n")
+    sys.stdout.write(
+        told(bundle, stands, key, joined, [str(directory / name) for name in names], kept=kept) + "\n"
+    )
     return 0
+
+
+def _read(file: Path) -> bytes:
+    return file.read_bytes() if file.exists() else b""
 
 
 def read_bundle(where: str) -> Bundle:
@@ -131,8 +144,14 @@ def read_bundle(where: str) -> Bundle:
     return Bundle.from_text(text)
 
 
-def configuration(bundle: Bundle, stands: Footing, state_directory: Path, addresses: tuple[str, ...]) -> str:
-    """The text of sync.toml."""
+def configuration(
+    bundle: Bundle,
+    stands: Footing,
+    state_directory: Path,
+    addresses: tuple[str, ...],
+    kept: Mapping[str, Any],
+) -> str:
+    """The text of sync.toml; `kept` is what an operator had added to an earlier one."""
     said: dict[str, object] = {
         "fleet": bundle.fleet,
         "name": bundle.name,
@@ -146,7 +165,7 @@ def configuration(bundle: Bundle, stands: Footing, state_directory: Path, addres
     }
     if bundle.ca is not None:
         said["ca_file"] = AUTHORITY
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in said.items()]
+    lines = carrying.lines(said | dict(kept))
     return "\n".join(["# What else may be said here: wgfleet-sync run --help", *lines]) + "\n"
 
 
@@ -159,12 +178,15 @@ def _addresses(stands: Footing, joined: Joined) -> tuple[str, ...]:
     return joined.tunnel_addresses
 
 
-def _check(file: Path) -> None:
+def _check(file: Path, kept: Collection[str]) -> None:
     """What the daemon would refuse is said now."""
     try:
         load(file)
     except ConfigurationError as error:
-        raise EnrolmentError(f"what the bundle says cannot be used, and it was not: {error}") from None
+        beside = f", with what was added to {CONFIGURATION}," if kept else ""
+        raise EnrolmentError(
+            f"what the bundle says{beside} cannot be used, and it was not: {error}"
+        ) from None
 
 
 async def _join(bundle: Bundle, key: Key, authority: Path | None, state_directory: Path) -> Joined:
@@ -178,7 +200,9 @@ async def _join(bundle: Bundle, key: Key, authority: Path | None, state_director
         return await join(http, bundle, key.public)
 
 
-def told(bundle: Bundle, stands: Footing, key: Key, joined: Joined, files: Sequence[str]) -> str:
+def told(
+    bundle: Bundle, stands: Footing, key: Key, joined: Joined, files: Sequence[str], *, kept: Collection[str]
+) -> str:
     """What has been done, and what is left to do."""
     steps = _steps(bundle.role, stands, key, joined)
     lines = [
@@ -187,6 +211,11 @@ def told(bundle: Bundle, stands: Footing, key: Key, joined: Joined, files: Seque
         f"  tunnel addresses  {', '.join(joined.tunnel_addresses) or '(none)'}",
         f"  interface         {_interface(stands)}",
         f"  written           {', '.join(files)}",
+        *(
+            [f"  as it was         {', '.join(kept)} in {CONFIGURATION}; the earlier one is {BEFORE}"]
+            if kept
+            else []
+        ),
         "What is left to do:",
         *(f"  {number}. {step}" for number, step in enumerate(steps, start=1)),
     ]
