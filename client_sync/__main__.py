@@ -234,9 +234,15 @@ def _close(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _status(arguments: argparse.Namespace) -> int:
+def _between_looks(arguments: argparse.Namespace) -> float:
+    """Seconds. Ends the program where there is one look only, and something is said of more."""
     if arguments.interval is not None and not arguments.watch:
         arguments.parser.error("--interval belongs to --watch: without it there is one look")
+    return WATCH_SECONDS if arguments.interval is None else float(arguments.interval)
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    interval = _between_looks(arguments)
     file = load(arguments.config).state_directory / STATUS
     if arguments.watch:
 
@@ -244,7 +250,7 @@ def _status(arguments: argparse.Namespace) -> int:
             clear = CLEAR if sys.stdout.isatty() and not arguments.json else ""
             print(clear + _shown(status, as_json=arguments.json), flush=True)
 
-        watch(file, show, _complain, interval=arguments.interval or WATCH_SECONDS)
+        watch(file, show, _complain, interval=interval)
     try:
         status, written = json.loads(file.read_text()), file.stat().st_mtime
     except FileNotFoundError:
@@ -256,6 +262,7 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _health(arguments: argparse.Namespace) -> int:
+    interval = _between_looks(arguments)
     config = load(arguments.config)
     if config.role is not Role.WORKER:
         raise ConfigurationError(f"{arguments.config}: role is {config.role}: only a worker attracts traffic")
@@ -268,7 +275,7 @@ def _health(arguments: argparse.Namespace) -> int:
         print(found.to_json() if arguments.json else found.line, flush=True)
 
     if arguments.watch:
-        health.watch(look, show, _complain, interval=arguments.interval)
+        health.watch(look, show, _complain, interval=interval)
     found = look()
     show(found)
     return 0 if found.attracts else 1

@@ -320,9 +320,10 @@ def test_a_watch_at_no_possible_interval_is_refused(command: Command, seconds: s
     assert f"'{seconds}': seconds were expected, from 0.1 to 3600" in done.err
 
 
-def test_an_interval_without_a_watch_is_refused(command: Command) -> None:
+@pytest.mark.parametrize("what", ["status", "health"])
+def test_an_interval_without_a_watch_is_refused(command: Command, what: str) -> None:
     """It would mean nothing."""
-    done = command("status", "--interval", "5")
+    done = command(what, "--interval", "5")
 
     assert (done.code, "--interval belongs to --watch" in done.err) == (2, True)
 
