@@ -293,11 +293,22 @@ def test_the_status_is_shown_for_programs(command: Command, configured: Path) ->
     assert json.loads(done.out) == describe(SHOWN, None, now=6.0)
 
 
+def hears_ctrl_c() -> None:
+    """As at a terminal: what a shell has started in the background ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_a_watch_shows_the_status_and_ends_by_ctrl_c(configured: Path) -> None:
     """One document a line for programs, no traceback."""
     show(configured, SHOWN, None)
     words = [sys.executable, "-m", "client_sync", "status", "--watch", "--json", "--config", str(configured)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
+    with subprocess.Popen(
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=hears_ctrl_c,  # noqa: PLW1509 - it has one thread.
+    ) as watching:
         assert watching.stdout is not None
         first = json.loads(watching.stdout.readline())
         new = configured.parent / "new.json"

@@ -17,7 +17,6 @@ from failover_receiver.state import Policy, RefusedError
 from failover_receiver.store import StoreUnavailableError
 from tests.failover_receiver.parts import FLEET, LIMIT, NOON, SIGNER, Parts, build, facts
 from tests.failover_receiver.story import spec
-from tests.failover_receiver.watching import Stream
 from wgfleet.clientlist import TYPE, ClientList
 from wgfleet.signing import Verifier
 
@@ -81,10 +80,12 @@ def names(parts: Parts) -> list[str]:
 
 async def until(parts: Parts, condition: Callable[[], bool]) -> None:
     """Wait until a list makes that so."""
-    stream = Stream()
-    parts.receiver.client_list.streams.join(stream.watcher)
-    await stream.until(condition)
-    parts.receiver.client_list.streams.leave(stream.watcher)
+    changed = asyncio.Event()
+    parts.receiver.client_list.tell(lambda _: changed.set())
+    async with asyncio.timeout(LIMIT):
+        while not condition():
+            changed.clear()
+            await changed.wait()
 
 
 async def until_listed(parts: Parts, *expected: str) -> None:
