@@ -8,9 +8,8 @@ NAME ?= failover
 # What the lab and the virtual environment need of Debian. Daemons come by tools/parts.sh, which installs nothing.
 PACKAGES := ca-certificates iproute2 nftables procps python3-venv util-linux wireguard-go wireguard-tools
 
-# What measures, tells by the clock, or needs the whole machine. All else shares nothing and may run two at a time, the slowest first.
-ALONE := tests/bench tests/browser tests/chaos tests/wgfleet/cli/doctor \
-    $(patsubst %,tests/system/test_%.py,alone control_plane failover vantages)
+# What measures, or tells by the clock. All else shares nothing and may run two at a time, the slowest first.
+ALONE := tests/bench tests/chaos tests/wgfleet/cli/doctor
 SLOWEST := tests/deploy tests/mutants tests/system tests/replicas
 SIDE_BY_SIDE := $(SLOWEST) $(filter-out $(SLOWEST) $(ALONE),$(patsubst %/,%,$(wildcard tests/*/ tests/test_*.py)))
 
