@@ -95,7 +95,7 @@ def test_the_tunnels_interface_deleted(quiet: Scene) -> None:
     """Its routes vanish with it."""
     quiet.client.ip(f"link delete dev {quiet.tunnel(quiet.active)}")
 
-    quiet.traffic.wait_until_stopped()
+    quiet.wait_until_stopped()
     quiet.mend_tunnel()
 
 
@@ -104,7 +104,7 @@ def test_the_tunnels_interface_taken_down(quiet: Scene) -> None:
     tunnel = quiet.tunnel(quiet.active)
 
     quiet.client.ip(f"link set dev {tunnel} down")
-    quiet.traffic.wait_until_stopped()
+    quiet.wait_until_stopped()
 
     quiet.client.ip(f"link set dev {tunnel} up")
 
@@ -127,7 +127,7 @@ def test_the_clients_wireguard_killed(quiet: Scene) -> None:
     """In userspace it is a program, which can be killed; the kernel takes its interface away."""
     end_wireguard(quiet.client, quiet.tunnel(quiet.active))
 
-    quiet.traffic.wait_until_stopped()
+    quiet.wait_until_stopped()
     quiet.mend_tunnel()
 
 

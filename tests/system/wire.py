@@ -43,6 +43,11 @@ class Scene:
         wait_until(lambda: self.fleet.active("c1") not in {None, worker}, LIMIT, f"{worker} to be left")
         self.traffic.wait_until_flowing(LIMIT)
 
+    def wait_until_stopped(self) -> None:
+        """An interface that the daemon made it may make again before anybody has noticed."""
+        if not isinstance(self.client, PerWorkerClient):
+            self.traffic.wait_until_stopped()
+
     def mend_tunnel(self) -> None:
         """What the machine's owner does; an interface that the daemon made it makes again itself."""
         if not isinstance(self.client, PerWorkerClient):
