@@ -19,6 +19,7 @@ from client_sync.brokers import Broker
 from client_sync.control import MarkedBackend
 from client_sync.feed import BACKOFF_FIRST, BACKOFF_MOST, FIRST_SECONDS
 from client_sync.polling import MOST_BYTES
+from wgfleet.cancelling import heed_cancellation
 from wgfleet.files import read_secret
 from wgfleet.logs import say
 
@@ -67,6 +68,7 @@ class Subscription:
             finally:
                 self.followed.clear()
                 self.lost.set()
+            heed_cancellation()
             await asyncio.sleep(random.uniform(0, wait))  # noqa: S311 - jitter is no secret.
             wait = min(2 * wait, BACKOFF_MOST)
 

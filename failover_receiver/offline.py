@@ -14,7 +14,7 @@ from wgfleet.names import check_name
 
 
 def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", config: Path) -> None:
-    """`backup`, `restore` and `token`."""
+    """`backup`, `restore`, `token`, `move-store` and `raise-epoch`."""
     save = commands.add_parser(
         "backup",
         help="copy the store into a file, while the receiver runs",

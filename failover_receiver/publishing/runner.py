@@ -17,6 +17,7 @@ from failover_receiver.metrics import Metrics
 from failover_receiver.publication import Publication
 from failover_receiver.publishing.publisher import Publisher, PublishingError
 from failover_receiver.store import Document
+from wgfleet.cancelling import heed_cancellation
 from wgfleet.logs import say
 from wgfleet.peerset import PeerSet
 
@@ -101,6 +102,7 @@ class _Drive:
                 newest = self._newest
                 if newest is not None and newest is not self._done:
                     await self._attempt(newest)
+                heed_cancellation()
 
     async def close(self) -> None:
         """Close the publisher; what it raises is said and ends here."""

@@ -105,7 +105,7 @@ def test_a_broker_that_has_nothing_is_said(
     broker: real.Broker, book: AddressBook, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is not followed: receivers are, if there are any."""
-    monkeypatch.setattr(subscribing, "FIRST_SECONDS", 1.0)
+    monkeypatch.setattr(subscribing, "FIRST_SECONDS", 0.05)
 
     async def story() -> None:
         async with following(Broker(broker.url), book) as (followed, _):
