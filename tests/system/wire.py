@@ -108,7 +108,14 @@ def end_wireguard(client: Client, tunnel: str) -> None:
         f"tr '\\0' ' ' < $p/cmdline | grep -qE '^[^ ]*wireguard-go .*{tunnel} $' && kill -9 ${{p#/proc/}}; "
         f"done; true"
     )
+    [was] = [line for line in links(client) if line.split()[1] == f"{tunnel}:"]
+    number = was.split()[0]
     client.run("/bin/sh", "-c", end)
     wait_until(
-        lambda: f" {tunnel}:" not in client.run("ip", "-oneline", "link"), LIMIT, f"{tunnel} to be gone"
+        lambda: all(line.split()[0] != number for line in links(client)), LIMIT, f"{tunnel} to be gone"
     )
+
+
+def links(client: Client) -> list[str]:
+    """A line for each interface: its number, which is never given again, and its name, which a daemon gives again at once."""
+    return client.run("ip", "-oneline", "link").splitlines()
