@@ -1,7 +1,6 @@
 """The HTTP server of a receiver, and of whoever follows one."""
 
 import asyncio
-import gc
 import ipaddress
 import logging
 import signal
@@ -18,15 +17,12 @@ from failover_receiver.doorway import PEER_SET, PEER_SET_READERS, Shows
 from failover_receiver.listening import BACKLOG, url
 from failover_receiver.polls import Polls, protocol
 from failover_receiver.receiver import Streams
+from wgfleet.collecting import collect_seldom
 from wgfleet.logs import say
 
 log = logging.getLogger(__name__)
 GRACE_SECONDS = 3
 """For requests under way when we are told to stop; streams are ended at once."""
-
-COLLECT_AFTER = (100_000, 50, 50)
-"""Objects made, and collections of the younger generation. Ten thousand streams are a million objects, none of them garbage:
-with Python's own (700, 10, 10) looking through them takes more time than a whole crowd's coming does."""
 
 
 class Listening(Protocol):
@@ -121,13 +117,6 @@ def make(
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     return Server(config, [*streams, shows.publication, shows.client_list], word=word)
-
-
-def collect_seldom() -> None:
-    """What was made until now is for good, and from now on garbage is looked for seldom."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
 
 
 def warn_of_clear_tokens(settings: Listening) -> None:

@@ -12,6 +12,7 @@ from client_sync.cache import ClientLists, RefusedDocumentError
 from client_sync.tunnels.programs import LayoutError
 from client_sync.worker.tunnel import Peers
 from wgfleet.clientlist import ClientList
+from wgfleet.collecting import collect_seldom
 from wgfleet.dump import DumpError
 from wgfleet.logs import say
 from wgfleet.wg import WgError
@@ -72,6 +73,7 @@ class Worker:
 
     async def start(self) -> None:
         """Apply the list that the last run kept: no network is needed for it."""
+        collect_seldom()
         async with self._turn:
             self.held = await asyncio.to_thread(self._lists.last_good)
             if self.held is not None:
