@@ -21,6 +21,7 @@ from client_sync.worker.hooking import ClientHook
 from client_sync.worker.leaving import OwnDrain, Stop
 from client_sync.worker.published import Published
 from client_sync.worker.shared import Division, TwoTunnels, around_both
+from client_sync.worker.silence import Silence
 from client_sync.worker.status import ack, describe, headline
 from client_sync.worker.tunnel import Peers, Tunnel, Wireguard
 from wgfleet.clientlist import ClientList
@@ -151,6 +152,8 @@ def around_of(config: Config, division: Division, kernel: Kernel) -> Callable[[C
         also=division.networks,
     )
     own.begin()
+    silence = Silence(config.shared_interface, kernel)
+    silence.begin()
     if config.shared_interface is None:
         return own
     shared = Around(
@@ -160,7 +163,7 @@ def around_of(config: Config, division: Division, kernel: Kernel) -> Callable[[C
         masquerade=(),
         kernel=kernel,
     )
-    return around_both(own, shared, division)
+    return around_both(own, shared, silence, division)
 
 
 def feed_of(config: Config, http: httpx.AsyncClient, document: str) -> Feed:

@@ -106,14 +106,20 @@ class TwoTunnels:
 
 
 def around_both(
-    own: Callable[[ClientList], None], shared: Callable[[ClientList], None], division: Division
+    own: Callable[[ClientList], None],
+    shared: Callable[[ClientList], None],
+    silence: Callable[[ClientList], None],
+    division: Division,
 ) -> Callable[[ClientList], None]:
-    """What belongs around each interface, made for its own part of the list. One that fails does not keep the other back."""
+    """What belongs around each interface, made for its own part of the list. One that fails does not keep the others back."""
 
     def make(clients: ClientList) -> None:
         try:
             own(division.own(clients))
         finally:
-            shared(division.shared(clients))
+            try:
+                shared(division.shared(clients))
+            finally:
+                silence(clients)
 
     return make

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from client_sync.worker.silence import TABLE
 from tests.deploy.programs import program
 from tests.lab.addresses import SERVICE, TUNNEL_TABLE, UNDERLAY_GATEWAY
 from tests.lab.host import CommandError, Host
@@ -16,6 +17,7 @@ from tests.lab.programs import library_path
 from tests.lab.shared import ADDRESS, NAME, NETWORK, PORT, share
 from tests.lab.waiting import wait_until
 from tests.system.site import LIMIT, Site
+from wgfleet.dump import parse_dump
 
 pytestmark = pytest.mark.system
 
@@ -129,6 +131,7 @@ class Story:
             )
         site.sync = site.run_daemon(worker, ready='"event": "following"')
         worker.ip(f"address add {ANYCAST}/32 dev lo")
+        worker.nft((DEPLOY / "source.nft").read_text())
         self.bird(worker, (DEPLOY / "bird.conf").read_text().replace("192.0.2.11", worker.address))
         sync = f"{sys.executable} -m client_sync"
         birdc = f"env LD_LIBRARY_PATH={library_path()} {program('birdc')} -s {self.socket(worker)}"
@@ -187,6 +190,28 @@ def test_a_device_that_uses_the_address_moves_with_it_when_a_worker_is_drained(b
     peers = both.shared[other].device
     wait_until(lambda: any(one.latest_handshake for one in peers().peers), LIMIT, "a session with the other")
     site.wgfleet("worker", "undrain", first)
+
+
+def test_what_a_worker_says_comes_from_the_address(both: Story) -> None:
+    """Also when it does not answer, which the daemon keeps it from: a device would go on with that worker's own address."""
+    device = both.site.client
+    port, key = (device.run("wg", "show", "dev0", what).strip() for what in ("listen-port", "public-key"))
+    (idle,) = both.shared.keys() - {both.leads_to()}
+    shared = both.shared[idle]
+    keepalive = ("peer", key, "endpoint", f"{device.address}:{port}", "persistent-keepalive")
+
+    def heard() -> bool:
+        """With the daemon's own rules away, which it sets again."""
+        shared.host.run("sh", "-c", f"nft delete table {TABLE} || true")
+        shared.set(*keepalive, "off")
+        shared.set(*keepalive, "1")
+        return any(one.latest_handshake for one in shared.device().peers)
+
+    wait_until(heard, LIMIT, "a session with it")
+    [peer] = parse_dump("dev0", device.run("wg", "show", "dev0", "dump").encode()).peers
+    assert peer.endpoint == f"{ANYCAST}:{PORT}"
+    shared.set(*keepalive, "off")
+    wait_until(lambda: TABLE in shared.host.run("nft", "list", "tables"), LIMIT, "the daemon's rules")
 
 
 def test_a_device_is_a_peer_of_the_shared_interface_alone(both: Story) -> None:

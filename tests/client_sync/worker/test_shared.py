@@ -113,16 +113,18 @@ def test_both_interfaces_peers_stand_for_a_list_that_was_lost(tmp_path: Path) ->
     assert refusal.of == 6
 
 
-def test_what_is_around_an_interface_that_fails_does_not_keep_the_other_back() -> None:
-    """Each gets its own part of the list."""
+def test_what_is_around_an_interface_that_fails_does_not_keep_the_others_back() -> None:
+    """Each interface gets its own part of the list."""
     made: list[list[str]] = []
 
-    def fails(_clients: ClientList) -> None:
+    def notes(clients: ClientList) -> None:
+        made.append(names(clients))
+
+    def fails(clients: ClientList) -> None:
+        notes(clients)
         raise OSError("no route")
 
     with pytest.raises(OSError, match="no route"):
-        around_both(fails, lambda clients: made.append(names(clients)), Division(DIVISION))(
-            client_list(client(1), PHONE)
-        )
+        around_both(fails, fails, notes, Division(DIVISION))(client_list(client(1), PHONE))
 
-    assert made == [["phone"]]
+    assert made == [["c1"], ["phone"], ["c1", "phone"]]
