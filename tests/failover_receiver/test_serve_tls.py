@@ -17,8 +17,9 @@ pytestmark = pytest.mark.anyio
 
 
 def certificate(directory: Path) -> ssl.SSLContext:
-    """Have a key and a certificate for 127.0.0.1; who trusts its authority."""
+    """Have a key and a certificate for 127.0.0.1, by the authority in ca.pem; who trusts that one."""
     authority = Authority()
+    (directory / "ca.pem").write_bytes(authority.certificate)
     authority.issue("127.0.0.1").write(directory, "tls")
     return authority.trusting()
 
