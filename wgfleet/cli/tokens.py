@@ -87,7 +87,9 @@ def _create(arguments: argparse.Namespace) -> int:
     if "warning" in answer:
         print(f"wgfleet: warning: {answer['warning']}", file=sys.stderr)
     if arguments.output is not None:
-        lost = f"the token was made, but nobody has it: `wgfleet token revoke {arguments.name}`, then try again"
+        lost = (
+            f"the token was made, but nobody has it: `wgfleet token revoke {arguments.name}`, then try again"
+        )
         write_secret(arguments.output, answer.pop("token"), lost=lost)
         print(json.dumps(answer) if arguments.json else f"{arguments.output}")
     else:
