@@ -13,6 +13,7 @@ import httpx
 
 from client_sync.polling import MOST_BYTES, POLL_SECONDS, Patience, Polls, pause, refusal, whole
 from wgfleet.logs import say
+from wgfleet.pauses import Pauses
 from wgfleet.sse import messages
 
 log = logging.getLogger(__name__)
@@ -22,16 +23,18 @@ FIRST_SECONDS = 15.0
 beginning, something on the way keeps what it sends."""
 READ_SECONDS = 30.0
 """Three of the receiver's heartbeats: silent for longer, it is gone."""
-BACKOFF_FIRST, BACKOFF_MOST = 0.2, 30.0
-"""Seconds. Waits are drawn from zero up to the present one, so that a fleet does not come back in step."""
-BACKOFF_GROWTH = 1.5
-"""Of each wait. They add up to how long the receiver was away: twice as long each time, the last of a fleet would come back
-three times as late as the receiver itself."""
+PAUSE_FIRST, PAUSE_MOST = 0.2, 30.0
+"""Seconds, of a daemon that has lost whom it follows: the bounds of its first pause and of its last."""
 
 NOT_THERE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 """Asking would fail as the stream did."""
 DENIED = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
 """So it would here, and the receiver counts failed attempts."""
+
+
+def new_pauses() -> Pauses:
+    """Of a daemon that has lost whom it follows, receiver or broker."""
+    return Pauses(first=PAUSE_FIRST, most=PAUSE_MOST, draw=random.uniform)
 
 
 class Way(StrEnum):
@@ -82,7 +85,7 @@ class Feed:
 
     async def documents(self) -> AsyncIterator[bytes]:
         """Every document, as sent; never ends by itself."""
-        wait = BACKOFF_FIRST
+        pauses = new_pauses()
         patience = Patience()
         while True:
             self._heard = self._steady = False
@@ -93,9 +96,8 @@ class Feed:
                 async for document in self._asked(seconds):
                     yield document
             if self._steady or self.way is Way.POLL:
-                wait = BACKOFF_FIRST
-            await asyncio.sleep(random.uniform(0, wait))  # noqa: S311 - jitter is no secret.
-            wait = min(BACKOFF_GROWTH * wait, BACKOFF_MOST)
+                pauses.begin_again()
+            await asyncio.sleep(pauses.next())
 
     def headers(self) -> dict[str, str]:
         """What lets us in. Raises DeniedError if there is no token."""

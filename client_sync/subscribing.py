@@ -6,7 +6,6 @@ mark before it connects. The library takes it as it is.
 
 import asyncio
 import logging
-import random
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -17,7 +16,7 @@ import httpcore
 
 from client_sync.brokers import Broker
 from client_sync.control import MarkedBackend
-from client_sync.feed import BACKOFF_FIRST, BACKOFF_MOST, FIRST_SECONDS
+from client_sync.feed import FIRST_SECONDS, new_pauses
 from client_sync.polling import MOST_BYTES
 from wgfleet.cancelling import heed_cancellation
 from wgfleet.files import read_secret
@@ -51,11 +50,11 @@ class Subscription:
 
     async def documents(self) -> AsyncIterator[bytes]:
         """Every document, as sent; never ends by itself."""
-        wait = BACKOFF_FIRST
+        pauses = new_pauses()
         while True:
             try:
                 async for document in self._heard():
-                    wait = BACKOFF_FIRST
+                    pauses.begin_again()
                     yield document
             except (aiomqtt.MqttError, httpcore.ConnectError, OSError, ValueError) as error:
                 say(
@@ -69,8 +68,7 @@ class Subscription:
                 self.followed.clear()
                 self.lost.set()
             heed_cancellation()
-            await asyncio.sleep(random.uniform(0, wait))  # noqa: S311 - jitter is no secret.
-            wait = min(2 * wait, BACKOFF_MOST)
+            await asyncio.sleep(pauses.next())
 
     async def _heard(self) -> AsyncIterator[bytes]:
         """What comes, until the connection ends, which raises."""

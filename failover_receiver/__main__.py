@@ -11,6 +11,7 @@ try:
     import uvloop
 
     from failover_receiver import keys, moving, offline, setup
+    from failover_receiver.arguments import Commands, add_config, add_log_format, name
     from failover_receiver.following import settings as following
     from failover_receiver.following.serve import follow
     from failover_receiver.opening import at_hand, opened
@@ -55,67 +56,60 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"wgfleet-receiver {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_init(commands)
+    _add_run(commands)
+    _add_follow(commands)
+    _add_rotate_key(commands)
+    offline.add_commands(commands, DIRECTORY / "receiver.toml")
+    return parser
 
-    init = commands.add_parser("init", help="make keys, store, first tokens and a configuration")
-    what = init.add_mutually_exclusive_group(required=True)
+
+def _add_init(commands: Commands) -> None:
+    command = commands.add_parser("init", help="make keys, store, first tokens and a configuration")
+    what = command.add_mutually_exclusive_group(required=True)
     what.add_argument(
-        "--fleet", type=offline.name, help="the fleet's name: clients accept documents of this fleet only"
+        "--fleet", type=name, help="the fleet's name: clients accept documents of this fleet only"
     )
     what.add_argument(
         "--new-store",
         action="store_true",
         help="only a new, empty store, for a folder that has lost its own and has no backup",
     )
-    init.add_argument("--directory", type=Path, default=DIRECTORY, help="where (default: %(default)s)")
-    init.set_defaults(run=_init)
+    command.add_argument("--directory", type=Path, default=DIRECTORY, help="where (default: %(default)s)")
+    command.set_defaults(run=_init)
 
-    run = commands.add_parser(
+
+def _add_run(commands: Commands) -> None:
+    command = commands.add_parser(
         "run", help="serve until told to stop", epilog=f"Keys of the configuration: {KEYS}."
     )
-    run.add_argument(
-        "--config",
-        type=Path,
-        default=DIRECTORY / "receiver.toml",
-        help="the configuration (default: %(default)s)",
-    )
-    run.add_argument(
-        "--log-format", choices=("text", "json"), default="text", help="for people or for programs"
-    )
-    run.set_defaults(run=_run)
+    add_config(command, DIRECTORY / "receiver.toml")
+    add_log_format(command)
+    command.set_defaults(run=_run)
 
-    follow = commands.add_parser(
+
+def _add_follow(commands: Commands) -> None:
+    command = commands.add_parser(
         "follow",
         help="hold streams and serve documents for a receiver elsewhere, until told to stop",
         description="Follows a receiver, or another follower, and serves its documents to clients and workers. It needs no "
         "signing key and no store.",
         epilog=f"Keys of the configuration: {FOLLOWER_KEYS}. docs/followers.md shows one.",
     )
-    follow.add_argument(
-        "--config",
-        type=Path,
-        default=DIRECTORY / "follower.toml",
-        help="the configuration (default: %(default)s)",
-    )
-    follow.add_argument(
-        "--log-format", choices=("text", "json"), default="text", help="for people or for programs"
-    )
-    follow.set_defaults(run=_follow)
+    add_config(command, DIRECTORY / "follower.toml")
+    add_log_format(command)
+    command.set_defaults(run=_follow)
 
-    rotate = commands.add_parser(
+
+def _add_rotate_key(commands: Commands) -> None:
+    command = commands.add_parser(
         "rotate-key",
         help="sign documents with a new key from the next start on; clients follow by themselves",
         description="Makes a new signing key, lets the present one endorse it, and puts it in the present one's place. "
         "Run it as the receiver's own user. A receiver that runs goes on with the old key until it is restarted.",
     )
-    rotate.add_argument(
-        "--config",
-        type=Path,
-        default=DIRECTORY / "receiver.toml",
-        help="the configuration (default: %(default)s)",
-    )
-    rotate.set_defaults(run=_rotate_key)
-    offline.add_commands(commands, DIRECTORY / "receiver.toml")
-    return parser
+    add_config(command, DIRECTORY / "receiver.toml")
+    command.set_defaults(run=_rotate_key)
 
 
 def _init(arguments: argparse.Namespace) -> int:

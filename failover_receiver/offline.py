@@ -7,69 +7,78 @@ from pathlib import Path
 
 from failover_receiver import backup, moving, restore, setup
 from failover_receiver.access import Role
+from failover_receiver.arguments import Commands, add_config, name
 from failover_receiver.opening import opened
 from failover_receiver.settings import ConfigurationError, load
 from failover_receiver.store.dsn import Dsn
-from wgfleet.names import check_name
 
 
-def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", config: Path) -> None:
+def add_commands(commands: Commands, config: Path) -> None:
     """`backup`, `restore`, `token`, `move-store` and `raise-epoch`."""
-    save = commands.add_parser(
+    for add in (_add_backup, _add_restore, _add_token, _add_move, _add_raise_epoch):
+        add_config(add(commands), config)
+
+
+def _add_backup(commands: Commands) -> argparse.ArgumentParser:
+    command = commands.add_parser(
         "backup",
         help="copy the store into a file, while the receiver runs",
         description="Copies the store as it is at one moment, and checks the copy. The receiver goes on meanwhile.",
         epilog="The signing key is not in it: keep a copy of it apart.",
     )
-    save.add_argument("file", type=Path, metavar="FILE", help="a new file; it is not overwritten")
-    save.set_defaults(run=_backup)
+    command.add_argument("file", type=Path, metavar="FILE", help="a new file; it is not overwritten")
+    command.set_defaults(run=_backup)
+    return command
 
-    back = commands.add_parser(
+
+def _add_restore(commands: Commands) -> argparse.ArgumentParser:
+    command = commands.add_parser(
         "restore",
         help="put a backup in the store's place; the receiver must be stopped",
         description="Puts a backup in the store's place and keeps the old one. What is published afterwards has a "
         "higher epoch than anything before, so clients take it.",
     )
-    back.add_argument("file", type=Path, metavar="FILE", help="what `backup` made")
-    back.set_defaults(run=_restore)
+    command.add_argument("file", type=Path, metavar="FILE", help="what `backup` made")
+    command.set_defaults(run=_restore)
+    return command
 
-    token = commands.add_parser(
+
+def _add_token(commands: Commands) -> argparse.ArgumentParser:
+    command = commands.add_parser(
         "token",
         help="make a token without having one; a receiver on a file must be stopped",
         description="Makes a token and prints it, for whoever has lost the last operator's. While a receiver runs on a file, "
         "`wgfleet token create` does that.",
     )
-    token.add_argument("name", type=name, metavar="NAME", help="a new name, as alice")
-    token.add_argument("--role", choices=[str(role) for role in Role], required=True, help="what it opens")
-    token.set_defaults(run=_token)
-    move = commands.add_parser(
+    command.add_argument("name", type=name, metavar="NAME", help="a new name, as alice")
+    command.add_argument("--role", choices=[str(role) for role in Role], required=True, help="what it opens")
+    command.set_defaults(run=_token)
+    return command
+
+
+def _add_move(commands: Commands) -> argparse.ArgumentParser:
+    command = commands.add_parser(
         "move-store",
         help="copy the store's file into the PostgreSQL that `store` names; the receiver must be stopped",
         description="Copies all that the file holds into an empty PostgreSQL, so that several receivers can share it. "
         "Numbers, tokens and clients stay as they are, and the file too.",
     )
-    move.add_argument("file", type=Path, metavar="FILE", help="the SQLite file, as receiver.db")
-    move.set_defaults(run=_move)
+    command.add_argument("file", type=Path, metavar="FILE", help="the SQLite file, as receiver.db")
+    command.set_defaults(run=_move)
+    return command
 
-    epoch = commands.add_parser(
+
+def _add_raise_epoch(
+    commands: Commands,
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(
         "raise-epoch",
         help="after pg_restore: number documents above all before; all receivers must be stopped",
         description="A restored PostgreSQL would publish numbers that clients have seen already, and refuse. After this "
         "it publishes a higher epoch, so they take it.",
     )
-    epoch.set_defaults(run=_raise_epoch)
-    for command in (save, back, token, move, epoch):
-        command.add_argument(
-            "--config", type=Path, default=config, help="the configuration (default: %(default)s)"
-        )
-
-
-def name(text: str) -> str:
-    """A type of argparse's: what may be called so."""
-    try:
-        return check_name(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    command.set_defaults(run=_raise_epoch)
+    return command
 
 
 def _backup(arguments: argparse.Namespace) -> int:

@@ -29,6 +29,7 @@ PURE = {
     "wgfleet.endorsements": (),
     "wgfleet.fields": (),
     "wgfleet.names": (),
+    "wgfleet.pauses": (),
     "wgfleet.peerset": (),
     "wgfleet.quick": (),
     "wgfleet.spread": (),

@@ -10,6 +10,7 @@ import httpx
 
 from failover_receiver.following.edge import Edge
 from wgfleet.logs import say
+from wgfleet.pauses import Pauses
 from wgfleet.sse import messages
 
 log = logging.getLogger(__name__)
@@ -22,8 +23,8 @@ FIRST_SECONDS = 15.0
 """One and a half heartbeats: its standing comes at once with the stream."""
 READ_SECONDS = 30.0
 """Three heartbeats: silent for longer, it is gone."""
-BACKOFF_FIRST, BACKOFF_MOST = 0.2, 10.0
-"""Seconds. Waits are drawn from zero up to the present one, so that followers do not come back in step."""
+PAUSE_FIRST, PAUSE_MOST = 0.2, 10.0
+"""Seconds: the bounds of the first pause and of the last. A crowd waits behind each follower, so the last is shorter than a client's."""
 ANSWER_BYTES = 500
 """Of a refusal, in a line of log."""
 
@@ -58,7 +59,7 @@ class Upstream:
 
     async def run(self) -> NoReturn:
         """Follow, for ever."""
-        wait = BACKOFF_FIRST
+        pauses = Pauses(first=PAUSE_FIRST, most=PAUSE_MOST, draw=random.uniform)
         while True:
             for receiver in self._receivers:
                 self._steady = False
@@ -66,9 +67,8 @@ class Upstream:
                 self._edge.lost()
                 say(log, "receiver lost", level=self._level, receiver=receiver, error=error)
                 if self._steady:
-                    wait = BACKOFF_FIRST
-            await asyncio.sleep(random.uniform(0, wait))  # noqa: S311 - jitter is no secret.
-            wait = min(2 * wait, BACKOFF_MOST)
+                    pauses.begin_again()
+            await asyncio.sleep(pauses.next())
 
     async def _follow(self, receiver: str) -> str:
         """Until it is lost; why it was."""

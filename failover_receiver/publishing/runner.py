@@ -19,6 +19,7 @@ from failover_receiver.publishing.publisher import Publisher, PublishingError
 from failover_receiver.store import Document
 from wgfleet.cancelling import heed_cancellation
 from wgfleet.logs import say
+from wgfleet.pauses import Pauses
 from wgfleet.peerset import PeerSet
 
 log = logging.getLogger(__name__)
@@ -28,8 +29,8 @@ PATIENCE_SECONDS = 15.0
 
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 10.0
-"""Between attempts, doubled each time, and between half of it and the whole by chance. A broker that is back is not left
-without the newest document for longer."""
+"""The bounds of the first pause after a failure and of the last. A broker that is back is not left without the newest document
+for longer."""
 
 
 class Publishing:
@@ -80,6 +81,7 @@ class _Drive:
         self._newer = asyncio.Event()
         self._failed = 0
         """Times in a row."""
+        self._pauses = Pauses(first=FIRST_WAIT_SECONDS, most=LONGEST_WAIT_SECONDS, draw=random.uniform)
         name = publisher.name
         self._up = metrics.publisher_up.labels(name)
         self._failures = metrics.publisher_failures.labels(name)
@@ -135,6 +137,7 @@ class _Drive:
             say(log, "publishing again", publisher=self._publisher.name, failures=self._failed,
                 generation=newest.document.generation)  # fmt: skip
         self._failed, self._done = 0, newest
+        self._pauses.begin_again()
         self._up.set(1)
         self._generation.set(newest.document.generation)
         self._behind_since = None if self._newest is None or newest is self._newest else self._newest.at
@@ -153,7 +156,7 @@ class _Drive:
         self._failed += 1
         # A newer document is worth an attempt at once: the place may be there again, and it is what matters now.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._newer.wait(), _wait_after(self._failed))
+            await asyncio.wait_for(self._newer.wait(), self._pauses.next())
         self._newer.set()
 
     def _await_from(self, at: float) -> None:
@@ -162,12 +165,6 @@ class _Drive:
 
     def _behind(self) -> float:
         return 0.0 if self._behind_since is None else time.monotonic() - self._behind_since
-
-
-def _wait_after(failures: int) -> float:
-    """Seconds until the next attempt."""
-    longest = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(failures - 1, 16))
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - Guards nothing.
 
 
 def _said(error: Exception) -> str:

@@ -20,7 +20,7 @@ from failover_receiver.metrics import Metrics
 from failover_receiver.replicas.timing import ANSWER_SECONDS, in_time
 from failover_receiver.replicas.told import GONE_SECONDS, Life, Said, heard_of, read, row
 from failover_receiver.store import Heard, SharedStore
-from failover_receiver.store.connecting import BACKOFF_FIRST, BACKOFF_MOST, in_a_line, parameters, settled
+from failover_receiver.store.connecting import in_a_line, new_pauses, parameters, settled
 from failover_receiver.store.dsn import Dsn
 from wgfleet.logs import say
 
@@ -117,21 +117,20 @@ class Exchange:
     # Being connected.
 
     async def _stay_connected(self) -> None:
-        wait = BACKOFF_FIRST
+        pauses = new_pauses()
         while True:
             try:
                 async with await self._connect() as listening, await self._connect() as db:
                     with in_time(listening), in_time(db):
                         await listening.execute("LISTEN wgfleet")
                         await self._begin(db)
-                    wait = BACKOFF_FIRST
+                    pauses.begin_again()
                     async with asyncio.TaskGroup() as tasks:
                         tasks.create_task(self._listen(listening))
                         tasks.create_task(self._look_again_and_again(db))
             except* Exception as errors:  # noqa: BLE001 - whatever it is, a receiver that hears nobody must try again.
                 self._lost(errors.exceptions[0])
-            await asyncio.sleep(wait)
-            wait = min(BACKOFF_MOST, 2 * wait)
+            await asyncio.sleep(pauses.next())
 
     async def _connect(self) -> psycopg.AsyncConnection:
         said = parameters(self._dsn, f"wgfleet-receiver {self._replica}")

@@ -1,6 +1,7 @@
 """How a PostgreSQL is connected to, and what is said when it is not. No server may keep a receiver waiting for ever."""
 
 import os
+import random
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
@@ -9,6 +10,7 @@ from typing import Any
 import psycopg
 
 from failover_receiver.store.dsn import Dsn
+from wgfleet.pauses import Pauses
 
 CONNECT_SECONDS = 2
 IDLE_MILLISECONDS = 1000
@@ -18,8 +20,8 @@ LOCK_MILLISECONDS = 1500
 NAME = "wgfleet-receiver"
 UNANSWERED_MILLISECONDS = 3000
 """The kernel gives up a connection whose other end acknowledges nothing for so long."""
-BACKOFF_FIRST, BACKOFF_MOST = 0.1, 1.0
-"""Seconds between attempts to connect: PostgreSQL's own restart takes about one."""
+PAUSE_FIRST, PAUSE_MOST = 0.1, 1.0
+"""Seconds between attempts to connect, the bounds of the first and of the last: PostgreSQL's own restart takes about one."""
 
 SESSION: Mapping[str, str] = {
     # Whoever has an answer of 2xx may rely on it, whatever the server's own configuration says.
@@ -43,6 +45,11 @@ def parameters(dsn: Dsn, name: str) -> dict[str, Any]:
         "keepalives_count": 3,
     }
     return said if dsn.password is None else {**said, "password": dsn.password}
+
+
+def new_pauses() -> Pauses:
+    """Between attempts to connect: receivers that a PostgreSQL has cut off together do not come back in step."""
+    return Pauses(first=PAUSE_FIRST, most=PAUSE_MOST, draw=random.uniform)
 
 
 def cut(db: psycopg.Connection | psycopg.AsyncConnection) -> None:

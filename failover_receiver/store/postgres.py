@@ -14,12 +14,11 @@ from psycopg import errors
 from failover_receiver.hearing import with_heard
 from failover_receiver.state import State
 from failover_receiver.store.connecting import (
-    BACKOFF_FIRST,
-    BACKOFF_MOST,
     IDLE_MILLISECONDS,
     NAME,
     cut,
     in_a_line,
+    new_pauses,
     parameters,
     settled,
     unreachable,
@@ -81,7 +80,7 @@ class PostgresStore(SharedStore):
         self._db: psycopg.Connection | None = None
         self._asked_at: float | None = None
         self._broken_off = False
-        self._backoff, self._not_before, self._why = 0.0, 0.0, ""
+        self._pauses, self._not_before, self._why = new_pauses(), 0.0, ""
         self._held: dict[str, int] = {}
         """The version of each thing that was read or written here."""
         try:
@@ -167,11 +166,10 @@ class PostgresStore(SharedStore):
             self._db = psycopg.connect(self.dsn.uri, **parameters(self.dsn, NAME))
             self._db.execute(settled())
         except psycopg.Error as error:
-            self._backoff = min(BACKOFF_MOST, 2 * self._backoff or BACKOFF_FIRST)
-            self._not_before = time.monotonic() + self._backoff
+            self._not_before = time.monotonic() + self._pauses.next()
             self._why = unreachable(self.dsn, error)
             raise StoreUnavailableError(self._why) from error
-        self._backoff = 0.0
+        self._pauses.begin_again()
         return self._db
 
     def _again(self, do: Callable[[psycopg.Connection], psycopg.Cursor]) -> psycopg.Cursor:

@@ -3,7 +3,6 @@
 import heapq
 import multiprocessing
 import os
-import random
 import select
 import socket
 import struct
@@ -14,8 +13,9 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Self
 
-from client_sync.feed import BACKOFF_FIRST, BACKOFF_GROWTH, BACKOFF_MOST
+from client_sync.feed import new_pauses
 from tests.bench._crowd import WrongBytesError, raise_file_limit
+from wgfleet.pauses import Pauses
 
 LONGEST_SECONDS = 90.0
 """For all of them to be back."""
@@ -99,7 +99,7 @@ def _serve(address: tuple[str, int], hello: Sequence[bytes], core: int, asked: C
 class _Watcher:
     number: int
     hello: bytes
-    pause: float = BACKOFF_FIRST
+    pauses: Pauses = field(default_factory=new_pauses)
     opened: socket.socket | None = None
     said: bytearray = field(default_factory=bytearray)
     is_back: bool = False
@@ -196,7 +196,7 @@ class _Watchers:
             status = int(watcher.said.split(b" ", 2)[1])
             watcher.is_back = status == 200
             self._back += watcher.is_back
-            watcher.pause = BACKOFF_FIRST
+            watcher.pauses.begin_again()
         elif b"\r\n\r\n" in watcher.said and not watcher.said.startswith(b"HTTP/1.1 200"):
             self._refused[int(watcher.said.split(b" ", 2)[1])] += 1
             raise ConnectionResetError
@@ -209,6 +209,4 @@ class _Watchers:
         self._back -= watcher.is_back
         watcher.opened, watcher.is_back = None, False
         watcher.said.clear()
-        pause = random.uniform(0, watcher.pause)
-        watcher.pause = min(BACKOFF_GROWTH * watcher.pause, BACKOFF_MOST)
-        heapq.heappush(self._again, (time.monotonic() + pause, number))
+        heapq.heappush(self._again, (time.monotonic() + watcher.pauses.next(), number))

@@ -34,7 +34,7 @@ def test_an_https_receiver_is_reached_through_the_proxy_which_sees_its_name_alon
         async with (
             FakeReceiver(answering, tls=ours.server(HOST)) as receiver,
             RealProxy(resolves={HOST: "127.0.0.1"}) as proxy,
-            client(book, tls=ours.pinned(), proxy=Proxy(f"http://{PROXY}:{proxy.port}")) as http,
+            client(book, tls=ours.trusting(), proxy=Proxy(f"http://{PROXY}:{proxy.port}")) as http,
         ):
             got = await http.get(f"https://{HOST}:{receiver.port}/v1/peer-set", headers=BEARER)
             assert got.text == "yes"
@@ -92,7 +92,9 @@ def test_the_proxy_alone_is_told_its_credentials(book: AddressBook, ours: Author
         async with (
             FakeReceiver(answering, tls=ours.server(HOST)) as receiver,
             RealProxy(resolves={HOST: "127.0.0.1"}) as proxy,
-            client(book, tls=ours.pinned(), proxy=Proxy(f"http://127.0.0.1:{proxy.port}", "ann:a:b")) as http,
+            client(
+                book, tls=ours.trusting(), proxy=Proxy(f"http://127.0.0.1:{proxy.port}", "ann:a:b")
+            ) as http,
         ):
             await http.get(f"https://{HOST}:{receiver.port}/")
             assert "Proxy-Authorization: Basic YW5uOmE6Yg==" in proxy.heads[0]
@@ -114,7 +116,7 @@ def test_the_proxy_itself_may_be_reached_by_tls(book: AddressBook, ours: Authori
         async with (
             FakeReceiver(answering, tls=ours.server(HOST)) as receiver,
             RealProxy(tls=ours.server(PROXY), resolves={HOST: "127.0.0.1"}) as proxy,
-            client(book, tls=ours.pinned(), proxy=Proxy(f"https://{PROXY}:{proxy.port}")) as http,
+            client(book, tls=ours.trusting(), proxy=Proxy(f"https://{PROXY}:{proxy.port}")) as http,
         ):
             return (await http.get(f"https://{HOST}:{receiver.port}/")).text
 
@@ -146,7 +148,7 @@ def test_the_connection_to_the_proxy_carries_the_mark(book: AddressBook, ours: A
             book,
             lookup=lookup,
             mark=lambda: marked,
-            tls=ours.pinned(),
+            tls=ours.trusting(),
             proxy=Proxy(f"http://127.0.0.1:{port}"),
         ) as http:
             try:

@@ -108,7 +108,7 @@ def test_a_receiver_with_a_certificate_of_the_pinned_authority_is_trusted(
     async def story() -> str:
         async with (
             FakeReceiver(answering, tls=ours.server(HOST)) as receiver,
-            client(book, tls=ours.pinned()) as http,
+            client(book, tls=ours.trusting()) as http,
         ):
             return (await http.get(f"https://{HOST}:{receiver.port}/")).text
 
@@ -135,14 +135,14 @@ def test_a_certificate_of_another_authority_is_refused(
     """The token is not sent there."""
     theirs = Authority(tmp_path, "theirs")
 
-    said = refusal(book, ours.pinned(), FakeReceiver(answering, tls=theirs.server(HOST)))
+    said = refusal(book, ours.trusting(), FakeReceiver(answering, tls=theirs.server(HOST)))
 
     assert said.startswith(f"TLS with {HOST}: [SSL: CERTIFICATE_VERIFY_FAILED]")
 
 
 def test_a_certificate_for_another_name_is_refused(book: AddressBook, ours: Authority) -> None:
     """Though the authority is the right one."""
-    said = refusal(book, ours.pinned(), FakeReceiver(answering, tls=ours.server("other.example.com")))
+    said = refusal(book, ours.trusting(), FakeReceiver(answering, tls=ours.server("other.example.com")))
 
     assert f"certificate is not valid for '{HOST}'" in said
 
@@ -157,7 +157,7 @@ def test_a_server_without_tls_is_refused(book: AddressBook, ours: Authority) -> 
     async def story() -> None:
         async with (
             await asyncio.start_server(plain, "127.0.0.1") as server,
-            client(book, tls=ours.pinned()) as http,
+            client(book, tls=ours.trusting()) as http,
         ):
             port = server.sockets[0].getsockname()[1]
             with pytest.raises(httpx.ConnectError, match=r"^TLS with 127.0.0.1: \[SSL"):
@@ -177,7 +177,7 @@ def test_a_large_document_comes_through_tls(book: AddressBook, ours: Authority) 
     async def story() -> bytes:
         async with (
             FakeReceiver(send, tls=ours.server(HOST)) as receiver,
-            client(book, tls=ours.pinned()) as http,
+            client(book, tls=ours.trusting()) as http,
         ):
             return (await http.get(f"https://{HOST}:{receiver.port}/")).content
 

@@ -20,8 +20,8 @@ from exporter.access import guarded
 from exporter.door import open_door
 from exporter.fields import WebConfigError
 from exporter.server import serving
+from tests.certificates import Authority
 from tests.deploy.programs import program
-from tests.exporter.certificates import Authority
 from tests.lab.launch import Launcher
 from tests.lab.process import Process
 from tests.lab.waiting import wait_until

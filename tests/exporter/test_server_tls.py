@@ -12,7 +12,7 @@ from exporter.access import CERTIFICATE_NAMES
 from exporter.server import serving
 from exporter.tls import context
 from exporter.web import ClientAuth, Tls
-from tests.exporter.certificates import Authority
+from tests.certificates import Authority
 from tests.exporter.test_server import PAGE, get, port_of, the_page
 
 OURS = Authority()

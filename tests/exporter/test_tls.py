@@ -9,7 +9,7 @@ import pytest
 from exporter.fields import WebConfigError
 from exporter.tls import CIPHERS, CURVES, TLS13_CIPHERS, context, names_in
 from exporter.web import ClientAuth, Tls
-from tests.exporter.certificates import Authority, Identity
+from tests.certificates import Authority, Identity
 
 OURS = Authority()
 SERVER = OURS.issue("exporter.example")

@@ -1,20 +1,14 @@
 """Tests of failover_receiver/serve.py with a certificate: the same over TLS."""
 
 import asyncio
-import datetime as dt
-import ipaddress
 import ssl
 from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from failover_receiver.access import Role
+from tests.certificates import Authority
 from tests.failover_receiver.parts import LIMIT, bearer
 from tests.failover_receiver.running import Running
 from tests.failover_receiver.streams import add, following
@@ -23,22 +17,11 @@ pytestmark = pytest.mark.anyio
 
 
 def certificate(directory: Path) -> ssl.SSLContext:
-    """Make a key and a certificate for 127.0.0.1; who trusts it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "receiver")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    (directory / "tls.pem").write_bytes(made.public_bytes(Encoding.PEM))
-    (directory / "tls.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return ssl.create_default_context(cafile=directory / "tls.pem")
+    """Have a key and a certificate for 127.0.0.1, by the authority in ca.pem; who trusts that one."""
+    authority = Authority()
+    (directory / "ca.pem").write_bytes(authority.certificate)
+    authority.issue("127.0.0.1").write(directory, "tls")
+    return authority.trusting()
 
 
 async def test_it_serves_tls_with_the_certificate_of_the_configuration(tmp_path: Path) -> None:

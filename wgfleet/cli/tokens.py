@@ -13,10 +13,8 @@ from typing import Any
 
 from rich.table import Table
 
-from wgfleet.cli.api import ApiError
 from wgfleet.cli.asking import add_receiver, api
-from wgfleet.cli.commands import screen
-from wgfleet.files import write_whole
+from wgfleet.cli.commands import checked, must_be_new, screen, write_secret
 from wgfleet.names import check_name
 
 ROLES = ("operator", "alertmanager", "prometheus", "worker", "client", "vantage", "follower")
@@ -29,7 +27,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     token = commands.add_parser("token", help="create, list, revoke tokens")
     verbs = token.add_subparsers(required=True, metavar="VERB")
     create = _verb(verbs, "create", _create, "make a token; it is shown this once")
-    create.add_argument("name", type=_name, help="who holds it")
+    create.add_argument("name", type=checked(check_name), help="who holds it")
     create.add_argument("--role", required=True, choices=ROLES, help="what it opens: see docs/access.md")
     create.add_argument(
         "--expires",
@@ -40,7 +38,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     create.add_argument("--output", type=Path, help="write it to this new file, which only its owner reads")
     _verb(verbs, "list", _list, "who holds a token, until when, and when it was last used")
     revoke = _verb(verbs, "revoke", _revoke, "let its holder in no more")
-    revoke.add_argument("name", type=_name, help="who holds it")
+    revoke.add_argument("name", type=checked(check_name), help="who holds it")
 
 
 def until(text: str, *, now: float) -> float:
@@ -73,13 +71,6 @@ def _verb(
     return parser
 
 
-def _name(text: str) -> str:
-    try:
-        return check_name(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
 def _expires(text: str) -> float:
     try:
         return until(text, now=time.time())
@@ -88,7 +79,7 @@ def _expires(text: str) -> float:
 
 
 def _create(arguments: argparse.Namespace) -> int:
-    _must_be_new(arguments.output)
+    must_be_new(arguments.output)
     body = {"name": arguments.name, "role": arguments.role}
     if arguments.expires is not None:
         body["expires_at"] = arguments.expires
@@ -96,30 +87,14 @@ def _create(arguments: argparse.Namespace) -> int:
     if "warning" in answer:
         print(f"wgfleet: warning: {answer['warning']}", file=sys.stderr)
     if arguments.output is not None:
-        _write(arguments.output, answer.pop("token"), arguments.name)
+        lost = (
+            f"the token was made, but nobody has it: `wgfleet token revoke {arguments.name}`, then try again"
+        )
+        write_secret(arguments.output, answer.pop("token"), lost=lost)
         print(json.dumps(answer) if arguments.json else f"{arguments.output}")
     else:
         print(json.dumps(answer) if arguments.json else answer["token"])
     return 0
-
-
-def _must_be_new(output: Path | None) -> None:
-    if output is None:
-        return
-    if output.exists():
-        raise ApiError(f"{output} is already there: name a new file, or remove it")
-    if not output.parent.is_dir():
-        raise ApiError(f"{output.parent} is no folder: make it first, or name a file elsewhere")
-
-
-def _write(output: Path, token: str, name: str) -> None:
-    try:
-        write_whole(output, token.encode() + b"\n")
-    except OSError as error:
-        raise ApiError(
-            f"{output} cannot be written: {error.strerror}; the token was made, but nobody has it: "
-            f"`wgfleet token revoke {name}`, then try again"
-        ) from None
 
 
 def _list(arguments: argparse.Namespace) -> int:

@@ -27,7 +27,7 @@ async def test_all_the_way_is_tls(tmp_path: Path) -> None:
             base_url=receiver.url, headers=headers, verify=trusting, timeout=LIMIT, trust_env=False
         ) as operator:
             await add(operator, "fra1")
-            follower = Follower(tmp_path / "follower", receiver, ca_file="../tls.pem", processes=2, **FILES)
+            follower = Follower(tmp_path / "follower", receiver, ca_file="../ca.pem", processes=2, **FILES)
             await follower.let_in(operator)
             wary = Follower(tmp_path / "wary", receiver)
             await wary.let_in(operator)
