@@ -67,10 +67,10 @@ def test_everything_that_is_wrong_is_told(tmp_path: Path) -> None:
         "error": "no route",
     }
     assert headline(status) == (
-        "client list 1.1, 1 clients, from https://mon.example.com; REFUSED a list; ERROR"
+        "client list 1.1, 1 client, from https://mon.example.com; REFUSED a list; ERROR"
     )
     assert shown(status).splitlines() == [
-        "client list  1.1, 1 clients",
+        "client list  1.1, 1 client",
         "receiver     https://mon.example.com",
         "peers        1 ours, 2 of others, on wg0",
         f"withheld     {withheld}",
