@@ -133,7 +133,7 @@ class Around:
                     f"{net / key} cannot be set to {value}: {error.strerror}; under systemd, "
                     "`ProtectKernelTunables=no` lets the daemon do it, or set it yourself and take forwarding = true away"
                 ) from None
-            said = "forwarding was turned off by others: set again" if again else "forwarding"
+            said = "forwarding was off, set again" if again else "forwarding"
             say(log, said, level=logging.WARNING if again else logging.INFO, key=key, value=value)
 
     def _end_masquerading(self) -> None:

@@ -103,7 +103,11 @@ def test_a_whole_run_from_the_first_document_to_the_end(tmp_path: Path) -> None:
                 "sees": {"w1": {"answers": True}},
                 "draining": {},
             }
-            assert json.loads((tmp_path / "state" / "status.json").read_text())["active"] == "w1"
+            status = json.loads((tmp_path / "state" / "status.json").read_text())
+            assert (status["active"], status["receiver"], status["trouble"]) == ("w1", receiver.url, {})
+            assert [remark.partition(" may be read by others")[0] for remark in status["remarks"]] == [
+                str(tmp_path / "token")
+            ]
             assert await stop(process, said) == 0
             return said
 

@@ -230,6 +230,7 @@ def test_an_expired_bundle_is_said_to_be(scene: Scene, receiver: Receiver) -> No
 
     assert "it expired 10 minutes ago" in said
     assert "`wgfleet client enrol ann`" in said
+    assert "If a newer one was made for ann, only that is good" in said
 
 
 def test_a_receiver_that_is_not_there_leaves_the_bundle_good_and_the_next_is_asked(scene: Scene) -> None:
@@ -350,6 +351,20 @@ def test_an_interface_of_wg_quicks_that_is_down_is_not_made_anew(
 
     assert (code, receiver.there.requests) == (1, [])
     assert "`wg-quick up wg0` first" in said
+
+
+@pytest.mark.parametrize("role", ["worker", "vantage"])
+def test_a_worker_or_vantage_without_its_interface_is_told_what_it_needs(
+    without_interface: Scene, receiver: Receiver, role: str
+) -> None:
+    """Before the bundle is used, and not in the words of `wg`, which says that a protocol is not supported."""
+    without_interface.bundle = replace(without_interface.bundle, role=role, name="fra1")
+
+    code, said = without_interface.enroll()
+
+    assert (code, receiver.there.requests) == (1, [])
+    assert f"there is no interface wg0 here, which a {role} needs, and the bundle was not used" in said
+    assert "`wg-quick up wg0`" in said
 
 
 def test_a_layout_is_for_clients(scene: Scene, receiver: Receiver) -> None:

@@ -14,9 +14,11 @@ import pytest
 
 from client_sync.__main__ import main
 from client_sync.feed import Way
+from client_sync.holding import held
 from client_sync.liveness import Liveness
 from client_sync.report import describe
 from client_sync.state import Reason, State
+from client_sync.watching import STARTING
 from tests.client_sync.samples import peer_set, worker
 from wgfleet.peerset import WorkerState
 from wgfleet.signing import Signer
@@ -159,6 +161,19 @@ def test_a_dump_that_cannot_be_read_is_said(command: Command, configured: Path) 
     )
 
 
+def test_a_second_daemon_with_the_same_configuration_is_refused(command: Command, configured: Path) -> None:
+    """They would fight over the interface."""
+    with held(configured.parent / "state"):
+        done = command("run", "--config", configured)
+
+    assert done == Done(
+        1,
+        "",
+        "wgfleet-sync: `wgfleet-sync run` runs with this configuration already: stop it first (`systemctl stop "
+        "wgfleet-sync`)\n",
+    )
+
+
 def test_the_status_without_a_daemon_is_an_error(command: Command, configured: Path) -> None:
     """With what to do first."""
     status = configured.parent / "state" / "status.json"
@@ -166,6 +181,42 @@ def test_the_status_without_a_daemon_is_an_error(command: Command, configured: P
     assert command("status", "--config", configured) == Done(
         1, "", f"wgfleet-sync: {status} is not there: has `wgfleet-sync run` been started?\n"
     )
+
+
+def test_a_daemon_that_is_starting_is_said_to_be(command: Command, configured: Path) -> None:
+    """It has said nothing yet, or what stands there is an earlier run's."""
+    state = configured.parent / "state"
+    with held(state):
+        first = command("status", "--config", configured)
+        (state / "status.json").write_text(json.dumps(describe(SHOWN, None, now=6.0)))
+        before = time.time() - 5
+        os.utime(state / "status.json", (before, before))
+        second = command("status", "--config", configured)
+
+    assert first == Done(1, "", f"wgfleet-sync: {STARTING}\n")
+    assert (second.code, second.err) == (
+        0,
+        f"wgfleet-sync: {STARTING}: this is what an earlier run wrote last\n",
+    )
+
+
+def test_who_is_not_root_is_told_to_be(
+    command: Command, configured: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system said no, and the error does not say it already."""
+
+    def denied(path: Path) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", denied)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    as_user = command("status", "--config", configured).err
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+
+    assert as_user == (
+        f"wgfleet-sync: {configured} cannot be read: [Errno 13] Permission denied: '{configured}'; run it as root\n"
+    )
+    assert "root" not in command("status", "--config", configured).err
 
 
 def test_nothing_is_rendered_before_a_document_was_heard(command: Command, configured: Path) -> None:
@@ -274,12 +325,28 @@ def test_that_the_stream_does_not_come_through_is_shown(command: Command, config
     )
 
 
+def test_a_receiver_that_refuses_and_what_people_should_know_are_shown(
+    command: Command, configured: Path
+) -> None:
+    """A token that was revoked; a file that lies open."""
+    (configured.parent / "state").mkdir()
+    trouble = {"https://a.example.com": "it answered 401: no such token"}
+    status = describe(SHOWN, None, trouble=trouble, remarks=["a file lies open"], now=6.0)
+    (configured.parent / "state" / "status.json").write_text(json.dumps(status))
+
+    lines = command("status", "--config", configured).out.splitlines()
+
+    assert lines[1] == "receiver   (not connected)"
+    assert lines[2].startswith("           https://a.example.com: it answered 401: no such token; ")
+    assert lines[-1] == "remark     a file lies open"
+
+
 def test_the_status_before_the_first_document_is_shown_for_people(command: Command, configured: Path) -> None:
     """What is not there yet is said in words."""
     show(configured, State(), None)
 
     assert command("status", "--config", configured) == Done(
-        0, "active     (none)\nreceiver   (not connected)\npeer set   (none yet)\n", ""
+        0, "active     (none)\nreceiver   (connecting)\npeer set   (none yet)\n", ""
     )
 
 
