@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from client_sync.__main__ import main
+from client_sync.__main__ import CLOSES_AGAIN, main
 from client_sync.barring import OPEN, Barred
 from client_sync.config import load
 from client_sync.holding import held
@@ -81,6 +81,5 @@ def test_it_is_not_opened_beside_a_daemon_that_runs(
 
     assert (code, said) == (
         1,
-        "wgfleet-sync: the daemon runs, and would close it again at its next step: stop it first (`systemctl stop "
-        "wgfleet-sync`)\n",
+        f"wgfleet-sync: {CLOSES_AGAIN}\n",
     )
