@@ -13,7 +13,7 @@ from client_sync import holding
 from client_sync.config import ConfigurationError, Role, load
 from client_sync.reached import receiver_lines, remark_lines
 from client_sync.showing import hearing
-from client_sync.watching import CLEAR, missing, stale, watch
+from client_sync.watching import CLEAR, not_there, stale, watch
 from wgfleet import __version__, logs
 from wgfleet.dump import DumpError
 from wgfleet.names import check_name
@@ -278,7 +278,7 @@ def _status(arguments: argparse.Namespace) -> int:
     try:
         status, written = json.loads(file.read_text()), file.stat().st_mtime
     except FileNotFoundError:
-        raise ValueError(missing(file, holding.runs_since(directory))) from None
+        raise ValueError(not_there(file, holding.runs_since(directory))) from None
     print(_shown(status, as_json=arguments.json))
     if (trouble := stale(status, written, holding.runs_since(directory), now=time.time())) is not None:
         _complain(trouble)

@@ -45,7 +45,7 @@ def watch(
                 shown = version
             trouble = stale(status, written.st_mtime, started(), now=now())
         except FileNotFoundError:
-            shown, trouble = None, missing(file, started())
+            shown, trouble = None, not_there(file, started())
         except (OSError, ValueError, KeyError) as error:
             trouble = f"{file} cannot be read: {error}"
         if trouble is not None and trouble != complaint:
@@ -54,7 +54,7 @@ def watch(
         sleep(interval)
 
 
-def missing(file: Path, started: float | None) -> str:
+def not_there(file: Path, started: float | None) -> str:
     """What is to be said where there is no status."""
     return STARTING if started is not None else f"{file} is not there: has `wgfleet-sync run` been started?"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from client_sync.watching import STARTING, missing, stale, watch
+from client_sync.watching import STARTING, not_there, stale, watch
 
 NOW = 1000.0
 
@@ -100,7 +100,7 @@ def test_a_daemon_that_writes_no_more_is_said_once(
 def test_what_an_earlier_run_left_is_not_taken_for_the_one_that_has_just_started(file: Path) -> None:
     """Until that has said something itself."""
     old, new = {"active": "w1"}, {"active": "w2"}
-    assert missing(file, NOW) == STARTING
+    assert not_there(file, NOW) == STARTING
     writes(file, old, at=NOW - 2)()
 
     assert stale(old, NOW - 2, NOW - 1, now=NOW) == f"{STARTING}: this is what an earlier run wrote last"

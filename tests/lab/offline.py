@@ -59,7 +59,7 @@ def serve(client: BareClient, workers: Collection[Worker], generation: int) -> P
         "--bind",
         "127.0.0.1",
         "--directory",
-        folder.parent,
+        str(folder.parent),
     ]
     return client.spawn("receiver", command, ready=lambda: client.listens(PORT))
 
