@@ -1,4 +1,4 @@
-"""Tests of client_sync/enrolling.py, joining.py and staging.py: what is done before the bundle is used, and what after."""
+"""Tests of client_sync/enrolling.py and joining.py: what is done before the bundle is used, and what after."""
 
 import asyncio
 import json
@@ -15,7 +15,6 @@ import pytest
 from client_sync import keying
 from client_sync.__main__ import main
 from client_sync.config import LayoutKind, Role, load
-from client_sync.staging import Staged
 from tests.client_sync.receiver import FakeReceiver, Request, answer
 from tests.lab.keys import new_key_pair
 from wgfleet.bundle import Bundle
@@ -387,21 +386,3 @@ def test_an_answer_without_an_address_is_said_where_one_is_needed(
 
     assert (code, "the receiver gave no tunnel address" in said) == (1, True)
     assert without_interface.files().keys() == {"wg0.key"}
-
-
-def test_files_that_are_not_put_are_gone(tmp_path: Path) -> None:
-    """Whatever happens."""
-    with Staged(tmp_path) as files:
-        assert files.write("a", b"a").exists()
-
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_files_are_put_with_what_was_written_last(tmp_path: Path) -> None:
-    """Shorter than what was reserved, too."""
-    with Staged(tmp_path) as files:
-        files.write("a", b"long enough")
-        files.write("a", b"short")
-        assert files.put() == [tmp_path / "a"]
-
-    assert (tmp_path / "a").read_bytes() == b"short"
