@@ -23,12 +23,12 @@ def test_a_receiver_that_refuses_is_quoted_with_what_to_do(code: int, why: str) 
     """Each receiver for itself."""
     trouble = {"https://a": f'it answered {code}: {{"error":\n"no"}}', "https://b": "refused"}
 
-    first, a, b = receiver_lines({"receiver": None, "trouble": trouble}, 13)
+    first, a, b = receiver_lines({"role": "worker", "receiver": None, "trouble": trouble}, 13)
 
     assert first == "receiver     (not connected)"
-    assert a.startswith(f'             https://a: it answered {code}: {{"error": "no"}}; the token ')
+    assert a.startswith(f"             https://a: it answered {code}: no; the token ")
     assert why in a
-    assert "with --again, then `wgfleet-sync enroll BUNDLE --force`" in a
+    assert "(`wgfleet worker enrol NAME --again`), then `wgfleet-sync enroll BUNDLE --force`" in a
     assert b == "             https://b: refused"
 
 
