@@ -24,6 +24,14 @@ def receiver_lines(status: Mapping[str, Any], width: int, way: str = "") -> list
     return [f"{'receiver':{width}}{said}", *lines]
 
 
+def in_short(status: Mapping[str, Any], by: str = "from") -> str:
+    """The receiver that is followed, `by` which way, or that none is."""
+    if status["receiver"]:
+        return f"{by} {status['receiver']}"
+    denied = any(error.startswith(tuple(WHAT_TO_DO)) for error in status.get("trouble", {}).values())
+    return "no receiver lets it in" if denied else "no receiver reached"
+
+
 def remark_lines(status: Mapping[str, Any], width: int) -> list[str]:
     """What people should know."""
     return [f"{'remark':{width}}{remark}" for remark in status.get("remarks", ())]

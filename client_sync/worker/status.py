@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from client_sync.reached import receiver_lines, remark_lines
+from client_sync.reached import in_short, receiver_lines, remark_lines
 from client_sync.worker.driver import Worker
 from wgfleet.wording import counted
 
@@ -59,9 +59,8 @@ def ack(worker: Worker) -> dict[str, Any]:
 
 def headline(status: dict[str, Any]) -> str:
     """One line: what is applied, heard from where, and whether something is wrong."""
-    receiver = f"from {status['receiver']}" if status["receiver"] else "no receiver reached"
     wrong = ("; REFUSED a list" if status["refused"] else "") + ("; ERROR" if status["error"] else "")
-    return f"client list {_applied(status) or 'not applied yet'}, {receiver}{wrong}"
+    return f"client list {_applied(status) or 'not applied yet'}, {in_short(status)}{wrong}"
 
 
 def shown(status: dict[str, Any]) -> str:

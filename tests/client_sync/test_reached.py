@@ -2,7 +2,7 @@
 
 import pytest
 
-from client_sync.reached import receiver_lines, remark_lines
+from client_sync.reached import in_short, receiver_lines, remark_lines
 
 
 def test_a_receiver_that_is_followed_is_named() -> None:
@@ -36,3 +36,19 @@ def test_remarks_stand_in_the_same_columns() -> None:
     """An older daemon has none."""
     assert remark_lines({"remarks": ["a", "b"]}, 11) == ["remark     a", "remark     b"]
     assert remark_lines({}, 11) == []
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        ({}, "no receiver reached"),
+        ({"https://a": "it answered 503: busy"}, "no receiver reached"),
+        ({"https://a": "refused", "https://b": "it answered 401: no"}, "no receiver lets it in"),
+    ],
+)
+def test_in_one_line_a_refusal_is_not_called_a_receiver_that_is_away(
+    trouble: dict[str, str], said: str
+) -> None:
+    """As `systemctl status` shows it."""
+    assert in_short({"receiver": None, "trouble": trouble}) == said
+    assert in_short({"receiver": "https://a", "trouble": {}}, "asked from") == "asked from https://a"
