@@ -3,14 +3,17 @@
 import argparse
 import asyncio
 import json
+import os
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from client_sync import holding
 from client_sync.config import ConfigurationError, Role, load
+from client_sync.reached import receiver_lines, remark_lines
 from client_sync.showing import hearing
-from client_sync.watching import CLEAR, stale, watch
+from client_sync.watching import CLEAR, not_there, stale, watch
 from wgfleet import __version__, logs
 from wgfleet.dump import DumpError
 from wgfleet.names import check_name
@@ -35,6 +38,11 @@ except ModuleNotFoundError as missing:
 
 CONFIGURATION = Path("/etc/wgfleet/sync.toml")
 WATCH_SECONDS = 1.0
+WIDTH = len("receiver   ")
+"""Of the first column of a status."""
+DENIED = ("Permission denied", "Operation not permitted", "Protocol not supported")
+"""The last: a userspace WireGuard's socket that others than root do not see."""
+CLOSES_AGAIN = "the daemon runs, and would close it again at its next step: stop it first (`systemctl stop wgfleet-sync`)"
 EXAMPLE = """\
 the configuration, with all that is required:
 
@@ -63,6 +71,7 @@ and what may be added, with its default:
   layout = "single"                 # or "per-worker": below
   kill_switch = false               # true: what is routed through the tunnel leaves by it or not at all, daemon or no daemon
   kill_switch_allow = []            # ["192.168.0.0/16"]: but for these networks
+  kill_switch_first = ["0.0.0.0/0", "::/0"]  # what it bars until the first peer set says what is routed
 """
 WORKER_EXAMPLE = """\
 on a worker, the same but for what concerns probes, policy and failback, and:
@@ -138,10 +147,17 @@ def main() -> int:
     try:
         return int(arguments.run(arguments))
     except (WgError, DumpError, ValueError, OSError) as error:
-        print(f"wgfleet-sync: {error}", file=sys.stderr)
+        print(f"wgfleet-sync: {error}{_as_root(error)}", file=sys.stderr)
         return 2 if isinstance(error, ConfigurationError) else 1  # systemd starts it again after a 1.
     except KeyboardInterrupt:
         return 130
+
+
+def _as_root(error: Exception) -> str:
+    """What helps where the system does not let this user do it."""
+    said = str(error)
+    denied = isinstance(error, PermissionError) or any(word in said for word in DENIED)
+    return "; run it as root" if denied and os.geteuid() != 0 and "run as root" not in said else ""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -198,7 +214,11 @@ def _parser() -> argparse.ArgumentParser:
             command.set_defaults(parser=command)
     for name, what, does in (
         ("open", _open, "take the kill switch away until the daemon starts again; stop the daemon first"),
-        ("close", _close, "put the kill switch back as the daemon left it, as when the machine starts"),
+        (
+            "close",
+            _close,
+            "put the kill switch back as the daemon left it, or as it is before the first peer set",
+        ),
     ):
         command = commands.add_parser(name, help=does, description=does)
         command.add_argument(
@@ -213,12 +233,15 @@ def _parser() -> argparse.ArgumentParser:
 def _run(arguments: argparse.Namespace) -> int:
     logs.configure(arguments.log_format)
     config = load(arguments.config)
-    asyncio.run(run_worker(config) if config.role is Role.WORKER else run(config))
+    with holding.held(config.state_directory):
+        asyncio.run(run_worker(config) if config.role is Role.WORKER else run(config))
     return 0
 
 
 def _open(arguments: argparse.Namespace) -> int:
-    guard_of(load(arguments.config)).open()
+    config = load(arguments.config)
+    with holding.held(config.state_directory, otherwise=CLOSES_AGAIN):
+        guard_of(config).open()
     print("open: what is routed through the tunnel may leave in clear until the daemon starts again")
     return 0
 
@@ -228,7 +251,7 @@ def _close(arguments: argparse.Namespace) -> int:
     if not config.kill_switch:
         raise ConfigurationError(f"{arguments.config}: kill_switch is false: nothing is to be closed")
     if not guard_of(config).close():
-        print("nothing is barred yet: the daemon has had no peer set", file=sys.stderr)
+        print("nothing is barred: there was no peer set yet, and kill_switch_first is empty", file=sys.stderr)
         return 1
     print("closed")
     return 0
@@ -243,20 +266,21 @@ def _between_looks(arguments: argparse.Namespace) -> float:
 
 def _status(arguments: argparse.Namespace) -> int:
     interval = _between_looks(arguments)
-    file = load(arguments.config).state_directory / STATUS
+    directory = load(arguments.config).state_directory
+    file = directory / STATUS
     if arguments.watch:
 
         def show(status: dict[str, Any]) -> None:
             clear = CLEAR if sys.stdout.isatty() and not arguments.json else ""
             print(clear + _shown(status, as_json=arguments.json), flush=True)
 
-        watch(file, show, _complain, interval=interval)
+        watch(file, show, _complain, interval=interval, started=lambda: holding.runs_since(directory))
     try:
         status, written = json.loads(file.read_text()), file.stat().st_mtime
     except FileNotFoundError:
-        raise ValueError(f"{file} is not there: has `wgfleet-sync run` been started?") from None
+        raise ValueError(not_there(file, holding.runs_since(directory))) from None
     print(_shown(status, as_json=arguments.json))
-    if (trouble := stale(status, time.time() - written)) is not None:
+    if (trouble := stale(status, written, holding.runs_since(directory), now=time.time())) is not None:
         _complain(trouble)
     return 0
 
@@ -308,14 +332,14 @@ def _shown(status: dict[str, Any], *, as_json: bool) -> str:
     first = f"active     {status['active'] or '(none)'}{why}"
     lines = [
         f"vantage    {hearing(status)} answer" if status.get("role") == Role.VANTAGE else first,
-        f"receiver   {status['receiver'] or '(not connected)'}{by}",
+        *receiver_lines(status, WIDTH, by),
         f"peer set   {number if known else '(none yet)'}",
     ]
     for name, count in status.get("draining", {}).items():
         lines.append(f"leaving    {name}, connections left: {'not counted' if count is None else count}")
     for name, worker in status["workers"].items():
         lines.append(f"  {name:20} {worker['state']:10} {worker['reason']:16} {_probes(worker)}")
-    return "\n".join(lines)
+    return "\n".join(lines + remark_lines(status, WIDTH))
 
 
 def _render(arguments: argparse.Namespace) -> int:

@@ -8,6 +8,8 @@ from pathlib import Path
 from wgfleet.files import write_whole
 
 Lookup = Callable[[str, int], Sequence[str]]
+BOOK = "addresses.json"
+"""In the state directory."""
 
 
 def lookup(host: str, port: int) -> list[str]:

@@ -4,12 +4,14 @@ They stand behind routing, where each packet's way is decided, whoever sent it: 
 forwards. So they hold whatever routes and rules say.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+from client_sync.endpoints import Resolve
 from client_sync.tunnels.routing import FAMILIES, networks
 from wgfleet.names import split_endpoint
+from wgfleet.peerset import PublishedWorker, WorkerState
 
 TABLE = "wgfleet_guard"
 OPEN = f"table inet {TABLE} {{}}\ndelete table inet {TABLE}\n"
@@ -31,6 +33,18 @@ class Barred:
     """The tunnels' own packets have it, and the control connection."""
     endpoints: tuple[str, ...] = ()
     """Where the tunnels' own packets go, address and port; needed where they have no mark."""
+    known: bool = True
+    """A peer set said what is routed; else this is what is barred until one does."""
+    ports: tuple[int, ...] = ()
+    """Of receivers: root may connect to these, as long as no peer set is known and there is no mark."""
+    asks: bool = False
+    """Names may be looked up, as long as no peer set is known: a receiver's was never resolved here."""
+
+
+def barred_by(workers: Collection[PublishedWorker], mark: int | None, resolve: Resolve) -> Barred:
+    """What these workers carry, and their own addresses. `resolve` gives an address for the host name of an endpoint, or None."""
+    prefixes = {prefix for one in workers for prefix in (*one.allowed_ips, *one.tunnel_addresses)}
+    return Barred(tuple(sorted(prefixes)), mark, _endpoints(workers, resolve) if mark is None else ())
 
 
 def ruleset(barred: Barred, tunnels: str, allowed: Iterable[str]) -> str:
@@ -48,6 +62,10 @@ def ruleset(barred: Barred, tunnels: str, allowed: Iterable[str]) -> str:
         passing.append(f"meta mark {barred.mark} accept")
     else:
         passing += _to_endpoints(barred.endpoints)
+    if barred.ports:
+        passing.append(f"meta skuid 0 tcp dport {{ {', '.join(map(str, barred.ports))} }} accept")
+    if barred.asks:
+        passing += ["udp dport 53 accept", "tcp dport 53 accept"]
     passing += [
         "udp sport 68 udp dport 67 accept",
         "udp sport 546 udp dport 547 accept",
@@ -78,6 +96,16 @@ def ruleset(barred: Barred, tunnels: str, allowed: Iterable[str]) -> str:
 
 def _listed(prefixes: Iterable[str], family: int) -> str:
     return ", ".join(str(network) for network in networks(prefixes, family))
+
+
+def _endpoints(workers: Collection[PublishedWorker], resolve: Resolve) -> tuple[str, ...]:
+    found = set()
+    for worker in workers:
+        for endpoint in worker.endpoints if worker.state is not WorkerState.BANNED else ():
+            host, port = split_endpoint(endpoint)
+            if address := resolve(host, port):
+                found.add(f"[{address}]:{port}" if ":" in address else f"{address}:{port}")
+    return tuple(sorted(found))
 
 
 def _to_endpoints(endpoints: Iterable[str]) -> list[str]:

@@ -1,17 +1,16 @@
 """`wgfleet-sync render`: what the daemon would do, as a file for wg-quick, for whoever has to take over by hand."""
 
 import json
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from client_sync.cache import Documents
 from client_sync.config import Config, ConfigurationError, Role
+from client_sync.tunnels.programs import LayoutError, run
 from wgfleet.peerset import PeerSet, WorkerState
 from wgfleet.quick import NoWorkerError, configuration, leaks_ipv6, worker_for
 from wgfleet.signing import Verifier
 
-TIMEOUT_SECONDS = 10.0
 KEY_FILE = "/etc/wireguard/%i.key"
 """wg-quick puts the interface's name for %i."""
 
@@ -77,14 +76,11 @@ def _key(config: Config) -> tuple[str, tuple[str, ...]]:
 
 def own_addresses(interface: str) -> Sequence[str]:
     """The interface's addresses with their prefix lengths; none if it is not there, or there is no ip(8)."""
-    command = ["ip", "-json", "address", "show", "dev", interface, "scope", "global"]
     try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_SECONDS, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
+        shown = run(["ip", "-json", "address", "show", "dev", interface, "scope", "global"])
+    except LayoutError:
         return []
-    addresses = (address for link in json.loads(done.stdout) for address in link.get("addr_info", ()))
+    addresses = (address for link in json.loads(shown or "[]") for address in link.get("addr_info", ()))
     # What the scope leaves out is an empty object to some versions.
     return [f"{one['local']}/{one['prefixlen']}" for one in addresses if one]
 

@@ -1,6 +1,5 @@
 """The daemon's configuration: one TOML file. Every mistake in it is said at once."""
 
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +13,7 @@ from client_sync.choice import Policy
 from client_sync.perworker.allotments import LONGEST_PREFIX
 from client_sync.polling import POLL_SECONDS
 from client_sync.tunnels.making import Implementation
+from wgfleet.tomltext import parsed
 
 DRAIN_SECONDS = 120.0
 """Clients with one interface leave within seconds; the unit is made for it."""
@@ -113,6 +113,8 @@ class Config:
     """Of a client: what is routed through the tunnels leaves this machine by them, or not at all."""
     kill_switch_allow: tuple[str, ...] = ()
     """Networks that may be reached in clear all the same."""
+    kill_switch_first: tuple[str, ...] = ("0.0.0.0/0", "::/0")
+    """Networks that are barred until the first peer set says what is routed."""
     apply: Apply = Apply.LIVE
     restart_command: tuple[str, ...] = ()
     """Of apply = "restart": commands, one after the other; none: wg-quick's down and up."""
@@ -123,12 +125,12 @@ class Config:
 def load(path: Path) -> Config:
     """Read the file; relative paths in it count from its own folder."""
     try:
-        said = tomllib.loads(path.read_text())
+        said = parsed(path.read_text())
     except FileNotFoundError:
         raise ConfigurationError(
             f"{path} is not there: see `wgfleet-sync run --help` for what it says"
         ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigurationError(f"{path} cannot be read: {error}") from None
     config, faults = _read(said, path.parent)
     if config is None:
@@ -193,6 +195,7 @@ _READERS: Mapping[str, Callable[[Any], object]] = {
     "probe_target": readers.target,
     "kill_switch": readers.flag,
     "kill_switch_allow": readers.networks,
+    "kill_switch_first": readers.networks,
     "apply": _apply,
     "restart_command": readers.commands,
     "wg_quick_file": readers.text,
@@ -207,6 +210,8 @@ _OF_MADE = ("firewall_mark", "wireguard")
 """What may be said of one that is made."""
 _OF_PER_WORKER = ("drain_deadline", "probe_target")
 """What may be said with an interface for each worker only."""
+_OF_KILL_SWITCH = ("kill_switch_allow", "kill_switch_first")
+"""What may be said with a kill switch only."""
 _OF_ROLE = {
     **dict.fromkeys(
         (
@@ -220,6 +225,7 @@ _OF_ROLE = {
             "layout",
             "kill_switch",
             "kill_switch_allow",
+            "kill_switch_first",
             "apply",
             *RESTART_ONLY,
             *_TO_MAKE,
@@ -281,10 +287,17 @@ def _read(said: Mapping[str, object], folder: Path) -> tuple[Config | None, list
     faults += _layout_faults(values) + apply_faults(
         values, single=values.get("layout") is not LayoutKind.PER_WORKER
     )
-    if values.get("kill_switch_allow") and not values.get("kill_switch"):
-        faults.append("kill_switch_allow: is for kill_switch = true only")
+    faults += _switch_faults(values)
     faults += _shared_faults(values)
     return (None, faults) if faults else (Config(**values), [])
+
+
+def _switch_faults(values: Mapping[str, Any]) -> list[str]:
+    """What means nothing without a kill switch."""
+    defaults = {key: Config.__dataclass_fields__[key].default for key in _OF_KILL_SWITCH}
+    without = not values.get("kill_switch")
+    said = [key for key, default in defaults.items() if values.get(key, default) != default]
+    return [f"{key}: is for kill_switch = true only" for key in said if without]
 
 
 def _shared_faults(values: Mapping[str, Any]) -> list[str]:

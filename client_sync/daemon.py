@@ -5,11 +5,11 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import httpx
 
-from client_sync.addresses import AddressBook, lookup
+from client_sync.addresses import BOOK, AddressBook, lookup
 from client_sync.cache import Documents
 from client_sync.config import Config, ConfigurationError, Role
 from client_sync.control import MarkedBackend, Proxy, marked_backend, marked_client
@@ -18,6 +18,7 @@ from client_sync.feed import Feed
 from client_sync.following import BrokerFirst, Followed
 from client_sync.layout import Layout
 from client_sync.layouts import lay_out
+from client_sync.remarks import Remarks, open_secrets
 from client_sync.report import STATUS, describe, seen
 from client_sync.showing import Showing
 from client_sync.state import Settings
@@ -38,10 +39,9 @@ async def run(config: Config) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    config.state_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     if config.receivers:
         read_secret(config.token_file)  # A missing token is said now, and not with every connection.
-    addresses = AddressBook(config.state_directory / "addresses.json")
+    addresses = AddressBook(config.state_directory / BOOK)
     documents = Documents(config.state_directory, Verifier(config.trusted_keys), config.fleet)
     is_vantage = config.role is Role.VANTAGE
     laid = lay_out(config, _resolver(addresses))
@@ -50,6 +50,7 @@ async def run(config: Config) -> None:
     interface.read()  # An interface that is not there is said now.
     news, supervisor = asyncio.Event(), Supervisor()
     showing = Showing(config.state_directory / STATUS, config.textfile, supervisor.status)
+    remarks = Remarks(laid.remarks, lambda: open_secrets(config))
     driver = Driver(
         settings=Settings(
             config.name,
@@ -72,9 +73,15 @@ async def run(config: Config) -> None:
         feed = _followed(config, http, marked_backend(lambda: interface.mark, addresses))
         driver.start(documents.last_good())
         supervisor.ready()
+
+        def show() -> None:
+            showing.show(_status(feed, driver, config.role, remarks()))
+
+        feed.changed = show
+        show()  # What an earlier run left there was so then.
         tasks = [
             asyncio.create_task(_follow(feed, driver)),
-            asyncio.create_task(_report(showing, feed, driver, http, news, role=config.role)),
+            asyncio.create_task(_report(show, feed, driver, http, news, role=config.role)),
             asyncio.create_task(laid.beside(news.set)),
             asyncio.create_task(stop.wait()),
         ]
@@ -115,8 +122,16 @@ async def _follow(feed: Followed, driver: Driver) -> None:
         driver.document(document)
 
 
+def _status(feed: Followed, driver: Driver, role: Role, remarks: Sequence[str] = ()) -> dict[str, object]:
+    left, now = driver.connections_left, time.monotonic()
+    said = describe(
+        driver.state, feed.receiver, feed.way, left, trouble=feed.trouble, remarks=remarks, now=now
+    )
+    return {"role": role, **said}
+
+
 async def _report(
-    showing: Showing,
+    show: Callable[[], None],
     feed: Followed,
     driver: Driver,
     http: httpx.AsyncClient,
@@ -136,7 +151,7 @@ async def _report(
         told = news.is_set()
         news.clear()
         state, left, now = driver.state, driver.connections_left, time.monotonic()
-        showing.show({"role": role, **describe(state, feed.receiver, feed.way, left, now=now)})
+        show()
         if role is Role.VANTAGE or feed.acks_to is None or state.peer_set is None:
             continue
         if not told and left == acked_left and now - acked_at < ACK_SECONDS:

@@ -93,6 +93,7 @@ class Driver:
             self.take(Received(peer_set))
         else:  # While it is not known who carries the traffic, to configure would be to take the path away.
             self.start(peer_set)
+            self._changed(self.state)  # Also where it moves nobody.
         try:
             # After it is applied: a slow disk must not hold up a failover, nor a full one.
             self._documents.keep()

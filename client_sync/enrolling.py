@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from client_sync import carrying
-from client_sync.addresses import AddressBook
+from client_sync.addresses import BOOK, AddressBook
 from client_sync.config import Config, ConfigurationError, LayoutKind, Role, load
 from client_sync.control import marked_client
 from client_sync.joining import EnrolmentError, Joined, join
@@ -191,7 +191,7 @@ def _check(file: Path, kept: Collection[str]) -> None:
 
 async def _join(bundle: Bundle, key: Key, authority: Path | None, state_directory: Path) -> Joined:
     try:
-        http = marked_client(authority, lambda: key.mark, AddressBook(state_directory / "addresses.json"))
+        http = marked_client(authority, lambda: key.mark, AddressBook(state_directory / BOOK))
     except OSError as error:  # ssl's errors are.
         raise EnrolmentError(
             f"the bundle's ca is no certificate, and the bundle was not used: {error}"

@@ -77,6 +77,10 @@ class Feed:
         """The one that is followed at present."""
         self.way: Way | None = None
         """How, if one is."""
+        self.trouble: dict[str, str] = {}
+        """Why each receiver that was tried since one was followed last is not, by URL."""
+        self.changed: Callable[[], object] = object
+        """Called when any of these three changes."""
 
     @property
     def acks_to(self) -> str | None:
@@ -172,12 +176,15 @@ class Feed:
 
     def _follow(self, url: str, way: Way) -> None:
         if (self.receiver, self.way) != (url, way):
-            self.receiver, self.way = url, way
+            self.receiver, self.way, self.trouble = url, way, {}
             say(log, "following", receiver=url, by=way)
+            self.changed()
 
     def _lost(self, url: str, error: str) -> None:
         say(log, "receiver lost", level=logging.WARNING, receiver=url, error=error)
         self.receiver = self.way = None
+        self.trouble[url] = error
+        self.changed()
 
 
 def _said(failed: Exception) -> str:

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import httpx
@@ -28,6 +28,9 @@ CHECK_SECONDS = 60.0
 class Followed(Protocol):
     """What gives documents, and who is told what became of them."""
 
+    changed: Callable[[], object]
+    """Called when whom, or how, or the trouble changes."""
+
     @property
     def receiver(self) -> str | None:
         """The URL that is followed at present."""
@@ -35,6 +38,10 @@ class Followed(Protocol):
     @property
     def way(self) -> Way | None:
         """How, if one is."""
+
+    @property
+    def trouble(self) -> Mapping[str, str]:
+        """Why receivers are not followed, by URL."""
 
     @property
     def acks_to(self) -> str | None:
@@ -71,6 +78,9 @@ class BrokerFirst:
         self._answered: str | None = None
         """The receiver that answered last."""
         self._come: asyncio.Queue[bytes | asyncio.Task[None]] = asyncio.Queue()
+        self.changed: Callable[[], object] = object
+        """Called when whom, or how, or the trouble changes."""
+        feed.changed = self._feed_changed
 
     @property
     def receiver(self) -> str | None:
@@ -81,6 +91,11 @@ class BrokerFirst:
     def way(self) -> Way | None:
         """How, if one is."""
         return Way.BROKER if self._broker.followed.is_set() else self._feed.way
+
+    @property
+    def trouble(self) -> Mapping[str, str]:
+        """Why receivers are not followed; where the broker is, none needs to be."""
+        return {} if self._broker.followed.is_set() else self._feed.trouble
 
     @property
     def acks_to(self) -> str | None:
@@ -109,15 +124,20 @@ class BrokerFirst:
         finally:
             await _end(*tasks)
 
+    def _feed_changed(self) -> None:
+        self.changed()
+
     async def _follow_broker(self) -> None:
         async for document in self._broker.documents():
             self._newest = document
             self._come.put_nowait(document)
+            self.changed()
 
     async def _stand_in(self) -> None:
         """Follow the receivers while the broker is lost."""
         while True:
             await self._broker.lost.wait()
+            self.changed()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(random.uniform(0.1, 1.0) * GRACE_SECONDS):  # noqa: S311 - jitter is no secret.
                     await self._broker.followed.wait()

@@ -7,20 +7,19 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from client_sync.barring import OPEN, Barred, ruleset
+from client_sync.barring import OPEN, Barred, barred_by, ruleset
 from client_sync.endpoints import Resolve
 from client_sync.layout import Layout, Workers
 from client_sync.tunnels.tables import load
 from wgfleet.device import Device
 from wgfleet.files import write_whole
 from wgfleet.logs import say
-from wgfleet.names import split_endpoint
-from wgfleet.peerset import PublishedWorker, WorkerState
+from wgfleet.peerset import PublishedWorker
 from wgfleet.wg import WgError
 
 log = logging.getLogger(__name__)
 KEPT = "guard.json"
-"""In the state directory: what is barred, for a start at which nothing is known yet."""
+"""In the state directory: what is barred, for a start at which there is nothing yet."""
 
 
 class GuardError(WgError):
@@ -46,22 +45,41 @@ class Guard:
         tunnels: str,
         allowed: Collection[str],
         *,
+        beforehand: Callable[[], Barred],
         load: Callable[[str], None] = load_rules,
     ) -> None:
-        """Name the folder where what is barred is kept, the tunnels' interfaces, and what may be reached in clear."""
+        """Name the folder where what is barred is kept, the tunnels' interfaces, and what may be reached in clear.
+
+        `beforehand` says what is to be barred as long as nothing is kept that a peer set said.
+        """
         self._file = directory / KEPT
         self._tunnels = tunnels
         self._allowed = tuple(allowed)
+        self._beforehand = beforehand
         self._load = load
         self._barred: Barred | None = None
         """As loaded last."""
 
+    @property
+    def remark(self) -> str | None:
+        """What people should know of it, if anything."""
+        if self._barred is None or self._barred.known:
+            return None
+        return (
+            f"kill switch: until the first peer set says what is routed, {', '.join(self._barred.prefixes)} is barred "
+            "(`kill_switch_first` in sync.toml)"
+        )
+
     def close(self) -> bool:
-        """Bar what is kept; False if nothing is, as before the first document. Raises WgError."""
+        """Bar what is kept, or else what is to be barred beforehand; False if that is nothing. Raises WgError."""
         kept = self._kept()
-        self._load(OPEN if kept is None else self._rules(kept))
-        self._barred = kept
-        return kept is not None
+        # Marks and remembered names may be others by now.
+        barred = kept if kept is not None and kept.known else self._beforehand()
+        self._load(self._rules(barred) if barred.prefixes else OPEN)
+        self._barred = barred if barred.prefixes else None
+        if kept is None and self._barred is not None:
+            self._keep(barred)  # So that the next start of the machine is closed from the beginning, too.
+        return self._barred is not None
 
     def open(self) -> None:
         """Bar nothing any more, until it is closed again. Raises WgError."""
@@ -82,10 +100,7 @@ class Guard:
             return False  # A peer set without workers opens nothing.
         self._load(self._rules(barred))
         self._barred = barred
-        try:
-            write_whole(self._file, json.dumps(asdict(barred)).encode())
-        except OSError as error:  # A full disk, say. It holds all the same, until this machine starts anew.
-            say(log, "kill switch not kept", level=logging.ERROR, file=self._file, error=error)
+        self._keep(barred)
         return True
 
     def again(self) -> None:
@@ -93,13 +108,20 @@ class Guard:
         if self._barred is not None:
             self._load(self._rules(self._barred))
 
+    def _keep(self, barred: Barred) -> None:
+        try:
+            write_whole(self._file, json.dumps(asdict(barred)).encode())
+        except OSError as error:  # A full disk, say. It holds all the same, until this machine starts anew.
+            say(log, "kill switch not kept", level=logging.ERROR, file=self._file, error=error)
+
     def _rules(self, barred: Barred) -> str:
         return ruleset(barred, self._tunnels, self._allowed)
 
     def _kept(self) -> Barred | None:
         try:
             said = json.loads(self._file.read_text())
-            return Barred(tuple(said["prefixes"]), said["mark"], tuple(said["endpoints"]))
+            known = bool(said.get("known", True))
+            return Barred(tuple(said["prefixes"]), said["mark"], tuple(said["endpoints"]), known=known)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -157,8 +179,6 @@ class Guarded:
 
     def _barred(self, workers: Workers) -> Barred:
         mark = self._layout.mark
-        own = workers.values()
-        prefixes = {prefix for one in own for prefix in (*one.allowed_ips, *one.tunnel_addresses)}
         if mark is None and not self._warned:
             self._warned = True
             say(
@@ -167,14 +187,4 @@ class Guarded:
                 "in its place, whoever sends them; `FwMark =` in its file gives it one",
                 level=logging.WARNING,
             )
-        endpoints = self._endpoints(own) if mark is None else ()
-        return Barred(tuple(sorted(prefixes)), mark, endpoints)
-
-    def _endpoints(self, workers: Collection[PublishedWorker]) -> tuple[str, ...]:
-        found = set()
-        for worker in workers:
-            for endpoint in worker.endpoints if worker.state is not WorkerState.BANNED else ():
-                host, port = split_endpoint(endpoint)
-                if address := self._resolve(host, port):
-                    found.add(f"[{address}]:{port}" if ":" in address else f"{address}:{port}")
-        return tuple(sorted(found))
+        return barred_by(workers.values(), mark, self._resolve)

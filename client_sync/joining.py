@@ -82,7 +82,10 @@ def _refusal(url: str, answer: httpx.Response, bundle: Bundle, now: float) -> st
         minutes = int(now - bundle.expires_at) // 60
         expired = f" By this machine's clock it expired {minutes} minutes ago." if minutes >= 0 else ""
         again = f"`wgfleet {bundle.role} enrol {bundle.name}`, with --again if `wgfleet enrolment list` says that it was used"
-        return f"{url} does not take the bundle: {said}.{expired} Have an operator make a new one: {again}"
+        return (
+            f"{url} does not take the bundle: {said}.{expired} If a newer one was made for {bundle.name}, only that is good; else "
+            f"have an operator make one: {again}"
+        )
     return f"{url} answered {answer.status_code}: {said}. The bundle is still good"
 
 

@@ -73,8 +73,13 @@ def footing(role: str, interface: str | None, layout: str | None, directory: Pat
     is_there = name in links()
     if role == Role.CLIENT and not is_there:
         _check_nobody_elses(name)
+    if role != Role.CLIENT and not is_there:
+        raise EnrolmentError(
+            f"there is no interface {name} here, which a {role} needs, and the bundle was not used: bring it up first (with a "
+            f"file of wg-quick's, `wg-quick up {name}`), or name another by --interface"
+        )
     if role != Role.CLIENT or (is_there and earlier is None):
-        read_device(name)  # One that is not there is said before anything is made.
+        read_device(name)  # One that is none of WireGuard's is said before anything is made.
         return Footing(name, kind, None, is_made=False)
     return Footing(name, kind, earlier, is_made=True)
 

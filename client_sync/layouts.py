@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import shlex
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from client_sync.applying import Apply
+from client_sync.beforehand import barred_beforehand
 from client_sync.cache import ManagedPeers, RoutedNetworks
 from client_sync.comings import comings
 from client_sync.config import Config, LayoutKind, Role
@@ -49,6 +50,8 @@ class Laid:
     close: Callable[[], None]
     first: Callable[[], object] = object
     """To be done before anything else: closes the kill switch, or takes one away that is not wanted any more."""
+    remarks: Callable[[], Sequence[str]] = tuple
+    """What people should know of it."""
 
 
 def lay_out(config: Config, resolve: Resolve) -> Laid:
@@ -57,14 +60,24 @@ def lay_out(config: Config, resolve: Resolve) -> Laid:
     guard = guard_of(config)
     if not config.kill_switch:
         return replace(laid, first=guard.forget)
-    return replace(laid, first=guard.close, layout=Guarded(laid.layout, guard, resolve))
+
+    def remarks() -> Sequence[str]:
+        return () if guard.remark is None else (guard.remark,)
+
+    guarded = Guarded(laid.layout, guard, resolve)
+    return replace(laid, first=guard.close, remarks=remarks, layout=guarded)
 
 
 def guard_of(config: Config) -> Guard:
     """The kill switch; whether there is to be one, is not asked."""
     single = config.layout is LayoutKind.SINGLE
     tunnels = config.interface if single else f"{config.interface}-*"
-    return Guard(config.state_directory, tunnels, config.kill_switch_allow)
+    return Guard(
+        config.state_directory,
+        tunnels,
+        config.kill_switch_allow,
+        beforehand=lambda: barred_beforehand(config),
+    )
 
 
 def _laid_out(config: Config, resolve: Resolve) -> Laid:

@@ -1,6 +1,6 @@
 """What the daemon tells of itself: to people on this machine, and to the receiver. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from client_sync.feed import Way
 from client_sync.liveness import Liveness
@@ -18,6 +18,8 @@ def describe(
     way: Way | None = None,
     draining: Mapping[str, int | None] | None = None,
     *,
+    trouble: Mapping[str, str] | None = None,
+    remarks: Sequence[str] = (),
     now: float,
 ) -> dict[str, object]:
     """What `wgfleet-sync status` shows.
@@ -27,6 +29,8 @@ def describe(
         receiver: the one that is followed, and
         way: how.
         draining: how many connections each worker that is being left still carries.
+        trouble: why receivers are not followed, by URL.
+        remarks: what people should know though nothing is wrong.
         now: of the clock that the state's times are of.
 
     """
@@ -34,6 +38,7 @@ def describe(
     return {
         "receiver": receiver,
         "heard_by": way,
+        "trouble": dict(trouble or {}),
         "epoch": peer_set.epoch if peer_set else None,
         "generation": peer_set.generation if peer_set else None,
         "monitoring": peer_set.monitoring if peer_set else None,
@@ -49,6 +54,7 @@ def describe(
             }
             for name, worker in workers(state).items()
         },
+        "remarks": list(remarks),
     }
 
 

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from client_sync.reached import in_short
 from client_sync.textfile import Status, page
 from wgfleet.files import write_whole
 from wgfleet.logs import say
@@ -43,7 +44,7 @@ def headline(status: Status) -> str:
     if status["generation"] is not None:
         number = f"peer set {status['epoch']}.{status['generation']}"
     by = {"stream": "from", "poll": "asked from"}.get(status["heard_by"], "from")
-    receiver = f"{by} {status['receiver']}" if status["receiver"] else "no receiver reached"
+    receiver = in_short(status, by)
     if status.get("role") == "vantage":
         return f"{hearing(status)} answer; {number}, {receiver}"
     return f"{status['active'] or 'no worker'} active; {number}, {receiver}"

@@ -16,16 +16,23 @@ OTHERS_STALE_SECONDS = 30.0
 """Three times as long as a daemon leaves the file as it is: a worker's a minute, the others' ten seconds."""
 
 
+STARTING = "the daemon is starting, and has not said anything yet"
+
+
 def watch(
     file: Path,
     show: Callable[[dict[str, Any]], None],
     complain: Callable[[str], None],
     *,
     interval: float,
+    started: Callable[[], float | None] = lambda: None,
     now: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Show the status now and whenever the file changes; looks every so many seconds, until it is interrupted."""
+    """Show the status now and whenever the file changes; looks every so many seconds, until it is interrupted.
+
+    `started` is when the daemon that runs was, if that is known.
+    """
     shown = complaint = None
     status: dict[str, Any] = {}
     while True:
@@ -36,9 +43,9 @@ def watch(
                 status = json.loads(text)
                 show(status)
                 shown = version
-            trouble = stale(status, now() - written.st_mtime)
+            trouble = stale(status, written.st_mtime, started(), now=now())
         except FileNotFoundError:
-            shown, trouble = None, f"{file} is not there: has `wgfleet-sync run` been started?"
+            shown, trouble = None, not_there(file, started())
         except (OSError, ValueError, KeyError) as error:
             trouble = f"{file} cannot be read: {error}"
         if trouble is not None and trouble != complaint:
@@ -47,9 +54,19 @@ def watch(
         sleep(interval)
 
 
-def stale(status: dict[str, Any], age: float) -> str | None:
-    """What is to be said of a status that the daemon wrote so many seconds ago; None while it may be the present one."""
+def not_there(file: Path, started: float | None) -> str:
+    """What is to be said where there is no status."""
+    return STARTING if started is not None else f"{file} is not there: has `wgfleet-sync run` been started?"
+
+
+def stale(status: dict[str, Any], written: float, started: float | None, *, now: float) -> str | None:
+    """What is to be said of a status that the daemon wrote then; None while it may be the present one.
+
+    `started` is when the daemon that runs was, if that is known. All in UNIX seconds.
+    """
+    if started is not None and written < started:
+        return f"{STARTING}: this is what an earlier run wrote last"
     limit = STALE_SECONDS.get(str(status.get("role")), OTHERS_STALE_SECONDS)
-    if age <= limit:
+    if now - written <= limit:
         return None
     return f"nothing was written for more than {limit:.0f} s: does the daemon run? `systemctl status wgfleet-sync`"

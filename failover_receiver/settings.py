@@ -1,7 +1,6 @@
 """The receiver's configuration: one TOML file. An unknown key is an error, because it is a misspelt one."""
 
 import ipaddress
-import tomllib
 import urllib.parse
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,6 +27,7 @@ from failover_receiver.registry.shared import Shared
 from failover_receiver.state import Policy
 from failover_receiver.store.dsn import Dsn, is_uri
 from wgfleet.names import check_name, check_prefix
+from wgfleet.tomltext import parsed
 
 S = TypeVar("S", bound=BaseModel)
 Seconds = Annotated[float, Field(gt=0, le=86400)]
@@ -196,10 +196,10 @@ def load(path: Path) -> Settings:
 def read(path: Path, kind: type[S], *, otherwise: str) -> S:
     """Read a file of this kind; `otherwise` is where one comes from that is not there."""
     try:
-        said = tomllib.loads(path.read_text())
+        said = parsed(path.read_text())
     except FileNotFoundError:
         raise ConfigurationError(f"{path} is not there: {otherwise}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigurationError(f"{path} cannot be read: {error}") from None
     try:
         settings = kind(**said)

@@ -1,6 +1,7 @@
 """`wgfleet-sync adopt`: reads an interface, says what it found, completes sync.toml, and says what to do next."""
 
 import argparse
+import ipaddress
 import json
 import re
 import sys
@@ -149,11 +150,17 @@ def _to_make(there: Found, text: str) -> dict[str, object]:
     named = re.search(r'(?m)^[ \t]*private_key_file[ \t]*=[ \t]*"([^"]+)"', text)
     wanted: dict[str, object] = {
         "private_key_file": f"{interface}.key" if named is None else named[1],
-        "addresses": list(there.addresses),
+        "addresses": [_short(address) for address in there.addresses],
     }
     if there.device.firewall_mark is not None:
         wanted["firewall_mark"] = there.device.firewall_mark
     return wanted
+
+
+def _short(address: str) -> str:
+    """Without the longest prefix, which says nothing: as an enrolment writes it."""
+    read = ipaddress.ip_interface(address)
+    return str(read.ip) if read.network.prefixlen == read.max_prefixlen else address
 
 
 def _global(known: Sequence[str]) -> list[str]:

@@ -1,9 +1,11 @@
 """The text of sync.toml with what an adopted interface says: what stands there otherwise stays, unless it is meant. Pure."""
 
+import ipaddress
 import json
 import re
-import tomllib
 from collections.abc import Mapping
+
+from wgfleet.tomltext import parsed
 
 DRAFT = """\
 # What else may be said here: wgfleet-sync run --help
@@ -28,10 +30,10 @@ def filled(text: str, wanted: Mapping[str, object], *, again: bool) -> str:
 
     """
     try:
-        said = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        said = parsed(text)
+    except ValueError as error:
         raise FillingError(f"it cannot be read: {error}") from None
-    other = [key for key, value in wanted.items() if key in said and said[key] != value]
+    other = [key for key, value in wanted.items() if key in said and not _alike(said[key], value)]
     if other and not again:
         listed = "; ".join(f"{key} is {said[key]!r}, and {wanted[key]!r} was found" for key in other)
         raise FillingError(f"it says otherwise: {listed}. With --again what was found replaces it")
@@ -42,13 +44,25 @@ def filled(text: str, wanted: Mapping[str, object], *, again: bool) -> str:
         elif key in other:
             text = _replaced(text, key, line)
     try:
-        became = tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+        became = parsed(text)
+    except ValueError:
         became = {}
-    if became != {**said, **wanted}:
+    if became != {**wanted, **said, **{key: wanted[key] for key in other}}:
         listed = ", ".join(f"{key} = {json.dumps(value)}" for key, value in wanted.items())
         raise FillingError(f"it is written in a way that is not understood here: say {listed} in it by hand")
     return text
+
+
+def _alike(one: object, other: object) -> bool:
+    """Whether they mean the same: an address alone is one with the longest prefix."""
+    return one == other or (bool(mine := _addresses(one)) and mine == _addresses(other))
+
+
+def _addresses(value: object) -> set[object]:
+    try:
+        return {ipaddress.ip_interface(one) for one in value} if isinstance(value, list) else set()
+    except ValueError:
+        return set()
 
 
 def _added(text: str, line: str) -> str:

@@ -1,10 +1,10 @@
 """Who made an interface, where that can be told: each program that manages networks is asked for what it knows."""
 
 import re
-import subprocess
 from pathlib import Path
 
 from client_sync.adopting.found import Maker
+from client_sync.tunnels.programs import LayoutError, run
 
 WG_QUICK = Path("/etc/wireguard")
 TIMEOUT_SECONDS = 5.0
@@ -45,14 +45,6 @@ def _network_manager(interface: str) -> Maker | None:
 
 def _answer(*command: str) -> str:
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        return run(command, seconds=TIMEOUT_SECONDS)
+    except LayoutError:
         return ""
-    return done.stdout if done.returncode == 0 else ""

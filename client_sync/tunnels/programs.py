@@ -1,4 +1,4 @@
-"""The door to the programs that make interfaces, routes and rules, for clients and workers alike."""
+"""The door to all programs but `wg` and the client hook, for clients and workers alike: one way to run them, and to word that one failed."""
 
 import re
 import shlex
@@ -22,6 +22,7 @@ def run(
     *,
     environment: Mapping[str, str] | None = None,
     new_session: bool = False,
+    seconds: float = TIMEOUT_SECONDS,
 ) -> str:
     """Run a program on what it is given, and return what it prints. Raises LayoutError."""
     try:
@@ -31,7 +32,7 @@ def run(
             env=environment,
             capture_output=True,
             text=True,
-            timeout=TIMEOUT_SECONDS,
+            timeout=seconds,
             check=False,
             start_new_session=new_session,
         )

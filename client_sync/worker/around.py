@@ -59,15 +59,22 @@ class Around:
     def begin(self) -> None:
         """What no list is needed for. Raises LayoutError."""
         if self._forwarding:
-            self._forward()
+            self._forward(self._own_networks()[1])
         if not self._masquerade:
             self._end_masquerading()
 
     def __call__(self, clients: ClientList) -> None:
-        """What belongs to this list. Raises LayoutError."""
-        if not (self._manage_routes or self._masquerade):
+        """What belongs to this list, and forwarding should somebody have turned it off. Raises LayoutError."""
+        if not (self._manage_routes or self._masquerade or self._forwarding):
             return
         own = self._own_networks()
+        try:
+            self._make(clients, own)
+        finally:
+            if self._forwarding:
+                self._forward(own[1], again=True)
+
+    def _make(self, clients: ClientList, own: tuple[int, tuple[Network, ...]]) -> None:
         # An interface that was brought up anew has another index, and lost its routes.
         made = (own, [client.allowed_ips for client in clients.clients])
         if made == self._made:
@@ -112,12 +119,12 @@ class Around:
         for version, text in route_lines(wanted, ours, self._interface).items():
             self._kernel.run(["ip", f"-{version}", "-force", "-batch", "-"], text)
 
-    def _forward(self) -> None:
+    def _forward(self, own: Collection[Network], *, again: bool = False) -> None:
         net = self._kernel.net
         keys = ["ipv4/ip_forward", "ipv6/conf/all/forwarding"]
         keys += [str(file.relative_to(net)) for file in net.glob("ipv6/conf/*/accept_ra")]
         present = {key: (net / key).read_text().strip() for key in keys if (net / key).exists()}
-        six = any(network.version == 6 for network in self._own_networks()[1])
+        six = any(network.version == 6 for network in own)
         for key, value in sysctls(present, six=six).items():
             try:
                 (net / key).write_text(value)
@@ -126,7 +133,8 @@ class Around:
                     f"{net / key} cannot be set to {value}: {error.strerror}; under systemd, "
                     "`ProtectKernelTunables=no` lets the daemon do it, or set it yourself and take forwarding = true away"
                 ) from None
-            say(log, "forwarding", key=key, value=value)
+            said = "forwarding was off, set again" if again else "forwarding"
+            say(log, said, level=logging.WARNING if again else logging.INFO, key=key, value=value)
 
     def _end_masquerading(self) -> None:
         try:

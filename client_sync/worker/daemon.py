@@ -6,14 +6,17 @@ import json
 import logging
 import signal
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import httpx
 
-from client_sync.addresses import AddressBook
+from client_sync.addresses import BOOK, AddressBook
 from client_sync.cache import ClientLists, Documents, ManagedPeers
 from client_sync.config import Config
 from client_sync.control import Proxy, marked_client
 from client_sync.feed import Feed
+from client_sync.remarks import Remarks, open_secrets
 from client_sync.report import STATUS
 from client_sync.worker.around import Around, Kernel
 from client_sync.worker.driver import Worker
@@ -52,7 +55,6 @@ async def run(config: Config) -> None:
     stop = Stop(drains=config.drain_on_stop)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.terminate)
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.now.set)
-    config.state_directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     read_secret(config.token_file)  # A missing token is said now, and not with every connection.
     tasks = [asyncio.create_task(serve(config, stop=stop)), asyncio.create_task(stop.now.wait())]
     try:
@@ -83,7 +85,7 @@ async def serve(
     lists = ClientLists(config.state_directory, Verifier(config.trusted_keys), config.fleet)
     documents = Documents(config.state_directory, Verifier(config.trusted_keys), config.fleet)
     published = Published(documents, config.name, config.state_directory / STATUS)
-    addresses = AddressBook(config.state_directory / "addresses.json")
+    addresses = AddressBook(config.state_directory / BOOK)
     proxy = Proxy.by(config.proxy, config.proxy_credentials_file)
     async with marked_client(config.ca_file, lambda: tunnel.mark, addresses, proxy) as http:
         feed, places = feed_of(config, http, "client-list"), feed_of(config, http, "places")
@@ -98,6 +100,20 @@ async def serve(
             news.set()
 
         worker = Worker(lists, tunnel, around=around, changed=changed)
+        remarks = Remarks(lambda: open_secrets(config))
+
+        def show() -> None:
+            status = describe(
+                worker,
+                feed.receiver,
+                hook.status() if hook is not None else None,
+                published.status(),
+                trouble=feed.trouble,
+                remarks=remarks(),
+            )
+            write_status(config.state_directory / STATUS, status, supervisor.status)
+
+        feed.changed = show
         await worker.start()
         supervisor.ready()
         news.set()
@@ -107,18 +123,7 @@ async def serve(
                 tasks.create_task(follow(feed, worker))
                 tasks.create_task(follow_published(peer_sets, published, news.set))
                 tasks.create_task(keep_looking(worker))
-                tasks.create_task(
-                    report(
-                        config,
-                        feed,
-                        worker,
-                        http,
-                        news,
-                        tell=supervisor.status,
-                        hook=hook,
-                        published=published,
-                    )
-                )
+                tasks.create_task(report(show, feed, worker, http, news))
                 own = OwnDrain(http, lambda: in_turn(config.receivers, feed.receiver), feed.headers)
                 coming = tasks.create_task(come(own, there))
                 tasks.create_task(leave(config, own, stop, coming, supervisor))
@@ -240,16 +245,17 @@ async def keep_looking(worker: Worker) -> None:
         await worker.look()
 
 
+def write_status(file: Path, status: dict[str, Any], tell: Callable[[str], None]) -> None:
+    """Tell whoever asks on this machine; `tell` takes a line for people."""
+    tell(headline(status))
+    try:
+        write_whole(file, json.dumps(status).encode())
+    except OSError as error:  # A full disk, say: no reason to tell nobody.
+        say(log, "status not written", level=logging.ERROR, error=error)
+
+
 async def report(
-    config: Config,
-    feed: Feed,
-    worker: Worker,
-    http: httpx.AsyncClient,
-    news: asyncio.Event,
-    *,
-    tell: Callable[[str], None],
-    hook: ClientHook | None = None,
-    published: Published,
+    show: Callable[[], None], feed: Feed, worker: Worker, http: httpx.AsyncClient, news: asyncio.Event
 ) -> None:
     """Tell the receiver, and whoever asks on this machine, what is applied."""
     wait = ACK_SECONDS
@@ -259,14 +265,7 @@ async def report(
                 await news.wait()
         news.clear()
         wait = ACK_SECONDS
-        status = describe(
-            worker, feed.receiver, hook.status() if hook is not None else None, published.status()
-        )
-        tell(headline(status))
-        try:
-            write_whole(config.state_directory / STATUS, json.dumps(status).encode())
-        except OSError as error:  # A full disk, say: no reason to tell nobody.
-            say(log, "status not written", level=logging.ERROR, error=error)
+        show()
         if feed.receiver is None:
             continue
         try:

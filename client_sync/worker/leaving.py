@@ -12,6 +12,7 @@ import httpx
 
 from client_sync.polling import refusal
 from wgfleet.logs import say
+from wgfleet.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -100,12 +101,12 @@ class OwnDrain:
         number = {"epoch": drained["epoch"], "generation": drained["generation"]}
         left = await self._answer("GET", CLIENTS, number)
         parts = (
-            (left["using"], "clients"),
-            (left["connections"], "connections"),
-            (left["uncounted"], "clients that do not count their connections"),
-            (left["behind"], "clients that have not heard of it yet"),
+            (left["using"], "client", ""),
+            (left["connections"], "connection", ""),
+            (left["uncounted"], "client", " without a count of connections"),
+            (left["behind"], "client", " still to hear of it"),
         )
-        said = [f"{count} {what}" for count, what in parts if count]
+        said = [f"{counted(count, what)}{more}" for count, what, more in parts if count]
         if not said and left["sure_in"] > 0:
             return "clients that the receiver, started a short while ago, may not have heard yet"
         return ", ".join(said)

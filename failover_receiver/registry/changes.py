@@ -11,6 +11,7 @@ from failover_receiver.registry.clients import Client, Others, Revocation, Roll,
 from failover_receiver.registry.pools import Pool, Span, lowest_free, span, spans, text
 from failover_receiver.registry.tokens import CLIENTS
 from failover_receiver.state import RefusedError, UnknownError
+from wgfleet.wording import counted
 
 NO_SHARED = "workers share no identity here: [shared] in receiver.toml says which, see docs/dns.md"
 
@@ -113,7 +114,7 @@ class Draft:
         self.roll.confirmed = self._number
         self.changes.confirmed = True
         self.changes.notes.append(
-            ("removals confirmed", "client list", f"{len(self.roll.clients)} clients stay")
+            ("removals confirmed", "client list", f"{counted(len(self.roll.clients), 'client')} to stay")
         )
 
     def prune(self) -> None:

@@ -117,7 +117,8 @@ def routes(receiver: Receiver) -> APIRouter:
             receiver.gate.failed(address)
             raise DeniedError(
                 401,
-                "this bundle opens nothing here: it was used, has expired, or is another fleet's; ask for a new one",
+                "this bundle opens nothing here: it was used, has expired, was cancelled or replaced by a newer one of the same "
+                "name, or is another fleet's; ask for a new one",
             ) from None
         return {
             **asdict(joined),

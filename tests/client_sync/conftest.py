@@ -9,6 +9,7 @@ import pytest
 from client_sync import driver
 from client_sync.addresses import AddressBook
 from client_sync.state import Settings
+from tests.client_sync.commanding import Command, command_of, configured_in
 from tests.client_sync.device import FakeDevice
 from tests.client_sync.scene import CLIENT, Play, Played, Scene
 
@@ -49,3 +50,15 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 def book(tmp_path: Path) -> AddressBook:
     """A book in which nothing is written yet."""
     return AddressBook(tmp_path / "addresses.json")
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs `wgfleet-sync`."""
+    return command_of(monkeypatch, capsys)
+
+
+@pytest.fixture
+def configured(tmp_path: Path) -> Path:
+    """A good configuration for an interface that is not there."""
+    return configured_in(tmp_path)

@@ -56,6 +56,19 @@ def test_some_networks_only_with_others_left_open() -> None:
     )
 
 
+def test_before_the_first_peer_set_root_may_speak_to_receivers_and_names_may_be_looked_up() -> None:
+    """Where there is no mark, and nothing is remembered: it could not come otherwise."""
+    barred = Barred(("0.0.0.0/0",), None, known=False, ports=(443, 9587), asks=True)
+
+    assert (
+        '    oifname "wg0" accept\n'
+        "    meta skuid 0 tcp dport { 443, 9587 } accept\n"
+        "    udp dport 53 accept\n"
+        "    tcp dport 53 accept\n"
+        f"{NEEDED}"
+    ) in ruleset(barred, "wg0", [])
+
+
 def test_without_a_mark_the_workers_endpoints_stand_in_its_place() -> None:
     """Datagrams to that port of that address, and nothing else there."""
     endpoints = ("[2001:db8::1]:51820", "10.2.0.1:51820", "10.2.0.2:443")

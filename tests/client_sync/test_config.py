@@ -21,7 +21,7 @@ trusted_keys = ["{KEY}"]
 KNOWN = (
     "active_probe_interval, addresses, apply, ca_file, client_hook, drain_deadline, drain_on_stop, drain_timeout, "
     "failback_after, failback_spread, firewall_mark, fleet, forwarding, interface, kill_switch, kill_switch_allow, "
-    "layout, local_failover, manage_routes, masquerade, mqtt, name, policy, poll_interval, private_key_file, "
+    "kill_switch_first, layout, local_failover, manage_routes, masquerade, mqtt, name, policy, poll_interval, private_key_file, "
     "probe_target, proxy, proxy_credentials_file, receivers, restart_command, role, shared_interface, "
     "shared_networks, standby_probe_interval, state_directory, textfile, token_file, trusted_keys, wg_quick_file, "
     "wireguard"
@@ -302,6 +302,13 @@ def test_a_file_that_is_no_toml_is_said_with_its_place(written: Written) -> None
     )
 
 
+def test_a_key_that_stands_twice_is_named_with_both_lines(written: Written) -> None:
+    """The parser names neither."""
+    said = refusal(written('fleet = "example"\nname = "a"\n\nname = "b"\n'))
+
+    assert said == "FILE cannot be read: name stands twice, in lines 2 and 4: take one of them away"
+
+
 def test_a_file_that_is_no_text_is_said(tmp_path: Path) -> None:
     """Bytes that are no UTF-8."""
     (tmp_path / "sync.toml").write_bytes(b"\xff\xfe")
@@ -321,6 +328,14 @@ def test_the_kill_switch_may_leave_networks_open(written: Written) -> None:
 
     assert load(written(f"{said}kill_switch = true\n")).kill_switch_allow == ("192.168.0.0/16", "fe80::/10")
     assert refusal(written(said)) == "FILE:\n  kill_switch_allow: is for kill_switch = true only"
+
+
+def test_the_kill_switch_may_be_told_what_to_bar_before_the_first_peer_set(written: Written) -> None:
+    """Everything by itself; nothing, too, if that is meant."""
+    assert load(written(f"{REQUIRED}kill_switch = true\n")).kill_switch_first == ("0.0.0.0/0", "::/0")
+    assert load(written(f"{REQUIRED}kill_switch = true\nkill_switch_first = []\n")).kill_switch_first == ()
+    said = f'{REQUIRED}kill_switch_first = ["10.0.0.0/8"]\n'
+    assert refusal(written(said)) == "FILE:\n  kill_switch_first: is for kill_switch = true only"
 
 
 def test_a_network_that_is_none_is_refused(written: Written) -> None:

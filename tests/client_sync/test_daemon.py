@@ -13,7 +13,7 @@ import pytest
 from client_sync.addresses import AddressBook
 from client_sync.cache import Documents, ManagedPeers
 from client_sync.config import Config, Role
-from client_sync.daemon import _http, _report, _resolver
+from client_sync.daemon import _http, _report, _resolver, _status
 from client_sync.driver import Driver
 from client_sync.feed import Feed
 from client_sync.interface import Interface
@@ -99,9 +99,10 @@ async def reporting(
     async with httpx.AsyncClient(trust_env=False) as http:
         feed = Feed(http, (), lambda: "secret")
         feed.receiver = receiver
+        driver = driver_of(config.state_directory, state)
         showing = Showing(config.state_directory / STATUS, config.textfile, lambda _line: None)
         task = asyncio.create_task(
-            _report(showing, feed, driver_of(config.state_directory, state), http, news, role=role)
+            _report(lambda: showing.show(_status(feed, driver, role)), feed, driver, http, news, role=role)
         )
         try:
             async with asyncio.timeout(SECONDS):

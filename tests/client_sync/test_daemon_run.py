@@ -103,7 +103,11 @@ def test_a_whole_run_from_the_first_document_to_the_end(tmp_path: Path) -> None:
                 "sees": {"w1": {"answers": True}},
                 "draining": {},
             }
-            assert json.loads((tmp_path / "state" / "status.json").read_text())["active"] == "w1"
+            status = json.loads((tmp_path / "state" / "status.json").read_text())
+            assert (status["active"], status["receiver"], status["trouble"]) == ("w1", receiver.url, {})
+            assert [remark.partition(" may be read by others")[0] for remark in status["remarks"]] == [
+                str(tmp_path / "token")
+            ]
             assert await stop(process, said) == 0
             return said
 
@@ -145,12 +149,14 @@ def test_a_whole_run_under_a_supervisor(tmp_path: Path, monkeypatch: pytest.Monk
             await until(lambda: line in heard and heard.count("WATCHDOG=1") > 3)
             assert await stop(process, said) == 0
             await until(lambda: heard[-1] == "STOPPING=1")
-        return heard
+        return [word.replace(receiver.url, "URL") for word in heard if word != "WATCHDOG=1"]
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
         systemd.setblocking(False)
-        assert asyncio.run(story(systemd))[0] == "READY=1"
+        said = asyncio.run(story(systemd))
+    nothing = "STATUS=no worker active; no peer set yet"
+    assert said[:3] == ["READY=1", f"{nothing}, no receiver reached", f"{nothing}, from URL"]
 
 
 @pytest.mark.system

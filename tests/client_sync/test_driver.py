@@ -285,6 +285,16 @@ def test_every_state_that_is_worth_telling_is_shown(played: Played) -> None:
     played(story)
 
 
+def test_a_first_document_that_moves_nobody_is_shown_at_once(played: Played) -> None:
+    """A fleet without workers yet; what is told of it now and then would be late."""
+
+    async def story(scene: Scene) -> None:
+        scene.receive(peer_set())
+        assert [state.peer_set for state in scene.shown] == [peer_set()]
+
+    played(story)
+
+
 # Stopping.
 
 

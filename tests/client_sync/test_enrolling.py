@@ -1,4 +1,4 @@
-"""Tests of client_sync/enrolling.py, joining.py and staging.py: what is done before the bundle is used, and what after."""
+"""Tests of client_sync/enrolling.py and joining.py: what is done before the bundle is used, and what after."""
 
 import asyncio
 import json
@@ -15,7 +15,6 @@ import pytest
 from client_sync import keying
 from client_sync.__main__ import main
 from client_sync.config import LayoutKind, Role, load
-from client_sync.staging import Staged
 from tests.client_sync.receiver import FakeReceiver, Request, answer
 from tests.lab.keys import new_key_pair
 from wgfleet.bundle import Bundle
@@ -230,6 +229,7 @@ def test_an_expired_bundle_is_said_to_be(scene: Scene, receiver: Receiver) -> No
 
     assert "it expired 10 minutes ago" in said
     assert "`wgfleet client enrol ann`" in said
+    assert "If a newer one was made for ann, only that is good" in said
 
 
 def test_a_receiver_that_is_not_there_leaves_the_bundle_good_and_the_next_is_asked(scene: Scene) -> None:
@@ -352,6 +352,20 @@ def test_an_interface_of_wg_quicks_that_is_down_is_not_made_anew(
     assert "`wg-quick up wg0` first" in said
 
 
+@pytest.mark.parametrize("role", ["worker", "vantage"])
+def test_a_worker_or_vantage_without_its_interface_is_told_what_it_needs(
+    without_interface: Scene, receiver: Receiver, role: str
+) -> None:
+    """Before the bundle is used, and not in the words of `wg`, which says that a protocol is not supported."""
+    without_interface.bundle = replace(without_interface.bundle, role=role, name="fra1")
+
+    code, said = without_interface.enroll()
+
+    assert (code, receiver.there.requests) == (1, [])
+    assert f"there is no interface wg0 here, which a {role} needs, and the bundle was not used" in said
+    assert "`wg-quick up wg0`" in said
+
+
 def test_a_layout_is_for_clients(scene: Scene, receiver: Receiver) -> None:
     """Said before the bundle is used."""
     scene.bundle = replace(scene.bundle, role="worker", name="fra1")
@@ -372,21 +386,3 @@ def test_an_answer_without_an_address_is_said_where_one_is_needed(
 
     assert (code, "the receiver gave no tunnel address" in said) == (1, True)
     assert without_interface.files().keys() == {"wg0.key"}
-
-
-def test_files_that_are_not_put_are_gone(tmp_path: Path) -> None:
-    """Whatever happens."""
-    with Staged(tmp_path) as files:
-        assert files.write("a", b"a").exists()
-
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_files_are_put_with_what_was_written_last(tmp_path: Path) -> None:
-    """Shorter than what was reserved, too."""
-    with Staged(tmp_path) as files:
-        files.write("a", b"long enough")
-        files.write("a", b"short")
-        assert files.put() == [tmp_path / "a"]
-
-    assert (tmp_path / "a").read_bytes() == b"short"

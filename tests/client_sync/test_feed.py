@@ -149,6 +149,28 @@ def test_a_receiver_that_refuses_is_reported_and_the_next_one_followed(
     asyncio.run(story())
 
 
+def test_whoever_shows_it_is_told_why_no_receiver_is_followed_and_when_one_is() -> None:
+    """At each change, and not ten seconds later."""
+
+    async def story() -> None:
+        refused, told = (
+            refusing("401 Unauthorized", b"no such token"),
+            asyncio.Queue[tuple[str | None, dict[str, str]]](),
+        )
+
+        async def serve(request: Request, writer: asyncio.StreamWriter) -> None:
+            await (refused if told.empty() else sending(event(b"document")))(request, writer)
+
+        async with FakeReceiver(serve) as receiver, following(receiver.url) as (followed, taken):
+            assert followed.trouble == {}
+            followed.changed = lambda: told.put_nowait((followed.receiver, dict(followed.trouble)))
+            assert await taken.get() == b"document"
+            assert await told.get() == (None, {receiver.url: "it answered 401: no such token"})
+            assert await told.get() == (receiver.url, {})
+
+    asyncio.run(story())
+
+
 def test_a_receiver_that_is_not_there_is_reported_and_the_next_one_followed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

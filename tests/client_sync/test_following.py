@@ -213,7 +213,31 @@ def test_a_broker_alone_is_followed_and_nobody_is_told() -> None:
         broker = FakeBroker()
         async with following(broker) as (both, taken):
             assert (both.receiver, both.way, both.acks_to) == (None, None, None)
+            assert both.trouble == {}
             broker.give(b"one")
             assert await taken.get() == b"one"
+
+    asyncio.run(story())
+
+
+def test_whoever_shows_it_is_told_of_the_broker_and_of_the_receivers_in_its_place(hasty: None) -> None:
+    """What receivers refuse counts for nothing while the broker is followed."""
+    del hasty
+
+    async def story() -> None:
+        broker, told = FakeBroker(), asyncio.Event()
+        async with FakeReceiver(Receiver()) as gone:
+            pass
+        async with following(broker, gone.url) as (both, taken):
+            both.changed = told.set
+            while not both.trouble:
+                told.clear()
+                await told.wait()
+            assert list(both.trouble) == [gone.url]
+            told.clear()
+            broker.give(b"one")
+            assert await taken.get() == b"one"
+            await told.wait()
+            assert (both.receiver, both.trouble) == (URL, {})
 
     asyncio.run(story())

@@ -15,6 +15,9 @@ from tests.client_sync.samples import ALL, worker
 from wgfleet.peerset import WorkerState
 
 TWO = named(worker(1), worker(2))
+NOTHING = Barred((), MARK, known=False)
+FIRST = Barred((ALL, "::/0"), MARK, known=False)
+"""What is barred before the first peer set."""
 OWN = ("10.99.0.1/32", "10.99.0.2/32")
 """The workers' tunnel addresses, as the samples have them."""
 
@@ -33,9 +36,9 @@ class Rules:
         self.loaded.append(rules)
 
 
-def guard(directory: Path, rules: Rules) -> Guard:
-    """For one interface."""
-    return Guard(directory, "wg0", ["192.168.0.0/16"], load=rules.load)
+def guard(directory: Path, rules: Rules, first: Barred = NOTHING) -> Guard:
+    """For one interface; `first` is what is barred beforehand."""
+    return Guard(directory, "wg0", ["192.168.0.0/16"], beforehand=lambda: first, load=rules.load)
 
 
 def guarded(inner: Interface, switch: Guard) -> Guarded:
@@ -151,7 +154,53 @@ def test_at_the_next_start_the_same_is_barred_before_anything_is_known(tmp_path:
     assert then.loaded == first.loaded
 
 
-def test_before_the_first_document_nothing_is_barred(tmp_path: Path) -> None:
+def test_before_the_first_peer_set_it_is_closed_all_the_same(tmp_path: Path) -> None:
+    """With what is known by then, each time anew; and the machine's next start finds that there is something to close."""
+    rules = Rules()
+    switch = guard(tmp_path, rules, FIRST)
+
+    assert switch.close()
+    assert (tmp_path / KEPT).exists()
+    assert guard(tmp_path, rules, replace(FIRST, mark=7)).close()
+
+    assert rules.loaded == [
+        ruleset(replace(FIRST, mark=mark), "wg0", ["192.168.0.0/16"]) for mark in (MARK, 7)
+    ]
+    assert switch.remark == (
+        "kill switch: until the first peer set says what is routed, 0.0.0.0/0, ::/0 is barred (`kill_switch_first` in "
+        "sync.toml)"
+    )
+
+
+def test_the_first_peer_set_says_what_is_barred_from_then_on(tmp_path: Path) -> None:
+    """In this run and in the next."""
+    rules = Rules()
+    switch = guard(tmp_path, rules, FIRST)
+    switch.close()
+    layout = guarded(interface(FakeDevice()), switch)
+    layout.read()
+
+    layout.configure(TWO, "w1")
+    guard(tmp_path, rules, FIRST).close()
+
+    assert rules.loaded[1:] == [expected(ALL, *addresses(1, 2))] * 2
+    assert switch.remark is None
+
+
+def test_a_first_peer_set_without_workers_opens_nothing(tmp_path: Path) -> None:
+    """A fleet that has no worker yet says nothing of what is routed."""
+    rules = Rules()
+    switch = guard(tmp_path, rules, FIRST)
+    switch.close()
+    layout = guarded(interface(FakeDevice()), switch)
+    layout.read()
+
+    layout.configure({}, None)
+
+    assert set(rules.loaded) == {ruleset(FIRST, "wg0", ["192.168.0.0/16"])}
+
+
+def test_nothing_is_barred_where_nothing_is_to_be(tmp_path: Path) -> None:
     """But a machine without nftables is found out now."""
     rules = Rules()
 

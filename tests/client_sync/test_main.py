@@ -1,87 +1,12 @@
 """Tests of client_sync/__main__.py: exit codes, and what is said on which of the two outputs."""
 
-import json
 import os
-import signal
-import subprocess
-import sys
-import time
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
-from client_sync.__main__ import main
-from client_sync.feed import Way
-from client_sync.liveness import Liveness
-from client_sync.report import describe
-from client_sync.state import Reason, State
-from tests.client_sync.samples import peer_set, worker
-from wgfleet.peerset import WorkerState
-from wgfleet.signing import Signer
-
-KEY = Signer.generate().public_text
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a command came to."""
-
-    code: int
-    out: str
-    err: str
-
-
-class Command(Protocol):
-    """Runs `wgfleet-sync`; programs in the folder `path` are found before the real ones."""
-
-    def __call__(self, *arguments: str | Path, path: Path | None = None) -> Done: ...
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """`run` takes over the log and the signals, and so has a process of its own; the others are fast here."""
-
-    def here(*arguments: str | Path) -> Done:
-        monkeypatch.setattr(sys, "argv", ["wgfleet-sync", *map(str, arguments)])
-        try:
-            code = main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        said = capsys.readouterr()
-        return Done(code, said.out, said.err)
-
-    def apart(*arguments: str | Path, path: Path | None = None) -> Done:
-        first = [] if path is None else [str(path)]
-        environment = {**os.environ, "PATH": ":".join([*first, os.environ["PATH"]])}
-        done = subprocess.run(
-            [sys.executable, "-m", "client_sync", *map(str, arguments)],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return Done(done.returncode, done.stdout, done.stderr)
-
-    def either(*arguments: str | Path, path: Path | None = None) -> Done:
-        if arguments[:2] == ("run", "--config"):
-            return apart(*arguments, path=path)
-        return here(*arguments)
-
-    return either
-
-
-@pytest.fixture
-def configured(tmp_path: Path) -> Path:
-    """A good configuration for an interface that is not there."""
-    file = tmp_path / "sync.toml"
-    file.write_text(
-        f'fleet = "example"\nname = "laptop-1"\ninterface = "wg-none"\nreceivers = ["https://a.example.com"]\n'
-        f'token_file = "token"\ntrusted_keys = ["{KEY}"]\nstate_directory = "state"\n'
-    )
-    (tmp_path / "token").write_text("secret\n")
-    return file
+from client_sync.holding import held
+from tests.client_sync.commanding import KEY, Command, Done
 
 
 @pytest.mark.parametrize("what", ["run", "status", "render"])
@@ -159,13 +84,36 @@ def test_a_dump_that_cannot_be_read_is_said(command: Command, configured: Path) 
     )
 
 
-def test_the_status_without_a_daemon_is_an_error(command: Command, configured: Path) -> None:
-    """With what to do first."""
-    status = configured.parent / "state" / "status.json"
+def test_a_second_daemon_with_the_same_configuration_is_refused(command: Command, configured: Path) -> None:
+    """They would fight over the interface."""
+    with held(configured.parent / "state"):
+        done = command("run", "--config", configured)
 
-    assert command("status", "--config", configured) == Done(
-        1, "", f"wgfleet-sync: {status} is not there: has `wgfleet-sync run` been started?\n"
+    assert done == Done(
+        1,
+        "",
+        "wgfleet-sync: `wgfleet-sync run` runs with this configuration already: stop it first (`systemctl stop "
+        "wgfleet-sync`)\n",
     )
+
+
+def test_who_is_not_root_is_told_to_be(
+    command: Command, configured: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system said no, and the error does not say it already."""
+
+    def denied(path: Path) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", denied)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    as_user = command("status", "--config", configured).err
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+
+    assert as_user == (
+        f"wgfleet-sync: {configured} cannot be read: [Errno 13] Permission denied: '{configured}'; run it as root\n"
+    )
+    assert "run it as root" not in command("status", "--config", configured).err
 
 
 def test_nothing_is_rendered_before_a_document_was_heard(command: Command, configured: Path) -> None:
@@ -178,165 +126,6 @@ def test_nothing_is_rendered_before_a_document_was_heard(command: Command, confi
         f"wgfleet-sync: no peer set that can be trusted is kept in {state}: has `wgfleet-sync run` heard the receiver "
         "yet?\n",
     )
-
-
-def test_a_status_that_is_broken_is_an_error(command: Command, configured: Path) -> None:
-    """Not a traceback."""
-    (configured.parent / "state").mkdir()
-    (configured.parent / "state" / "status.json").write_text("{")
-
-    done = command("status", "--config", configured)
-
-    assert (done.code, done.out) == (1, "")
-    assert done.err.startswith("wgfleet-sync: ")
-    assert "Traceback" not in done.err
-
-
-SHOWN = State(
-    peer_set(
-        worker(1),
-        worker(2, WorkerState.DOWN, reason="worker_down"),
-        worker(3, WorkerState.BANNED, reason="banned"),
-        generation=7,
-    ),
-    active="w1",
-    reason=Reason.SILENT,
-    liveness={
-        "w1": Liveness(answered_at=5.0, round_trip=0.01234, history=(False, True, True)),
-        "w2": Liveness(misses=4, history=(False,) * 4),
-    },
-)
-
-
-def show(configured: Path, state: State, receiver: str | None, way: Way | None = None) -> None:
-    """As the daemon writes it."""
-    (configured.parent / "state").mkdir()
-    (configured.parent / "state" / "status.json").write_text(
-        json.dumps(describe(state, receiver, way, now=6.0))
-    )
-
-
-def test_the_status_is_shown_for_people(command: Command, configured: Path) -> None:
-    """Who carries the traffic first, then what it was decided from."""
-    show(configured, SHOWN, "https://a.example.com")
-
-    assert command("status", "--config", configured) == Done(
-        0,
-        """\
-active     w1 (silent)
-receiver   https://a.example.com
-peer set   1.7, monitoring live
-  w1                   serving    up               answers in 12.3 ms     x..
-  w2                   down       worker_down      silent, 4 missed       xxxx
-  w3                   banned     banned           not probed
-""",
-        "",
-    )
-
-
-def test_a_status_that_nobody_writes_any_more_is_shown_with_that_said(
-    command: Command, configured: Path
-) -> None:
-    """The daemon is dead: what stands there looks well, and was."""
-    show(configured, SHOWN, "https://a.example.com")
-    fresh = command("status", "--config", configured)
-    long_ago = time.time() - 60
-    os.utime(configured.parent / "state" / "status.json", (long_ago, long_ago))
-
-    assert command("status", "--config", configured) == Done(
-        0,
-        fresh.out,
-        "wgfleet-sync: nothing was written for more than 30 s: does the daemon run? `systemctl status wgfleet-sync`\n",
-    )
-
-
-def test_what_is_left_on_a_worker_that_is_being_left_is_shown(command: Command, configured: Path) -> None:
-    """Whoever waits for the end of a drain sees whom it waits for."""
-    left = {"w2": 3, "w3": None}
-    status = describe(SHOWN, "https://a.example.com", draining=left, now=6.0)
-    (configured.parent / "state").mkdir()
-    (configured.parent / "state" / "status.json").write_text(json.dumps(status))
-
-    lines = command("status", "--config", configured).out.splitlines()
-
-    assert lines[3:5] == [
-        "leaving    w2, connections left: 3",
-        "leaving    w3, connections left: not counted",
-    ]
-
-
-def test_that_the_stream_does_not_come_through_is_shown(command: Command, configured: Path) -> None:
-    """It explains why a wish is heard some seconds late."""
-    show(configured, SHOWN, "https://a.example.com", Way.POLL)
-
-    assert command("status", "--config", configured).out.splitlines()[1] == (
-        "receiver   https://a.example.com, asked again and again: its event stream does not come through"
-    )
-
-
-def test_the_status_before_the_first_document_is_shown_for_people(command: Command, configured: Path) -> None:
-    """What is not there yet is said in words."""
-    show(configured, State(), None)
-
-    assert command("status", "--config", configured) == Done(
-        0, "active     (none)\nreceiver   (not connected)\npeer set   (none yet)\n", ""
-    )
-
-
-def test_the_status_is_shown_for_programs(command: Command, configured: Path) -> None:
-    """As JSON, all of it, on one line."""
-    show(configured, SHOWN, None)
-
-    done = command("status", "--json", "--config", configured)
-
-    assert (done.code, done.err, done.out.count("\n")) == (0, "", 1)
-    assert json.loads(done.out) == describe(SHOWN, None, now=6.0)
-
-
-def hears_ctrl_c() -> None:
-    """As at a terminal: what a shell has started in the background ignores it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def test_a_watch_shows_the_status_and_ends_by_ctrl_c(configured: Path) -> None:
-    """One document a line for programs, no traceback."""
-    show(configured, SHOWN, None)
-    words = [sys.executable, "-m", "client_sync", "status", "--watch", "--json", "--config", str(configured)]
-    with subprocess.Popen(
-        words,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=hears_ctrl_c,  # noqa: PLW1509 - it has one thread.
-    ) as watching:
-        assert watching.stdout is not None
-        first = json.loads(watching.stdout.readline())
-        new = configured.parent / "new.json"
-        new.write_text(json.dumps(describe(replace(SHOWN, active="w2"), None, now=6.0)))
-        new.replace(configured.parent / "state" / "status.json")
-        second = json.loads(watching.stdout.readline())
-        watching.send_signal(signal.SIGINT)
-        out, err = watching.communicate(timeout=30)
-
-    assert (first["active"], second["active"]) == ("w1", "w2")
-    assert (watching.returncode, out, err) == (130, "", "")
-
-
-@pytest.mark.parametrize("seconds", ["0", "-1", "often", "nan"])
-def test_a_watch_at_no_possible_interval_is_refused(command: Command, seconds: str) -> None:
-    """With what would be right."""
-    done = command("status", "--watch", "--interval", seconds)
-
-    assert (done.code, done.out) == (2, "")
-    assert f"'{seconds}': seconds were expected, from 0.1 to 3600" in done.err
-
-
-@pytest.mark.parametrize("what", ["status", "health"])
-def test_an_interval_without_a_watch_is_refused(command: Command, what: str) -> None:
-    """It would mean nothing."""
-    done = command(what, "--interval", "5")
-
-    assert (done.code, "--interval belongs to --watch" in done.err) == (2, True)
 
 
 def test_a_newcomer_is_told_with_which_command_to_begin(command: Command) -> None:
@@ -359,40 +148,3 @@ def test_the_version_is_said(command: Command) -> None:
 
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith("wgfleet-sync ")
-
-
-def test_the_status_of_a_vantage_is_shown_for_people(command: Command, configured: Path) -> None:
-    """No worker is its active one; what counts is how many answer. A banned one is none of them."""
-    (configured.parent / "state").mkdir()
-    status = {"role": "vantage", **describe(replace(SHOWN, active=None, reason=None), None, now=6.0)}
-    (configured.parent / "state" / "status.json").write_text(json.dumps(status))
-
-    said = command("status", "--config", configured).out.splitlines()
-
-    assert said[0] == "vantage    1 of 2 workers answer"
-    assert said[-1] == "  w3                   banned     banned           not probed"
-
-
-def test_the_status_of_a_worker_is_shown_for_people(command: Command, configured: Path) -> None:
-    """It has a list and peers, where a client has workers."""
-    (configured.parent / "state").mkdir()
-    status: dict[str, object] = {
-        "role": "worker",
-        "receiver": None,
-        "interface": "wg0",
-        "epoch": 1,
-        "generation": 7,
-        "clients": 3,
-        "peers": {"ours": 3, "others": 1},
-        "withheld": [],
-        "cut_off": [],
-        "refused": None,
-        "error": None,
-    }
-    (configured.parent / "state" / "status.json").write_text(json.dumps(status))
-
-    assert command("status", "--config", configured) == Done(
-        0,
-        "client list  1.7, 3 clients\nreceiver     (not connected)\npeers        3 ours, 1 of others, on wg0\n",
-        "",
-    )

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from client_sync.__main__ import main
+from client_sync.__main__ import CLOSES_AGAIN, main
 from client_sync.barring import OPEN, Barred
 from client_sync.config import load
+from client_sync.holding import held
 from client_sync.layouts import guard_of
 from wgfleet.signing import Signer
 
@@ -49,15 +50,19 @@ def test_closing_a_switch_that_is_not_wanted_is_refused(
 def test_the_switch_opens_and_closes(
     configured: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the program `nft`; before the first document there is nothing to close."""
+    """By the program `nft`; before the first peer set, too, unless the configuration says otherwise."""
     nft = configured.parent / "nft"
     nft.write_text(f"#!/bin/sh\ncat >> {configured.parent}/loaded\n")
     nft.chmod(0o755)
     monkeypatch.setenv("PATH", f"{configured.parent}:{os.environ['PATH']}")
     configured.write_text(configured.read_text() + "kill_switch = true\n")
-    nothing = (1, "", "nothing is barred yet: the daemon has had no peer set\n")
+    nothing = (1, "", "nothing is barred: there was no peer set yet, and kill_switch_first is empty\n")
+    said = configured.read_text()
+    configured.write_text(said + "kill_switch_first = []\n")
 
     assert command("close", configured, capsys, monkeypatch) == nothing
+    configured.write_text(said)
+    assert command("close", configured, capsys, monkeypatch) == (0, "closed\n", "")
     guard_of(load(configured)).bar(Barred(("0.0.0.0/0",), 51820))
     assert command("close", configured, capsys, monkeypatch) == (0, "closed\n", "")
     code, out, _ = command("open", configured, capsys, monkeypatch)
@@ -65,3 +70,16 @@ def test_the_switch_opens_and_closes(
     assert (code, out.partition(":")[0]) == (0, "open")
     assert (configured.parent / "loaded").read_text().endswith(OPEN)
     assert command("close", configured, capsys, monkeypatch) == (0, "closed\n", "")
+
+
+def test_it_is_not_opened_beside_a_daemon_that_runs(
+    configured: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which would close it again, sooner or later."""
+    with held(configured.parent / "state"):
+        code, _, said = command("open", configured, capsys, monkeypatch)
+
+    assert (code, said) == (
+        1,
+        f"wgfleet-sync: {CLOSES_AGAIN}\n",
+    )

@@ -16,6 +16,7 @@ def test_before_anything_is_known_the_status_says_so() -> None:
     assert describe(State(), None, now=0.0) == {
         "receiver": None,
         "heard_by": None,
+        "trouble": {},
         "epoch": None,
         "generation": None,
         "monitoring": None,
@@ -24,6 +25,7 @@ def test_before_anything_is_known_the_status_says_so() -> None:
         "reason": None,
         "draining": {},
         "workers": {},
+        "remarks": [],
     }
 
 
@@ -39,9 +41,18 @@ def test_the_status_says_what_is_applied_and_what_was_probed() -> None:
         },
     )
 
-    assert describe(state, "https://monitoring.example.com", Way.POLL, {"w2": 3}, now=7.5) == {
+    assert describe(
+        state,
+        "https://monitoring.example.com",
+        Way.POLL,
+        {"w2": 3},
+        trouble={"https://other.example.com": "it answered 401: no"},
+        remarks=["a file lies open"],
+        now=7.5,
+    ) == {
         "receiver": "https://monitoring.example.com",
         "heard_by": "poll",
+        "trouble": {"https://other.example.com": "it answered 401: no"},
         "epoch": 1,
         "generation": 7,
         "monitoring": "live",
@@ -62,6 +73,7 @@ def test_the_status_says_what_is_applied_and_what_was_probed() -> None:
             "w2": {"state": "down", "reason": "worker_down", **NEVER, "misses": 4, "history": "xxxx"},
             "w3": {"state": "serving", "reason": "up", **NEVER},
         },
+        "remarks": ["a file lies open"],
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from client_sync.watching import watch
+from client_sync.watching import STARTING, not_there, stale, watch
 
 NOW = 1000.0
 
@@ -95,6 +95,16 @@ def test_a_daemon_that_writes_no_more_is_said_once(
     assert complaint == (
         f"nothing was written for more than {fresh:.0f} s: does the daemon run? `systemctl status wgfleet-sync`"
     )
+
+
+def test_what_an_earlier_run_left_is_not_taken_for_the_one_that_has_just_started(file: Path) -> None:
+    """Until that has said something itself."""
+    old, new = {"active": "w1"}, {"active": "w2"}
+    assert not_there(file, NOW) == STARTING
+    writes(file, old, at=NOW - 2)()
+
+    assert stale(old, NOW - 2, NOW - 1, now=NOW) == f"{STARTING}: this is what an earlier run wrote last"
+    assert stale(new, NOW - 1, NOW - 1, now=NOW) is None
 
 
 def test_a_broken_status_is_said_and_the_watch_goes_on(file: Path) -> None:

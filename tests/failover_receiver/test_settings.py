@@ -189,6 +189,13 @@ def test_a_file_that_is_no_toml_says_where(file: Path) -> None:
     assert "line 1" in said
 
 
+def test_a_key_that_stands_twice_is_named_with_both_lines(file: Path) -> None:
+    """And neither value is quoted."""
+    said = faults(file, 'fleet = "test"\n\nfleet = "other"\n')
+
+    assert said == f"{file} cannot be read: fleet stands twice, in lines 1 and 3: take one of them away"
+
+
 def test_a_file_that_is_no_text_is_refused(file: Path) -> None:
     """And not quoted: it may be the store, or a key."""
     file.write_bytes(b"\xff\xfe\x00secret")

@@ -13,6 +13,8 @@ from wgfleet.files import write_whole
 from wgfleet.signing import Signer, Verifier
 
 SIGNER = Signer.generate()
+PORT = 9587
+"""Of the receiver, where there is one at all: `serve`."""
 
 
 def daemon(client: BareClient, **more: object) -> Process:
@@ -21,7 +23,7 @@ def daemon(client: BareClient, **more: object) -> Process:
     settings = {
         "fleet": FLEET,
         "name": "c1",
-        "receivers": ["http://127.0.0.1:9"],
+        "receivers": [f"http://127.0.0.1:{PORT}"],
         "token_file": "token",
         "trusted_keys": [SIGNER.public_text],
         "state_directory": "state",
@@ -40,5 +42,28 @@ def daemon(client: BareClient, **more: object) -> Process:
 def publish(client: BareClient, workers: Collection[Worker], generation: int, **states: str) -> None:
     """What the daemon finds when it starts: the first worker is preferred."""
     documents = Documents(client.home / "state", Verifier([SIGNER.public_text]), FLEET)
-    documents.take(SIGNER.sign(document(workers, states, generation=generation).to_bytes()))
+    documents.take(signed(workers, generation, **states))
     documents.keep()
+
+
+def serve(client: BareClient, workers: Collection[Worker], generation: int) -> Process:
+    """A receiver on the client's own loopback, which gives this document and no stream of it."""
+    folder = client.home / "served" / "v1"
+    folder.mkdir(parents=True)
+    write_whole(folder / "peer-set", signed(workers, generation))
+    command = [
+        sys.executable,
+        "-m",
+        "http.server",
+        str(PORT),
+        "--bind",
+        "127.0.0.1",
+        "--directory",
+        str(folder.parent),
+    ]
+    return client.spawn("receiver", command, ready=lambda: client.listens(PORT))
+
+
+def signed(workers: Collection[Worker], generation: int, **states: str) -> bytes:
+    """The document in which these workers serve, unless said otherwise; the first is preferred."""
+    return SIGNER.sign(document(workers, states, generation=generation).to_bytes())

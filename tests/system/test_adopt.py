@@ -9,7 +9,7 @@ import pytest
 
 from tests.lab.journal import Journal
 from tests.lab.network import Network
-from tests.lab.offline import daemon, publish
+from tests.lab.offline import daemon, publish, serve
 from tests.lab.own import NAME, OwnClient
 from tests.lab.process import Process
 from tests.lab.waiting import wait_until
@@ -73,6 +73,12 @@ def sync(net: Network, client: WgQuickClient) -> Process:
     return prepared
 
 
+@pytest.fixture
+def first(client: WgQuickClient) -> Process:
+    """Its daemon, not started yet, which has never heard a receiver."""
+    return daemon(client, kill_switch=True)
+
+
 def test_a_tunnel_of_wg_quick_is_adopted_as_it_is_and_made_again_when_it_is_gone(
     net: Network, client: WgQuickClient, sync: Process
 ) -> None:
@@ -125,3 +131,33 @@ def test_a_dry_run_writes_nothing(client: WgQuickClient, sync: Process) -> None:
     assert client.wg0.keys.private not in said
     assert (client.home / "sync.toml").read_bytes() == before
     assert not (client.home / "wg0.key").exists()
+
+
+def test_a_first_start_beside_it_without_any_document_leaves_its_routes_and_lets_nothing_out(
+    net: Network, client: WgQuickClient, first: Process
+) -> None:
+    """With a kill switch, not even when the interface goes; and when a receiver comes, it is led as any other."""
+    traffic = client.traffic()
+    traffic.wait_until_flowing(via="w1")
+    client.adopt("--bring-up")
+    led, began, journal = client.led(), time.time(), Journal(first.log)
+
+    first.start()
+    journal.wait_for("receiver lost", timeout=LIMIT)
+    answered = len(traffic.refresh().replies)
+    wait_until(lambda: len(traffic.refresh().replies) > answered + 50, LIMIT, "traffic after it")
+    assert client.led() == led
+    assert traffic.lost_between(began, time.time()) == 0
+    assert journal.lines("attention")[0]["remark"].startswith("kill switch: until the first peer set")
+
+    client.delete()
+    journal.wait_for("interface made", timeout=LIMIT)
+    sent = len(traffic.refresh().sent)
+    wait_until(lambda: len(traffic.refresh().sent) > sent + 50, LIMIT, "more to be sent")
+
+    serve(client, net.workers, 1)
+    wait_until(lambda: len(client.device().peers) == 2, LIMIT, "the workers to be peers")
+    came = time.time()
+    wait_until(lambda: traffic.refresh().replies[-1].at > came, LIMIT, "traffic again")
+    assert "30102:" in client.led()
+    assert client.leaked() + net.underlay.leaked() == 0

@@ -134,6 +134,7 @@ def test_it_holds_when_no_rule_leads_into_the_tunnel_any_more(scene: Scene) -> N
         Barred(("10.0.0.0/8", "10.1.0.0/16", "fd00::/8"), None, ("192.0.2.1:51820", "[fd00::1]:51820")),
         Barred(("10.0.0.0/8",)),
         Barred(()),
+        Barred(("0.0.0.0/0", "::/0"), None, known=False, ports=(443, 9587), asks=True),
     ],
 )
 def test_nftables_takes_the_rules(barred: Barred) -> None:

@@ -16,6 +16,7 @@ from wgfleet.cli.linting.reading import Field, Finding, Severity
 from wgfleet.cli.linting.rules import check_rules
 from wgfleet.cli.linting.shapes import FileKind, check_shape, kind_of
 from wgfleet.cli.linting.whole import check_whole
+from wgfleet.wording import counted
 
 CHECKS: Sequence[Callable[[Facts], Iterator[Finding]]] = (
     check_prometheus,
@@ -43,8 +44,8 @@ def run(paths: Iterable[str], *, as_json: bool) -> int:
         print(json.dumps({"files": list(texts), "findings": list(map(asdict, findings))}, indent=2))
     else:
         print("".join(f"{finding}\n" for finding in findings), end="")
-        print(f"{_counted(len(texts), 'file')}: {_counted(errors, 'error')}, ", end="")
-        print(_counted(len(findings) - errors, "warning"))
+        print(f"{counted(len(texts), 'file')}: {counted(errors, 'error')}, ", end="")
+        print(counted(len(findings) - errors, "warning"))
     return 1 if errors else 0
 
 
@@ -80,7 +81,3 @@ def _parsed(file: str, text: str) -> Field | Finding:
     except yaml.YAMLError as error:
         return Finding(file, 1, Severity.ERROR, "file", f"no YAML ({error})", expected)
     return document or Finding(file, 1, Severity.ERROR, "file", "empty", expected)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -11,6 +11,7 @@ from wgfleet.cli.asking import api
 from wgfleet.cli.commands import add_client_options, answered, checked, client_body, command
 from wgfleet.cli.show import table
 from wgfleet.names import check_public_key
+from wgfleet.wording import counted
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -82,7 +83,7 @@ def _confirm(arguments: argparse.Namespace) -> int:
         arguments,
         answer,
         lambda said, console: console.print(
-            f"client list {said['epoch']}.{said['generation']} confirms: {said['clients']} clients stay, whoever else "
+            f"client list {said['epoch']}.{said['generation']} confirms {counted(said['clients'], 'client')}: whoever else "
             "workers have had from us goes"
         ),
     )

@@ -25,6 +25,15 @@ def test_what_is_said_already_changes_nothing() -> None:
     assert filled(TEXT, {"interface": "wg0"}, again=False) == TEXT
 
 
+def test_an_address_with_the_longest_prefix_is_the_address_alone() -> None:
+    """An enrolment writes it alone; the interface has it with /32."""
+    text = TEXT + 'addresses = ["10.99.1.7", "fd99::7/128"]\n'
+
+    assert filled(text, {"addresses": ["10.99.1.7/32", "fd99::7"]}, again=False) == text
+    with pytest.raises(FillingError, match="addresses is"):
+        filled(text, {"addresses": ["10.99.1.7/16", "fd99::7"]}, again=False)
+
+
 def test_what_is_said_otherwise_is_not_replaced() -> None:
     """The error has both, and how to mean it."""
     with pytest.raises(FillingError) as caught:

@@ -12,6 +12,7 @@ from client_sync.tunnels.programs import LayoutError, run
 from client_sync.worker.around import Around, Kernel
 from client_sync.worker.forwarding import Network
 from tests.client_sync.own_network import in_own_network, ip
+from tests.client_sync.scene import said
 from tests.client_sync.worker.samples import client, client_list
 
 ADDRESS = [
@@ -163,6 +164,38 @@ def test_forwarding_that_may_not_be_set_is_said_with_what_to_do(tmp_path: Path) 
 
     with pytest.raises(LayoutError, match=r"ip_forward cannot be set to 1: .*ProtectKernelTunables=no"):
         one.begin()
+
+
+def test_forwarding_that_others_turned_off_is_set_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the next look, though the list is the same; and said, because somebody may have meant it."""
+    switch = tmp_path / "ipv4" / "ip_forward"
+    switch.parent.mkdir()
+    switch.write_text("0\n")
+    one = around(FakeKernel(), manage_routes=False, forwarding=True, net=tmp_path)
+    one.begin()
+    assert switch.read_text() == "1"
+    one(LIST)
+    switch.write_text("0\n")
+
+    one(LIST)
+
+    assert switch.read_text() == "1"
+    assert said(caplog, "forwarding was off, set again") == [{"key": "ipv4/ip_forward", "value": "1"}]
+
+
+def test_forwarding_is_set_again_though_a_route_is_not(tmp_path: Path) -> None:
+    """One client's network that is reached another way must not cost the others their way out."""
+    switch = tmp_path / "ipv4" / "ip_forward"
+    switch.parent.mkdir()
+    switch.write_text("0\n")
+    one = around(FakeKernel(broken="-batch"), forwarding=True, net=tmp_path)
+
+    with pytest.raises(LayoutError, match="-batch"):
+        one(LIST)
+
+    assert switch.read_text() == "1"
 
 
 @pytest.mark.system

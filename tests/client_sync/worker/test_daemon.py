@@ -220,7 +220,7 @@ def test_a_supervisor_is_asked_for_the_time_that_leaving_takes(
         receiver, stop = Receiver(), Stop(drains=True)
         async with serving(tmp_path, FakeInterface(), receiver, stop):
             stop.terminate()
-            while not heard or heard[-1] != "STATUS=stops once it is empty: 1 clients":
+            while not heard or heard[-1] != "STATUS=stops once it is empty: 1 client":
                 heard.append((await asyncio.get_running_loop().sock_recv(systemd, 1000)).decode())
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:

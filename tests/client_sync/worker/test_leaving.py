@@ -93,7 +93,7 @@ def test_it_ends_once_no_client_uses_it(caplog: pytest.LogCaptureFixture) -> Non
         f"stops once it is empty: {what}"
         for what in (
             "2 clients",
-            "7 connections, 1 clients that do not count their connections, 1 clients that have not heard of it yet",
+            "7 connections, 1 client without a count of connections, 1 client still to hear of it",
             "clients that the receiver, started a short while ago, may not have heard yet",
         )
     ]

@@ -31,7 +31,7 @@ def test_before_the_first_list_nothing_is_told_to_the_receiver(tmp_path: Path) -
     assert ack(one) == {}
     assert headline(describe(one, None)) == "client list not applied yet, no receiver reached"
     assert shown(describe(one, None)) == (
-        "client list  (none applied yet)\nreceiver     (not connected)\npeers        0 ours, 0 of others, on wg0"
+        "client list  (none applied yet)\nreceiver     (connecting)\npeers        0 ours, 0 of others, on wg0"
     )
 
 
@@ -45,13 +45,14 @@ def test_everything_that_is_wrong_is_told(tmp_path: Path) -> None:
     one.refused = Refused((1, 2), "too many")
     one.error_around = "no route"
 
-    status = describe(one, "https://mon.example.com")
+    status = describe(one, "https://mon.example.com", remarks=["a file lies open"])
 
     assert ack(one) == {"client_list": {"epoch": 1, "generation": 1}}
     withheld = f"10.99.0.250/32 of client c1 stays with peer {MONITORING.public_key}, which others added"
     assert status == {
         "role": "worker",
         "receiver": "https://mon.example.com",
+        "trouble": {},
         "interface": "wg0",
         "shared_interface": None,
         "epoch": 1,
@@ -64,17 +65,19 @@ def test_everything_that_is_wrong_is_told(tmp_path: Path) -> None:
         "refused": {"epoch": 1, "generation": 2, "reason": "too many"},
         "hook": None,
         "published": None,
+        "remarks": ["a file lies open"],
         "error": "no route",
     }
     assert headline(status) == (
-        "client list 1.1, 1 clients, from https://mon.example.com; REFUSED a list; ERROR"
+        "client list 1.1, 1 client, from https://mon.example.com; REFUSED a list; ERROR"
     )
     assert shown(status).splitlines() == [
-        "client list  1.1, 1 clients",
+        "client list  1.1, 1 client",
         "receiver     https://mon.example.com",
         "peers        1 ours, 2 of others, on wg0",
         f"withheld     {withheld}",
         f"cut off      peer {public_key(9)}: revoked, but added by others: take it out of the interface's configuration",
+        "remark       a file lies open",
         "REFUSED      list 1.2: too many",
         "ERROR        no route",
     ]

@@ -19,7 +19,10 @@ pytestmark = pytest.mark.anyio
 URL = "https://vpn.example.com:9587"
 OTHER = spec(102).public_key
 WORKER = {key: value for key, value in BODY.items() if key != "public_key"}
-REFUSED = "this bundle opens nothing here: it was used, has expired, or is another fleet's; ask for a new one"
+REFUSED = (
+    "this bundle opens nothing here: it was used, has expired, was cancelled or replaced by a newer one of the same name, or is "
+    "another fleet's; ask for a new one"
+)
 
 
 @pytest.fixture

@@ -392,4 +392,4 @@ def test_removals_are_confirmed(wgfleet: Run) -> None:
 
     confirmed = wgfleet("client", "confirm-removals")
 
-    assert confirmed.stdout.startswith("client list 1.2 confirms: 1 clients stay")
+    assert confirmed.stdout.startswith("client list 1.2 confirms 1 client: whoever else")

@@ -12,6 +12,7 @@ from rich.markup import escape
 from wgfleet.cli.asking import add_receiver
 from wgfleet.cli.commands import screen
 from wgfleet.cli.doctor.findings import Finding, Group, Level
+from wgfleet.wording import counted
 
 PROMETHEUS, ALERTMANAGER = "http://127.0.0.1:9090", "http://127.0.0.1:9093"
 
@@ -87,7 +88,7 @@ def show(groups: Sequence[Group], console: Console) -> None:
             level = f"[{COLOURS[finding.level]}]{finding.level:<11}[/]"
             console.print(f"  {level}  {escape(_line(finding))}", highlight=False, soft_wrap=True)
     faults, warnings = (_count(groups, level) for level in (Level.FAULT, Level.WARNING))
-    console.print(f"{_counted(faults, 'fault')}, {_counted(warnings, 'warning')}", highlight=False)
+    console.print(f"{counted(faults, 'fault')}, {counted(warnings, 'warning')}", highlight=False)
 
 
 def as_json(groups: Sequence[Group], at: float) -> dict[str, object]:
@@ -116,10 +117,6 @@ def _line(finding: Finding) -> str:
 
 def _count(groups: Sequence[Group], level: Level) -> int:
     return sum(finding.level is level for group in groups for finding in group.findings)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _url(text: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from wgfleet.cli.doctor.asking import Part
 from wgfleet.cli.doctor.findings import Finding, fault, ok, seconds, some, unchecked, warning
 from wgfleet.cli.doctor.receiver import NO_RECEIVER, USABLE
+from wgfleet.wording import counted
 
 ACK_SECONDS = 150.0
 """A worker's daemon acks every minute: two may be lost."""
@@ -49,11 +50,11 @@ def _judge_clients(said: Mapping[str, Any]) -> Iterator[Finding]:
     heard, behind = said["clients"]["heard"], said["clients"]["behind"]
     if behind:
         yield warning(
-            f"{behind} of {heard} clients have not applied the newest peer set",
+            f"{behind} of {counted(heard, 'client')} have not applied the newest peer set",
             "if that lasts, see docs/runbooks/WireGuardClientsBehind.md",
         )
     else:
-        yield ok(f"{heard} clients were heard lately, none is behind")
+        yield ok(f"{counted(heard, 'client')} heard lately, none is behind")
 
 
 def _judge_lists(said: Mapping[str, Any]) -> Iterator[Finding]:
