@@ -129,7 +129,8 @@ def answer(known: Liveness, asked_at: float, now: float) -> Liveness:
     return replace(
         known,
         awaited=tuple(at for at in known.awaited if at != asked_at),
-        open=tuple(at for at in known.open if at != asked_at),
+        # What was asked while it was away is not lost on the way.
+        open=tuple(at for at in known.open if at > asked_at or (at < asked_at and not away)),
         answered_at=now,
         answered_ask=asked_at if known.answered_ask is None else max(asked_at, known.answered_ask),
         misses=0,

@@ -110,6 +110,19 @@ def test_an_absence_is_no_loss() -> None:
     assert answer(ask(stale, 81.0), 81.0, 81.01).loss == pytest.approx(0.0)
 
 
+@pytest.mark.parametrize("gone", [{"misses": 5}, {"misses": 2, "in_vain": 1}])
+def test_probes_still_open_when_an_absence_ends_are_no_loss(gone: dict[str, int]) -> None:
+    """A standby that restarted is asked in quick succession: the last ones before its new session are answered by nobody."""
+    known = replace(probed(Liveness(), *range(60), took=0.01), **gone)
+    for at in (70.0, 70.1, 70.2, 70.3):
+        known = ask(known, at)
+
+    back = judge(answer(known, 70.3, 70.31), 71.0)
+
+    assert back.loss == known.loss
+    assert back.misses == 0
+
+
 def test_the_more_a_path_loses_the_more_misses_make_a_silence() -> None:
     """So that chance alone does it no more than once in a million; on a clean path the fewest do."""
     needed = [misses_beyond_chance(loss, 1e-6, 5) for loss in (0.0, 0.05, 0.1, 0.19, 0.5, 1.0)]
