@@ -173,19 +173,35 @@ class Beside:
 
     async def _keep(self, name: str) -> None:
         while not self._closing:
-            self._reports.begin(name)
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", MODULE, stdin=PIPE, stdout=PIPE
-            )
-            self._running[name] = process
-            await self._hear(name, process)
-            status = await process.wait()
-            del self._running[name]
-            self._reports.ended(name)
+            try:
+                status: object = await self._run(name)
+            except (
+                OSError,
+                ValueError,
+            ) as error:  # No memory, or no file, for one more; or it says what is no report.
+                status = error
             if not self._closing:
                 say(log, "a process has ended, and is started again", level=logging.WARNING,
                     process=name, status=status)  # fmt: skip
                 await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _run(self, name: str) -> int:
+        """Until it ends; how it did."""
+        self._reports.begin(name)
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", MODULE, stdin=PIPE, stdout=PIPE)
+        self._running[name] = process
+        try:
+            await self._hear(name, process)
+            return await process.wait()
+        finally:
+            if (
+                process.returncode is None
+            ):  # Nobody would read what it says, and it would stand still by that.
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+            del self._running[name]
+            self._reports.ended(name)
 
     async def _hear(self, name: str, process: Process) -> None:
         assert process.stdin is not None  # noqa: S101 - it was asked for.
