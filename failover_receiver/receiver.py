@@ -155,7 +155,7 @@ class Receiver:
         return fresh(self.known_loads, now=self.driver.clock())
 
     def _standing(self) -> Standing:
-        """A receiver that does not know what the others do is none to follow, where there is another."""
+        """Cut off from the others, it is no better than a follower that is alone: who follows it should look for another."""
         return Standing(live=self.others is None or self.others.fault is None)
 
     def _forget_unknown(self) -> None:

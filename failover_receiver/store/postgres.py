@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from importlib import resources
 from typing import Any
 
 import psycopg
@@ -27,6 +26,7 @@ from failover_receiver.store.connecting import (
 )
 from failover_receiver.store.database import StoreUnavailableError, Writing
 from failover_receiver.store.dsn import Dsn
+from failover_receiver.store.migrating import in_its_words, migrate
 from failover_receiver.store.shared import ChangedError, Heard, Made, SharedStore, not_behind
 from failover_receiver.store.store import Document
 from failover_receiver.store.texts import as_kept, as_said
@@ -41,13 +41,6 @@ FEW = 20
 """Rows that are written one by one. More go in a pipeline, in which PostgreSQL does not count a client as idle."""
 UNREAD = -1
 """No version that anything has."""
-MIGRATING = 7_230_901
-"""The advisory lock of whoever brings the tables up to date."""
-
-
-def in_its_words(query: str) -> str:
-    """SQL as the tables have it, with psycopg's placeholders. All of it is our own: nothing that came is in its text."""
-    return query.replace("?", "%s")
 
 
 class _Transaction:
@@ -93,7 +86,7 @@ class PostgresStore(SharedStore):
         """The version of each thing that was read or written here."""
         try:
             with self.available():
-                _migrate(self._connected(), dsn)
+                migrate(self._connected(), dsn)
         except BaseException:
             self.close()
             raise
@@ -351,35 +344,3 @@ _ONE_MOMENT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 def _not_before(now: float, last: float) -> float:
     """The time of a decision: not before the last one's, if only the clocks differ."""
     return last if now < last < now + CLOCKS_DIFFER else now
-
-
-def _migrate(db: psycopg.Connection, dsn: Dsn) -> None:
-    """Run the numbered scripts that this database has not seen; of several receivers that start, one does."""
-    folder = resources.files("failover_receiver") / "migrations" / "postgres"
-    scripts = sorted(
-        (int(entry.name.removesuffix(".sql")), entry.read_text())
-        for entry in folder.iterdir()
-        if entry.name.endswith(".sql")
-    )
-    try:
-        with db.transaction():
-            db.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATING,))
-            db.execute("CREATE TABLE IF NOT EXISTS wgfleet_schema (number INTEGER PRIMARY KEY)")
-            ((seen,),) = db.execute("SELECT coalesce(max(number), 0) FROM wgfleet_schema").fetchall()
-            if seen > scripts[-1][0]:
-                raise StoreUnavailableError(
-                    f"the store has schema {seen}, this program knows up to {scripts[-1][0]}: use the newer program"
-                )
-            for number, script in scripts:
-                if number > seen:
-                    db.execute(in_its_words(script))
-                    db.execute("INSERT INTO wgfleet_schema VALUES (%s)", (number,))
-    except errors.DuplicateTable as error:
-        raise StoreUnavailableError(
-            f"PostgreSQL at {dsn} holds tables of something else: {in_a_line(error)}; give the receiver a database of its own"
-        ) from error
-    except errors.InsufficientPrivilege as error:
-        raise StoreUnavailableError(
-            f"PostgreSQL at {dsn}: {in_a_line(error)}; the receiver's user must own its database: "
-            "`createdb --owner wgfleet wgfleet`"
-        ) from error
