@@ -1,16 +1,18 @@
 """Tests of failover_receiver/receiver.py: what a receiver that is one of several says of itself."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 import httpx
 import pytest
 
+from failover_receiver import registrar
 from failover_receiver.access import Holder, Role
 from failover_receiver.acks import Ack
 from failover_receiver.app import create_app
 from failover_receiver.receiver import Receiver
-from tests.failover_receiver.parts import TOKENS, Parts, bearer
+from tests.failover_receiver.parts import LIMIT, TOKENS, Parts, bearer
 
 pytestmark = pytest.mark.anyio
 
@@ -81,3 +83,22 @@ async def test_one_that_does_not_hear_the_others_does_not_say_that_all_is_well(
             said.append((answer["monitoring"], answer["frozen_by"]))
 
     assert said == [("live", None), ("blind", "PostgreSQL is away")]
+
+
+async def test_a_fault_does_not_end_the_issuing_of_client_lists(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list would grow old for ever, and nobody would see why."""
+    monkeypatch.setattr(registrar, "RETRY_SECONDS", 0.0)
+    tried, again = asyncio.Event(), asyncio.Event()
+
+    async def broken() -> None:
+        (again if tried.is_set() else tried).set()
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(parts.receiver.registrar, "_publish_locked", broken)
+    parts.receiver.registrar._ring()
+
+    async with asyncio.timeout(LIMIT):
+        await again.wait()
+    parts.receiver.registrar.close()

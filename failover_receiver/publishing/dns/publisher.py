@@ -116,8 +116,11 @@ class DnsPublisher(Publisher):
 
     async def _look_up(self, peer_set: PeerSet) -> None:
         names = [host for host in hosts(peer_set.workers) if not self._is_own(host)]
+        for host, late in list(self._asked.items()):
+            if late.done():
+                self._take_up(host, late)
         for host in names:
-            if host not in self._asked or self._asked[host].done():
+            if host not in self._asked:
                 self._asked[host] = asyncio.ensure_future(self._resolve(host))
         asked = {host: self._asked[host] for host in names}
         if asked:
@@ -129,6 +132,8 @@ class DnsPublisher(Publisher):
         """What was found, if it was."""
         error: object = f"no answer in {LOOK_UP_SECONDS:g} s"
         if asked.done():
+            if self._asked.get(host) is asked:
+                del self._asked[host]
             try:
                 self._known[host] = asked.result()
             except OSError as failed:
