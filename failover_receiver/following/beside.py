@@ -36,6 +36,10 @@ longer each time."""
 STOP_SECONDS = GRACE_SECONDS + 2.0
 AGAIN_SECONDS = 1.0
 """Until one that ended is started again."""
+SILENT_SECONDS = 10.0
+SILENT_TIMES = 3
+"""Each of them says something each second. One that is silent for so long stands still, with its part of the connections. Several
+times, because it may be this process that stood still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +215,18 @@ class Beside:
             process.stdin.close()
             return
         process.stdin.write(self._told.result()(name))
-        async for line in process.stdout:
+        while line := await _said(process.stdout):
             self._began[name].set()
             self._reports.take(name, Report.read(line))
+
+
+async def _said(output: asyncio.StreamReader) -> bytes:
+    """The next line; nothing at the end. Raises ValueError if nothing comes for too long."""
+    for _ in range(SILENT_TIMES):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SILENT_SECONDS):
+                return await output.readline()
+    raise ValueError(f"it has said nothing for {SILENT_TIMES * SILENT_SECONDS:g} s")
 
 
 def _private(path: str) -> socket.socket:

@@ -251,13 +251,15 @@ async def test_one_that_cannot_be_started_is_tried_again(monkeypatch: pytest.Mon
         await enough.wait()
 
 
+@pytest.mark.parametrize("says", ["echo no report", ""], ids=["no report", "nothing"])
 async def test_one_that_says_no_report_is_ended_and_started_again(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, says: str
 ) -> None:
-    """Nobody would read on, and it would stand still once the pipe is full, with connections of its own."""
+    """It stands still, or would once the pipe is full that nobody reads: with connections of its own."""
     monkeypatch.setattr(module, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(module, "SILENT_SECONDS", 0.1)
     program = tmp_path / "talker"
-    program.write_text("#!/bin/sh\nread told\necho $$ >> started\necho no report\nexec sleep 60\n")
+    program.write_text(f"#!/bin/sh\nread told\necho $$ >> started\n{says}\nexec sleep 60\n")
     program.chmod(0o700)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "executable", str(program))
