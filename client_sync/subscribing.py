@@ -86,6 +86,7 @@ class Subscription:
         try:
             async with connection:
                 await connection.subscribe(self._topic, qos=AT_LEAST_ONCE)
+                heed_cancellation()  # Swallowed by one that succeeded, it would be followed for ever.
                 messages = connection.messages
                 yield self._taken(await self._first(messages))
                 async for message in messages:

@@ -15,6 +15,7 @@ from wgfleet.logs import say
 __all__ = ["DeniedError", "Gate", "Holder", "Role", "digest", "last_operator", "new_token"]
 
 log = logging.getLogger(__name__)
+ROLES = frozenset(map(str, Role))
 TOKEN_BYTES = 32
 """256 random bits: no dictionary helps, so a plain SHA-256 is enough to keep it by."""
 
@@ -77,7 +78,12 @@ class Gate:
 
     def learn(self, tokens: Iterable[StoredToken]) -> None:
         """Know these tokens from now on, and no others; then tell the followers."""
-        held = (Holder(token.name, Role(token.role), token.digest, token.expires_at) for token in tokens)
+        # A role that only a newer receiver on the same store knows opens nothing here, and keeps nothing else from being learnt.
+        held = (
+            Holder(token.name, Role(token.role), token.digest, token.expires_at)
+            for token in tokens
+            if token.role in ROLES
+        )
         self.hold({holder.digest: holder for holder in held})
 
     def hold(self, holders: Holders) -> None:

@@ -181,6 +181,9 @@ class Driver:
 
     async def catch_up(self) -> None:
         """Take over and show what other receivers have decided. Raises StoreUnavailableError."""
+        await asyncio.shield(asyncio.ensure_future(self._catch_up()))  # As in `take`.
+
+    async def _catch_up(self) -> None:
         async with self._lock:
             store, held = self._store, self.state
             newer = await self.stored(lambda _: store.newer(held)) if isinstance(store, SharedStore) else None
@@ -234,7 +237,6 @@ class Driver:
             self._timer.cancel()
         deadline = next_deadline(self.state, self.policy, now=now)
         if deadline is not None:
-            deadline = max(deadline, self._listening_until)
             self._timer = asyncio.get_running_loop().call_later(deadline - now, self._ring)
 
     def _ring(self) -> None:
@@ -246,8 +248,12 @@ class Driver:
         task.add_done_callback(self._tasks.discard)
 
     async def _tick(self) -> None:
+        listening = self._listening_until - self.clock()
+        if 0 < listening <= LISTEN_FIRST:
+            self._timer = asyncio.get_running_loop().call_later(listening, self._ring)
+            return
         try:
             await self.take(Tick(), who="clock")
-        except StoreUnavailableError as error:
-            say(log, "not kept", level=logging.ERROR, error=error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, deadlines must go on.
+            say(log, "not kept", level=logging.ERROR, error=str(error) or repr(error))
             self._timer = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._ring)

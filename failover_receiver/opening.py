@@ -51,11 +51,13 @@ def open_store(settings: Settings, signer: Signer) -> tuple[Store, "Replica | No
         return SqliteStore(where), None
     try:
         from failover_receiver.replicas.replica import Replica, new_name  # noqa: PLC0415 - as said above.
+        from failover_receiver.replicas.timing import ANSWER_SECONDS  # noqa: PLC0415 - likewise.
     except ModuleNotFoundError:
         open_postgres(where)  # Says what is missing.
         raise
     name = new_name()
     store = open_postgres(where, replica=name, signer=signer.key_id)
+    store.watch(ANSWER_SECONDS)
     try:
         store.take_over(signer.key_id, signer.follows, now=time.time())
     except BaseException:

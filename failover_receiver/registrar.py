@@ -303,6 +303,9 @@ class Registrar:
         except StoreUnavailableError as error:
             say(log, "client list not kept", level=logging.ERROR, error=error)
             self._arm(RETRY_SECONDS)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the list must not grow old for ever by it.
+            say(log, "client list not made", level=logging.ERROR, error=repr(error))
+            self._arm(RETRY_SECONDS)
 
     async def _publish_locked(self) -> None:
         async with self.lock:

@@ -77,17 +77,21 @@ async def _serve(
             settings.prometheis, http, known=receiver.known_loads, metrics=metrics, clock=time.time
         )
         asking = asyncio.create_task(loads.run(settings.load_interval))
-        publishing = asyncio.create_task(Publishing(publishers, publication, metrics).run())
+        publishing = asyncio.create_task(Publishing(publishers, publication, metrics, receiver.doubt).run())
         forgetting = asyncio.create_task(retention.run(driver, settings.keep_events_days))
+        works = (reading, asking, publishing, forgetting, sharing)
+        for one in (asking, publishing, forgetting):
+            one.add_done_callback(serving.tell_of_failure)
         try:
             app = create(receiver, most_streams=most_streams())
             await others.share(app, Sharing(settings, [signer.public_text], lent, log_format), sockets)
-            await serving.make(app, receiver, settings, [others, *receiver.streams]).serve(sockets)
+            server = serving.make(app, receiver, settings, [others, *receiver.streams])
+            await server.serve_beside((reading, sharing), sockets)
         finally:
             await others.ended()
-            for task in (reading, asking, publishing, forgetting, sharing):
+            for task in works:
                 task.cancel()
-            await asyncio.gather(reading, asking, publishing, forgetting, sharing, return_exceptions=True)
+            await asyncio.gather(*works, return_exceptions=True)
             receiver.registrar.close()
             if replica is not None:
                 await replica.leave()

@@ -89,11 +89,40 @@ class Server(uvicorn.Server):
                 connection.transport.close()
         await super().shutdown(sockets)
 
+    async def serve_beside(self, works: Sequence[asyncio.Task[None]], sockets: list[socket.socket]) -> None:
+        """Serve, unless one of these fails: a bug that ends one takes all along, and systemd starts them again.
+
+        What is served would grow old otherwise, and nobody would see it. Raises RuntimeError then.
+        """
+        for one in works:
+            one.add_done_callback(self._stop_if_failed)
+        await self.serve(sockets)
+        failed = next(filter(None, map(_failure, works)), None)
+        if failed is not None:
+            raise RuntimeError("what was served could not be kept up to date") from failed
+
+    def _stop_if_failed(self, work: asyncio.Task[None]) -> None:
+        if tell_of_failure(work):
+            self.stop()
+
     def stop(self) -> None:
         """Take no more, end what is open, and let `serve` return."""
         for stream in self._streams:
             stream.close()
         self.should_exit = True
+
+
+def tell_of_failure(work: asyncio.Task[None]) -> bool:
+    """Say what it died of, if it did; for what runs beside a server. Whether it did."""
+    failed = _failure(work)
+    if failed is not None:
+        say(log, "a part has failed", level=logging.ERROR, error=repr(failed))
+    return failed is not None
+
+
+def _failure(work: asyncio.Task[None]) -> BaseException | None:
+    """What it died of; None: it goes on, has come to its end, or was told to stop."""
+    return work.exception() if work.done() and not work.cancelled() else None
 
 
 def make(

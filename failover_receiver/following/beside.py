@@ -36,6 +36,10 @@ longer each time."""
 STOP_SECONDS = GRACE_SECONDS + 2.0
 AGAIN_SECONDS = 1.0
 """Until one that ended is started again."""
+SILENT_SECONDS = 10.0
+SILENT_TIMES = 3
+"""Each of them says something each second. One that is silent for so long stands still, with its part of the connections. Several
+times, because it may be this process that stood still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,19 +177,35 @@ class Beside:
 
     async def _keep(self, name: str) -> None:
         while not self._closing:
-            self._reports.begin(name)
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", MODULE, stdin=PIPE, stdout=PIPE
-            )
-            self._running[name] = process
-            await self._hear(name, process)
-            status = await process.wait()
-            del self._running[name]
-            self._reports.ended(name)
+            try:
+                status: object = await self._run(name)
+            except (
+                OSError,
+                ValueError,
+            ) as error:  # No memory, or no file, for one more; or it says what is no report.
+                status = error
             if not self._closing:
                 say(log, "a process has ended, and is started again", level=logging.WARNING,
                     process=name, status=status)  # fmt: skip
                 await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _run(self, name: str) -> int:
+        """Until it ends; how it did."""
+        self._reports.begin(name)
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", MODULE, stdin=PIPE, stdout=PIPE)
+        self._running[name] = process
+        try:
+            await self._hear(name, process)
+            return await process.wait()
+        finally:
+            if (
+                process.returncode is None
+            ):  # Nobody would read what it says, and it would stand still by that.
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+            del self._running[name]
+            self._reports.ended(name)
 
     async def _hear(self, name: str, process: Process) -> None:
         assert process.stdin is not None  # noqa: S101 - it was asked for.
@@ -195,9 +215,18 @@ class Beside:
             process.stdin.close()
             return
         process.stdin.write(self._told.result()(name))
-        async for line in process.stdout:
+        while line := await _said(process.stdout):
             self._began[name].set()
             self._reports.take(name, Report.read(line))
+
+
+async def _said(output: asyncio.StreamReader) -> bytes:
+    """The next line; nothing at the end. Raises ValueError if nothing comes for too long."""
+    for _ in range(SILENT_TIMES):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SILENT_SECONDS):
+                return await output.readline()
+    raise ValueError(f"it has said nothing for {SILENT_TIMES * SILENT_SECONDS:g} s")
 
 
 def _private(path: str) -> socket.socket:

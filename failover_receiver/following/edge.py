@@ -18,6 +18,9 @@ from wgfleet.signing import Verifier
 
 log = logging.getLogger(__name__)
 
+TOKENS = b"tokens"
+"""The last of what is told to who begins to follow."""
+
 
 class Edge:
     """Takes in what one receiver at a time says, and goes on serving it when that one is away."""
@@ -89,6 +92,8 @@ class Hearing:
     """What one connection has said so far."""
 
     edge: Edge
+    whole: bool = False
+    """It has told all that there is: documents, and who is let in."""
     _roster: Roster | None = None
 
     def take(self, name: bytes, body: bytes) -> None:
@@ -100,12 +105,13 @@ class Hearing:
         """
         if name == b"standing":
             self.edge.told(Standing.read(body))
-        elif name == b"tokens":
+        elif name == TOKENS:
             self._roster = self._roster or Roster()
             holders = self._roster.take(body)
             if holders is not None:
                 self.edge.gate.hold(holders)
                 self.edge.metrics.tokens.set(len(holders))
                 self.edge.ready.set()
+                self.whole = True
         elif name in {b"peer-set", b"client-list"}:
             self.edge.take(name.decode(), body)

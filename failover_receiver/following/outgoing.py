@@ -31,7 +31,7 @@ class Acks:
         """What became of each; all are away if there is no answer, or none that we understand."""
         try:
             answers = await self._post(body, count)
-        except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it answers, those who wait must be answered, and the next ones sent.
             say(log, "acks not passed on", level=logging.WARNING, acks=count, error=repr(error))
             answers = [AWAY] * count
         for answer in answers:

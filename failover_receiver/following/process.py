@@ -50,10 +50,13 @@ async def _run(told: Told) -> None:
         following, ending, hearing = (
             asyncio.create_task(one) for one in (upstream.run(), stopped.wait(), edge.ready.wait())
         )
+        following.add_done_callback(lambda _: stopped.set())  # Deaf, it ends; and is started again.
         try:
             await asyncio.wait({ending, hearing}, return_when=asyncio.FIRST_COMPLETED)
             if not stopped.is_set():
                 await _serve(told, edge, http, upstream, stopped)
+            if following.done():
+                following.result()
         finally:
             for task in (following, ending, hearing):
                 task.cancel()

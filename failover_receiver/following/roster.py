@@ -50,7 +50,7 @@ class Roster:
             said = json.loads(piece)
             gone, known = list(said["gone"]), [_holder(row) for row in said["known"]]
             whole, more = bool(said["whole"]), bool(said["more"])
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise ValueError(f"it told of tokens what cannot be read: {type(error).__name__}") from None
         if not whole and self._holders is None:
             raise ValueError("it began to tell of tokens in the middle")

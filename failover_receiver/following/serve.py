@@ -54,7 +54,8 @@ async def _serve(
     try:
         async with Beside(settings.processes - 1, edge.metrics.beside) as others:
             await others.share(face, Sharing(settings, settings.trusted_keys, lent, log_format), sockets)
-            await serving.make(face, edge, settings, [others, edge.source]).serve(sockets)
+            server = serving.make(face, edge, settings, [others, edge.source])
+            await server.serve_beside([following], sockets)
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)

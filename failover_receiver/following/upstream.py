@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import httpx
 
-from failover_receiver.following.edge import Edge
+from failover_receiver.following.edge import TOKENS, Edge
 from wgfleet.logs import say
 from wgfleet.pauses import Pauses
 from wgfleet.sse import messages
@@ -78,6 +78,8 @@ class Upstream:
             return f"nothing was heard for {FIRST_SECONDS:g} s: does a proxy keep the stream to itself?"
         except (httpx.HTTPError, ValueError) as error:
             return str(error) or type(error).__name__
+        except Exception as error:  # noqa: BLE001 - whatever it sends must not end this: there may be another.
+            return repr(error)
         return "it ended the stream"
 
     async def _hear(self, receiver: str) -> None:
@@ -92,8 +94,12 @@ class Upstream:
             hearing = self._edge.connected(receiver)
             say(log, "following", receiver=receiver)
             async for name, body in messages(self._chunks(answer, first), MOST_BYTES):
+                if name == TOKENS:
+                    # Its documents were taken, which have numbers; its tokens may be older than ours, and have none.
+                    self._leave_one_that_is_alone()
                 hearing.take(name, body)
-                self._leave_one_that_is_alone()
+                if hearing.whole:
+                    self._leave_one_that_is_alone()
 
     async def _chunks(self, answer: httpx.Response, first: asyncio.Timeout) -> AsyncIterator[bytes]:
         async for chunk in answer.aiter_bytes():

@@ -123,6 +123,7 @@ class Page:
             client_list=None if shown is None else (shown.document.epoch, shown.document.generation),
             loads=receiver.loads,
             history=self._history,
+            doubt=receiver.doubt(),
         )
         return view(known, now=driver.clock())
 

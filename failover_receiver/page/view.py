@@ -109,6 +109,8 @@ class Known:
     loads: Mapping[str, float]
     """By worker, where it is known: 1.0 is all that it can carry."""
     history: Sequence[HistoryEvent]
+    doubt: str | None = None
+    """Why all of it may be old; None: it is not."""
 
 
 def view(known: Known, *, now: float) -> View:
@@ -122,8 +124,8 @@ def view(known: Known, *, now: float) -> View:
         epoch=state.epoch,
         generation=state.generation,
         issued_at=state.issued_at,
-        live=state.monitoring == "live",
-        blind_because=frozen_by(state, now, known.policy),
+        live=state.monitoring == "live" and known.doubt is None,
+        blind_because=known.doubt or frozen_by(state, now, known.policy),
         workers=tuple(
             _row(said, known, silent=said.name in silent, clients=clients.on.get(said.name, 0))
             for said in state.published

@@ -18,12 +18,20 @@ class FilePublisher(Publisher):
         """Take where."""
         self._path = place.path
         self._mode = 0o644 if place.world_readable else 0o600
+        self._writing: asyncio.Task[None] | None = None
+        """What a disk that hangs has not done yet, though nobody waits for it any more."""
 
     async def publish(self, document: Document, peer_set: PeerSet) -> None:  # noqa: ARG002 - The interface's.
         """Put it in the old one's place."""
+        if self._writing is not None:
+            # One at a time: an older document must not come after a newer one, nor take a thread for each attempt.
+            await asyncio.wait([self._writing])
         try:
             # In a thread: a disk that hangs holds up nobody else.
-            await asyncio.to_thread(write_whole, self._path, document.body, mode=self._mode)
+            self._writing = asyncio.create_task(
+                asyncio.to_thread(write_whole, self._path, document.body, mode=self._mode)
+            )
+            await asyncio.shield(self._writing)
         except OSError as error:
             raise PublishingError(
                 f"file.path: {self._path} cannot be written: {error.strerror}; is its folder there, and this user's?"

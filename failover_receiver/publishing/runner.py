@@ -11,7 +11,7 @@ import json
 import logging
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from failover_receiver.metrics import Metrics
 from failover_receiver.publication import Publication
@@ -32,13 +32,25 @@ LONGEST_WAIT_SECONDS = 10.0
 """The bounds of the first pause after a failure and of the last. A broker that is back is not left without the newest document
 for longer."""
 
+DOUBT_SECONDS = 0.2
+"""Between looks whether what is shown here can be relied on again."""
+
 
 class Publishing:
     """All publishers, each driven by a task of its own. Belongs to one event loop."""
 
-    def __init__(self, publishers: Sequence[Publisher], publication: Publication, metrics: Metrics) -> None:
-        """Follow the publication; nothing is published before `run`."""
-        self._drives = [_Drive(publisher, metrics) for publisher in publishers]
+    def __init__(
+        self,
+        publishers: Sequence[Publisher],
+        publication: Publication,
+        metrics: Metrics,
+        doubt: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """Follow the publication; nothing is published before `run`, nor while there is a doubt that it is the newest.
+
+        Others may publish a newer one to the same place, which an older one must not replace.
+        """
+        self._drives = [_Drive(publisher, metrics, doubt) for publisher in publishers]
         if self._drives:
             publication.tell(self._show)
 
@@ -73,8 +85,9 @@ class _Newest:
 class _Drive:
     """One publisher's newest document, and how far it has got."""
 
-    def __init__(self, publisher: Publisher, metrics: Metrics) -> None:
+    def __init__(self, publisher: Publisher, metrics: Metrics, doubt: Callable[[], str | None]) -> None:
         self._publisher = publisher
+        self._doubt = doubt
         self._newest: _Newest | None = None
         self._done: _Newest | None = None
         self._behind_since: float | None = None
@@ -100,6 +113,7 @@ class _Drive:
             tasks.create_task(self._hear_losses())
             while True:
                 await self._newer.wait()
+                await self._until_sure()
                 self._newer.clear()
                 newest = self._newest
                 if newest is not None and newest is not self._done:
@@ -116,12 +130,22 @@ class _Drive:
 
     async def _hear_losses(self) -> None:
         while True:
-            await self._publisher.lost()
+            try:
+                await self._publisher.lost()
+            except Exception as error:  # noqa: BLE001 - Whatever it is: the next attempt tells whether it works.
+                say(log, "publisher does not hear of losses", level=logging.WARNING, publisher=self._publisher.name,
+                    error=_said(error))  # fmt: skip
+                await asyncio.sleep(LONGEST_WAIT_SECONDS)
             self._up.set(0)
             if self._newest is not None:
                 self.take(
                     _Newest(self._newest.document)
                 )  # Another than was published, or is being published now.
+
+    async def _until_sure(self) -> None:
+        while self._doubt() is not None:
+            self._up.set(0)
+            await asyncio.sleep(DOUBT_SECONDS)
 
     async def _attempt(self, newest: _Newest) -> None:
         try:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import psycopg
 
 from failover_receiver.metrics import Metrics
-from failover_receiver.replicas.timing import ANSWER_SECONDS, in_time
+from failover_receiver.replicas.timing import in_time
 from failover_receiver.replicas.told import GONE_SECONDS, Life, Said, heard_of, read, row
 from failover_receiver.store import Heard, SharedStore
 from failover_receiver.store.connecting import in_a_line, new_pauses, parameters, settled
@@ -35,6 +35,9 @@ SLICE = 250
 """Acks that are taken in before others have their turn in the event loop."""
 CLOCKS_AGREE = 1.0
 """Seconds. Receivers whose clocks differ by more judge by the wrong one what was heard when."""
+UNREAD = "what others have changed meanwhile is still to be read"
+KEY = "key"
+"""The fleet's documents are signed with another than this receiver has, which decides nothing."""
 AGAIN_SECONDS = 1.0
 """Until what could not be read is tried again."""
 FORGET_SECONDS = 86400.0
@@ -87,8 +90,18 @@ class Exchange:
         self._gathering = False
         self._told_at = 0.0
         self._clock_wrong = False
-        self.fault: str | None = "PostgreSQL was not reached yet"
+        self._away: str | None = "PostgreSQL was not reached yet"
+        self._behind: dict[str, str] = {}
+        """What is not read as it is now, and why."""
+
+    @property
+    def fault(self) -> str | None:
         """Why this receiver does not know what the others do; None: it does."""
+        return self._away or next(iter(self._behind.values()), None)
+
+    def fault_of(self, what: str) -> str | None:
+        """Likewise, of one thing alone."""
+        return self._away or self._behind.get(what)
 
     def said(self, said: Said) -> None:
         """Tell the others of an ack, soon."""
@@ -100,7 +113,6 @@ class Exchange:
     async def run(self) -> None:
         """Until it is cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._watch_store())
             for what in self._catch_up:
                 tasks.create_task(self._follow(what))
             tasks.create_task(self._stay_connected())
@@ -147,7 +159,8 @@ class Exchange:
         await db.execute("DELETE FROM acks WHERE received_at < %s", (now - FORGET_SECONDS,))
         await db.execute("INSERT INTO acks_since VALUES (1, %s) ON CONFLICT DO NOTHING", (now,))
         self._versions, self._acks_read, self._told_at = {}, 0, 0.0
-        self.fault = self._store.away = None
+        self._behind = dict.fromkeys(self._catch_up, UNREAD)
+        self._away = self._store.away = None
         self._metrics.store_connected.set(1)
         self._listener.connected()
         say(log, "store connected", store=self._dsn)
@@ -155,23 +168,16 @@ class Exchange:
 
     def _lost(self, error: BaseException) -> None:
         said = in_a_line(error) if isinstance(error, psycopg.Error) else str(error)
-        if self.fault is None:
+        if self._away is None:
             self._metrics.store_losses.inc()
             say(log, "store lost", level=logging.ERROR, store=self._dsn, error=said)
-        self.fault = self._store.away = f"PostgreSQL at {self._dsn} is away: {said}"
+        self._away = self._store.away = f"PostgreSQL at {self._dsn} is away: {said}"
         self._metrics.store_connected.set(0)
 
     async def _listen(self, listening: psycopg.AsyncConnection) -> None:
         async for _ in listening.notifies():
             self._wake.set()
         raise psycopg.OperationalError("the connection that listens has ended")
-
-    async def _watch_store(self) -> None:
-        """A thread that waits for a PostgreSQL which owes it an answer must not wait for ever."""
-        while True:
-            await asyncio.sleep(ANSWER_SECONDS / 4)
-            if self._store.break_off(ANSWER_SECONDS):
-                say(log, "store did not answer", level=logging.ERROR, seconds=ANSWER_SECONDS)
 
     # What others change.
 
@@ -184,7 +190,9 @@ class Exchange:
 
     async def _look(self, db: psycopg.AsyncConnection) -> None:
         self._wake.clear()
-        versions: dict[str, int] = dict(await _asked(db, "SELECT what, number FROM versions"))
+        rows = await _asked(db, "SELECT what, number, signer FROM versions")
+        self._compare_keys({what: signer for what, _, signer in rows}["state"])
+        versions: dict[str, int] = {what: number for what, number, _ in rows}
         changed = {what for what, number in versions.items() if self._versions.get(what) != number}
         self._versions = versions
         for what in changed & self._changed.keys():
@@ -196,6 +204,13 @@ class Exchange:
         if time.monotonic() - self._told_at >= LOOK_SECONDS:
             await self._hear(db)
 
+    def _compare_keys(self, signer: str | None) -> None:
+        foreign = self._store.foreign(signer)
+        if foreign is not None:
+            self._behind[KEY] = foreign
+        else:
+            self._behind.pop(KEY, None)
+
     async def _follow(self, what: str) -> None:
         changed, catch_up = self._changed[what], self._catch_up[what]
         while True:
@@ -205,8 +220,12 @@ class Exchange:
                 await catch_up()
             except Exception as error:  # noqa: BLE001 - likewise.
                 say(log, "not caught up", level=logging.WARNING, what=what, error=error)
+                self._behind[what] = f"what others have changed cannot be read ({what}): {error}"
+                self._store.doubt(what)
                 await asyncio.sleep(AGAIN_SECONDS)
                 changed.set()
+            else:
+                self._behind.pop(what, None)
 
     # What all hear.
 
@@ -262,7 +281,8 @@ class Exchange:
         )
         for start in range(0, len(rows), SLICE):
             for number, *one in rows[start : start + SLICE]:
-                self._listener.overhear_ack(read(*one))
+                with suppress(ValueError):  # A newer program's, in a form that is not known here.
+                    self._listener.overhear_ack(read(*one))
                 self._acks_read = number
             await asyncio.sleep(0)
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
 from failover_receiver.access import Holder, Role
-from failover_receiver.acks import Ack
+from failover_receiver.acks import ACK_LIFETIME, Ack
 from failover_receiver.receiver import Receiver
 from failover_receiver.replicas.exchange import CatchUp, Exchange
 from failover_receiver.replicas.told import Life, Said, heard_by, whole_since
-from failover_receiver.replicas.turns import Turns
+from failover_receiver.replicas.turns import Turns, to_the_end
 from failover_receiver.store import Heard, SharedStore
 from failover_receiver.store.dsn import Dsn
 
@@ -32,6 +32,8 @@ class Replica:
         self._turns = Turns(dsn)
         self._receiver: Receiver | None = None
         self._exchange: Exchange | None = None
+        self._strangers: dict[tuple[str, str], Said] = {}
+        """Acks by tokens that are not known here yet."""
 
     @property
     def turns(self) -> AbstractAsyncContextManager[None]:
@@ -43,6 +45,11 @@ class Replica:
         """Why this receiver does not know what the others do; None: it does."""
         return None if self._exchange is None else self._exchange.fault
 
+    @property
+    def doubt(self) -> str | None:
+        """Why the peer set that is shown here may be old; None: it is not."""
+        return None if self._exchange is None else self._exchange.fault_of("state")
+
     def serve(self, receiver: Receiver) -> None:
         """Belong to this receiver."""
         registrar, enrolments, driver = receiver.registrar, receiver.enrolments, receiver.driver
@@ -52,7 +59,7 @@ class Replica:
         self._turns.before = (driver.catch_up, registrar.catch_up, enrolments.catch_up)
         catch_up: dict[str, CatchUp] = {
             "state": driver.catch_up,
-            "tokens": self._paused(receiver.learn_tokens),
+            "tokens": self._paused(self._learn_tokens),
             "roll": self._paused(self._alone(registrar.catch_up)),
             "list": self._alone(registrar.catch_up),
             "applied": self._alone(registrar.catch_up),
@@ -92,11 +99,21 @@ class Replica:
     def overhear_ack(self, said: Said) -> None:
         """Take in what a client or worker said to another."""
         holder = self._of.gate.holder(said.digest)
+        if holder is None and said.ack.received_at > self._clock() - ACK_LIFETIME:
+            self._strangers[said.role, said.name] = (
+                said  # Of one that has just enrolled: nobody says it again for a minute.
+            )
         if holder is None or holder.role not in {Role.CLIENT, Role.WORKER}:
             return
         known = (self._of.worker_acks if holder.role is Role.WORKER else self._of.acks).get(holder.name)
         if known is None or known.received_at < said.ack.received_at:
             self._of.remember(holder, said.ack)
+
+    async def _learn_tokens(self) -> None:
+        await self._of.learn_tokens()
+        strangers, self._strangers = self._strangers, {}
+        for said in strangers.values():
+            self.overhear_ack(said)
 
     def acks_since(self, began: float, lives: list[Life]) -> None:
         """Know from when on all acks are there."""
@@ -116,7 +133,7 @@ class Replica:
 
         async def alone() -> None:
             async with self._turns.local:
-                await catch_up()
+                await to_the_end(catch_up)
 
         return alone
 

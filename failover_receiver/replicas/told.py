@@ -48,7 +48,7 @@ def heard_of(bodies: Iterable[str]) -> Heard:
     alerts: dict[str, float] = {}
     read_at = 0.0
     for body in bodies:
-        one = Heard(**json.loads(body))
+        one = Heard.read(body)
         read_at = max(read_at, one.read_at)
         for key, at in one.alerts.items():
             alerts[key] = max(at, alerts.get(key, 0.0))

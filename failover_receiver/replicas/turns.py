@@ -19,7 +19,21 @@ HELD_MILLISECONDS = 15_000
 """Twenty thousand clients are checked and written within it."""
 WAIT_SECONDS = 20.0
 
-CatchUps = Sequence[Callable[[], Awaitable[None]]]
+CatchUp = Callable[[], Awaitable[None]]
+CatchUps = Sequence[CatchUp]
+
+
+async def to_the_end(catch_up: CatchUp) -> None:
+    """Also where whoever waits is cancelled.
+
+    The store counts as read what is not taken in here yet, and would let through what is made of the old.
+    """
+    reading = asyncio.ensure_future(catch_up())
+    try:
+        await asyncio.shield(reading)
+    except asyncio.CancelledError:
+        await asyncio.wait([reading])
+        raise
 
 
 class Turns:
@@ -40,7 +54,7 @@ class Turns:
         try:
             await self._take()
             for catch_up in self.before:
-                await catch_up()
+                await to_the_end(catch_up)
         except psycopg.Error as error:
             await self._let_go()
             self.local.release()

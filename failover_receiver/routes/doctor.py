@@ -9,6 +9,7 @@ from failover_receiver.core import frozen_by, unmonitored
 from failover_receiver.receiver import Receiver
 from failover_receiver.state import Action
 from wgfleet import __version__
+from wgfleet.peerset import Monitoring
 
 
 def routes(receiver: Receiver) -> APIRouter:
@@ -25,8 +26,8 @@ def routes(receiver: Receiver) -> APIRouter:
             "now": now,
             "holder": {"name": holder.name, "role": holder.role, "expires_at": holder.expires_at},
             "fleet": state.fleet,
-            "monitoring": state.monitoring,
-            "frozen_by": frozen_by(state, now, policy),
+            "monitoring": state.monitoring if receiver.doubt() is None else Monitoring.BLIND,
+            "frozen_by": receiver.doubt() or frozen_by(state, now, policy),
             "probe_interval": policy.probe_interval,
             "watchdog_timeout": policy.watchdog_timeout,
             "watchdog_heard_at": max(watchdogs, default=None),

@@ -11,6 +11,7 @@ from failover_receiver.core import frozen_by, unmonitored
 from failover_receiver.receiver import Receiver
 from failover_receiver.state import Worker
 from failover_receiver.store import StoreUnavailableError
+from wgfleet.peerset import Monitoring
 
 OBSERVERS = (Role.OPERATOR, Role.PROMETHEUS)
 
@@ -31,8 +32,8 @@ def routes(receiver: Receiver) -> APIRouter:
             "fleet": state.fleet,
             "epoch": state.epoch,
             "generation": state.generation,
-            "monitoring": state.monitoring,
-            "frozen_by": frozen_by(state, now, policy),
+            "monitoring": state.monitoring if receiver.doubt() is None else Monitoring.BLIND,
+            "frozen_by": receiver.doubt() or frozen_by(state, now, policy),
             "workers": {
                 said.name: {
                     "status": _status(state.workers[said.name]),

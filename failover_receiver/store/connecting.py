@@ -39,6 +39,8 @@ def parameters(dsn: Dsn, name: str) -> dict[str, Any]:
         "autocommit": True,
         "connect_timeout": CONNECT_SECONDS,
         "application_name": name,
+        # A standby takes no writes; and one that is a primary no more would be kept, though the name leads elsewhere.
+        "target_session_attrs": "read-write",
         "tcp_user_timeout": UNANSWERED_MILLISECONDS,
         "keepalives_idle": 1,
         "keepalives_interval": 1,

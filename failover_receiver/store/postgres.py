@@ -1,11 +1,11 @@
 """A store in a PostgreSQL that several receivers share; why it is as it is, says shared.py."""
 
-import json
+import logging
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from importlib import resources
 from typing import Any
 
 import psycopg
@@ -25,22 +25,21 @@ from failover_receiver.store.connecting import (
 )
 from failover_receiver.store.database import StoreUnavailableError, Writing
 from failover_receiver.store.dsn import Dsn
-from failover_receiver.store.shared import ChangedError, Heard, Made, SharedStore
+from failover_receiver.store.migrating import in_its_words, migrate
+from failover_receiver.store.shared import ChangedError, Heard, Made, SharedStore, not_behind
 from failover_receiver.store.store import Document
 from failover_receiver.store.texts import as_kept, as_said
+from wgfleet.logs import say
 from wgfleet.peerset import TYPE as PEER_SET
+
+log = logging.getLogger(__name__)
 
 CLOCKS_DIFFER = 5.0
 """Seconds. Receivers' clocks that differ by more are wrong, and not made up for."""
 FEW = 20
 """Rows that are written one by one. More go in a pipeline, in which PostgreSQL does not count a client as idle."""
-MIGRATING = 7_230_901
-"""The advisory lock of whoever brings the tables up to date."""
-
-
-def in_its_words(query: str) -> str:
-    """SQL as the tables have it, with psycopg's placeholders. All of it is our own: nothing that came is in its text."""
-    return query.replace("?", "%s")
+UNREAD = -1
+"""No version that anything has."""
 
 
 class _Transaction:
@@ -76,16 +75,17 @@ class PostgresStore(SharedStore):
 
         """
         self.dsn = dsn
-        self._replica, self._signer = replica, signer
+        self._replica, self.signer = replica, signer
         self._db: psycopg.Connection | None = None
         self._asked_at: float | None = None
         self._broken_off = False
+        self._closed = threading.Event()
         self._pauses, self._not_before, self._why = new_pauses(), 0.0, ""
         self._held: dict[str, int] = {}
         """The version of each thing that was read or written here."""
         try:
             with self.available():
-                _migrate(self._connected(), dsn)
+                migrate(self._connected(), dsn)
         except BaseException:
             self.close()
             raise
@@ -95,6 +95,7 @@ class PostgresStore(SharedStore):
 
     def close(self) -> None:
         """Disconnect."""
+        self._closed.set()
         if self._db is not None:
             self._db.close()
 
@@ -147,6 +148,19 @@ class PostgresStore(SharedStore):
         finally:
             self._asked_at = None
 
+    def watch(self, seconds: float) -> None:
+        """From now on cut off a server that owes an answer for so long: who waits for it must not wait for ever.
+
+        In a thread of its own, for as long as this is open: what is started or stopped waits for the store as well.
+        """
+
+        def look() -> None:
+            while not self._closed.wait(seconds / 4):
+                if self.break_off(seconds):
+                    say(log, "store did not answer", level=logging.ERROR, seconds=seconds)
+
+        threading.Thread(target=look, name="store-watch", daemon=True).start()
+
     def break_off(self, seconds: float) -> bool:
         """Cut a connection that has not answered for so long; whether it was. From any thread."""
         asked_at, db = self._asked_at, self._db
@@ -164,8 +178,11 @@ class PostgresStore(SharedStore):
         self._held = {}
         try:
             self._db = psycopg.connect(self.dsn.uri, **parameters(self.dsn, NAME))
-            self._db.execute(settled())
+            with self.asking():
+                self._db.execute(settled())
         except psycopg.Error as error:
+            if self._db is not None:
+                self._db.close()  # One that is not settled would commit without waiting for the disk.
             self._not_before = time.monotonic() + self._pauses.next()
             self._why = unreachable(self.dsn, error)
             raise StoreUnavailableError(self._why) from error
@@ -272,6 +289,11 @@ class PostgresStore(SharedStore):
             db.fenced.update(whats)
             yield
 
+    def doubt(self, what: str) -> None:
+        """Count this as news again, though it was read: it was not taken in. From any thread."""
+        if what in self._held:
+            self._held[what] = UNREAD
+
     def fence(self, db: Writing, *whats: str) -> None:
         """In a transaction that changes these: refuse it if another receiver has since they were read here."""
         rows = db.execute(
@@ -288,11 +310,9 @@ class PostgresStore(SharedStore):
             "SELECT number, at, signer FROM versions WHERE what = 'state' FOR UPDATE"
         ).fetchall()
         db.fenced.add("state")
-        if self._signer is not None and signer != self._signer:
-            raise StoreUnavailableError(
-                f"documents are signed with key {signer} now, and this receiver has {self._signer}: "
-                "copy the signing key's file from the receiver that has it, and restart this one"
-            )
+        foreign = self.foreign(signer)
+        if foreign is not None:
+            raise StoreUnavailableError(foreign)
         return number, at
 
     def _newest(self, held: State, number: int) -> tuple[State, Document | None] | None:
@@ -303,7 +323,7 @@ class PostgresStore(SharedStore):
         kept = self.load()
         # What was heard here and is not kept is known here alone.
         mine = {key: alert.heard_at for key, alert in held.alerts.items()}
-        state = held if kept is None else with_heard(kept, mine, held.read_at)
+        state = held if kept is None else with_heard(not_behind(kept, held), mine, held.read_at)
         return state, self.document(PEER_SET)
 
     def _numbers(self, db: _Transaction, whats: Iterable[str]) -> dict[str, int]:
@@ -312,7 +332,7 @@ class PostgresStore(SharedStore):
 
     def _overheard(self, state: State) -> State:
         for (body,) in self.rows("SELECT body FROM heard WHERE replica <> ?", self._replica):
-            state = with_heard(state, *Heard(**json.loads(body)))
+            state = with_heard(state, *Heard.read(body))
         return state
 
 
@@ -322,35 +342,3 @@ _ONE_MOMENT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 def _not_before(now: float, last: float) -> float:
     """The time of a decision: not before the last one's, if only the clocks differ."""
     return last if now < last < now + CLOCKS_DIFFER else now
-
-
-def _migrate(db: psycopg.Connection, dsn: Dsn) -> None:
-    """Run the numbered scripts that this database has not seen; of several receivers that start, one does."""
-    folder = resources.files("failover_receiver") / "migrations" / "postgres"
-    scripts = sorted(
-        (int(entry.name.removesuffix(".sql")), entry.read_text())
-        for entry in folder.iterdir()
-        if entry.name.endswith(".sql")
-    )
-    try:
-        with db.transaction():
-            db.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATING,))
-            db.execute("CREATE TABLE IF NOT EXISTS wgfleet_schema (number INTEGER PRIMARY KEY)")
-            ((seen,),) = db.execute("SELECT coalesce(max(number), 0) FROM wgfleet_schema").fetchall()
-            if seen > scripts[-1][0]:
-                raise StoreUnavailableError(
-                    f"the store has schema {seen}, this program knows up to {scripts[-1][0]}: use the newer program"
-                )
-            for number, script in scripts:
-                if number > seen:
-                    db.execute(in_its_words(script))
-                    db.execute("INSERT INTO wgfleet_schema VALUES (%s)", (number,))
-    except errors.DuplicateTable as error:
-        raise StoreUnavailableError(
-            f"PostgreSQL at {dsn} holds tables of something else: {in_a_line(error)}; give the receiver a database of its own"
-        ) from error
-    except errors.InsufficientPrivilege as error:
-        raise StoreUnavailableError(
-            f"PostgreSQL at {dsn}: {in_a_line(error)}; the receiver's user must own its database: "
-            "`createdb --owner wgfleet wgfleet`"
-        ) from error

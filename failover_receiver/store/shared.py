@@ -15,16 +15,24 @@
 6. One key signs. Its name stands beside the version, and a receiver with another key decides nothing.
 7. Clients, bundles and names are changed under a lock of the whole fleet (replicas/turns.py), and the versions that the
    change was made from are checked when it is written: who lost the lock meanwhile has changed nothing.
+8. A PostgreSQL that has lost commits (a standby that was behind took over) does not take numbers back: who remembers a
+   higher one goes on above it.
 """
 
+import json
+import logging
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import NamedTuple
 
 from failover_receiver.state import Decided, Effect, Remarked, State
 from failover_receiver.store.database import StoreUnavailableError
 from failover_receiver.store.store import Document, Store
+from wgfleet.logs import say
+
+log = logging.getLogger(__name__)
 
 
 class ChangedError(StoreUnavailableError):
@@ -53,12 +61,29 @@ class Heard(NamedTuple):
     read_at: float = 0.0
     """When Alertmanagers' lists were last read."""
 
+    @classmethod
+    def read(cls, body: str) -> "Heard":
+        """What another receiver tells; a newer program may tell more."""
+        said = json.loads(body)
+        return cls(said["alerts"], said["read_at"])
+
 
 class SharedStore(Store):
     """What is asked of it beyond a file that one process has."""
 
     away: str | None = None
     """Why it is no use to connect, if somebody knows: whoever asks is told so at once."""
+    signer: str | None = None
+    """The key that this receiver signs with; None: it signs nothing."""
+
+    def foreign(self, signer: str | None) -> str | None:
+        """Why this receiver may decide nothing while the fleet's documents are signed with that key; None: it may."""
+        if self.signer is None or signer == self.signer:
+            return None
+        return (
+            f"documents are signed with key {signer} now, and this receiver has {self.signer}: "
+            "copy the signing key's file from the receiver that has it, and restart this one"
+        )
 
     @abstractmethod
     def decide(
@@ -82,5 +107,20 @@ class SharedStore(Store):
         """All that is read within is of one moment; afterwards these are no news."""
 
     @abstractmethod
-    def break_off(self, seconds: float) -> bool:
-        """Cut a connection that has not answered for so long; whether it was. From any thread."""
+    def doubt(self, what: str) -> None:
+        """Count this as news again, though it was read: it was not taken in. From any thread."""
+
+
+def not_behind(kept: State, held: State) -> State:
+    """What is kept; under a number that nobody has seen yet, where the store has lost what it had committed.
+
+    What is lost is lost, but for its number: clients that have seen it refuse other bytes under it.
+    """
+    have, had = (kept.epoch, kept.generation), (held.epoch, held.generation)
+    if have > had or (have == had and kept.issued_at in {0.0, held.issued_at}):
+        return kept
+    if have == had and held.issued_at == 0.0:
+        return replace(kept, issued_at=0.0)  # Another key signs from now on.
+    say(log, "the store has lost what it had committed: look what is missing, and do it again", level=logging.ERROR,
+        kept=f"{kept.epoch}.{kept.generation}", was=f"{held.epoch}.{held.generation}")  # fmt: skip
+    return replace(kept, epoch=held.epoch, generation=held.generation, issued_at=0.0)

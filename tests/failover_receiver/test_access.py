@@ -99,6 +99,13 @@ def test_a_gate_that_learns_anew_forgets_what_was_revoked(gate: Gate) -> None:
     assert denied(gate, f"Bearer {OPERATOR}", *Role)[0] == 401
 
 
+def test_a_role_that_is_not_known_keeps_nothing_else_from_being_learnt(gate: Gate) -> None:
+    """A newer receiver on the same store may make such a token; what it revokes is revoked here as well."""
+    gate.learn([StoredToken("star", "astronomer", digest("x"), 0.0), TOKENS[0]])
+
+    assert [holder.name for holder in gate.holders.values()] == ["alice"]
+
+
 def test_a_gate_holds_no_token(gate: Gate) -> None:
     """Only digests: a dump of the process's memory shows nobody's secret."""
     held = repr(vars(gate))

@@ -206,3 +206,19 @@ async def test_what_is_kept_is_readable_json(parts: Parts) -> None:
     (body,) = parts.file._db.execute("SELECT body FROM state").fetchone()
 
     assert json.loads(body)["workers"]["fra1"]["proven"] is True
+
+
+async def test_after_the_store_was_away_all_are_heard_first(tmp_path: Path) -> None:
+    """Also by a deadline that was missed meanwhile, and is tried again: others may have heard what was not heard here."""
+    parts = build(tmp_path, policy=Policy(watchdog_timeout=20.0))
+    await parts.serve("fra1")
+    parts.clock.now += 20.0
+    parts.driver.listen_first()
+
+    await parts.driver._tick()
+    before = parts.state.monitoring
+    parts.clock.now += module.LISTEN_FIRST
+    await parts.driver._tick()
+
+    assert (before, parts.state.monitoring) == (Monitoring.LIVE, Monitoring.BLIND)
+    parts.close()

@@ -4,6 +4,8 @@ import asyncio
 import logging
 import socket
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from failover_receiver.publishing.dns.exchange import Server
 from failover_receiver.publishing.dns.place import Dns
@@ -19,11 +21,27 @@ log = logging.getLogger(__name__)
 Resolve = Callable[[str], Awaitable[Addresses]]
 
 
-async def resolve(host: str) -> Addresses:
-    """A host's addresses by the system's resolver. Raises OSError."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
-    return frozenset(str(one[4][0]).partition("%")[0] for one in found)
+LOOK_UP_SECONDS = 3.0
+"""For all endpoints that are names. What the resolver has not said by then is as it was: nobody waits for one that is away."""
+THREADS = 8
+
+
+class Resolver:
+    """The system's, which may take half a minute: in threads of its own, so that nothing else waits for one."""
+
+    def __init__(self) -> None:
+        """Ask nothing yet."""
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="resolve")
+
+    async def __call__(self, host: str) -> Addresses:
+        """A host's addresses. Raises OSError."""
+        ask = partial(socket.getaddrinfo, host, None, type=socket.SOCK_DGRAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        return frozenset(str(one[4][0]).partition("%")[0] for one in found)
+
+    def close(self) -> None:
+        """Ask nothing more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class DnsPublisher(Publisher):
@@ -31,10 +49,13 @@ class DnsPublisher(Publisher):
 
     name = "dns"
 
-    def __init__(self, place: Dns, *, resolve: Resolve = resolve) -> None:
+    def __init__(self, place: Dns, *, resolve: Resolve | None = None) -> None:
         """Read the key. Raises ConfigurationError."""
         self._place = place
-        self._resolve = resolve
+        self._resolver = Resolver()
+        self._resolve = resolve or self._resolver
+        self._asked: dict[str, asyncio.Future[Addresses]] = {}
+        """Names that are being looked up; each once, however long that takes."""
         self._known: dict[str, Addresses] = {}
         """What each endpoint's name was looked up as last: a resolver that is away changes nothing."""
         self._published: PeerSet | None = None
@@ -69,7 +90,10 @@ class DnsPublisher(Publisher):
                 return  # The next attempt to publish says why.
 
     async def close(self) -> None:
-        """There is nothing to let go of; the records stay."""
+        """Look nothing up any more; the records stay."""
+        for asked in self._asked.values():
+            asked.cancel()
+        self._resolver.close()
 
     async def _difference(self, peer_set: PeerSet) -> Addresses | None:
         """What the records should become; None if they are right, or stay as they are."""
@@ -92,14 +116,30 @@ class DnsPublisher(Publisher):
 
     async def _look_up(self, peer_set: PeerSet) -> None:
         names = [host for host in hosts(peer_set.workers) if not self._is_own(host)]
-        found = await asyncio.gather(*(self._resolve(host) for host in names), return_exceptions=True)
-        for host, addresses in zip(names, found, strict=True):
-            if isinstance(addresses, frozenset):
-                self._known[host] = addresses
-            elif not isinstance(addresses, OSError):
-                raise addresses
-            elif host not in self._known:
-                say(log, "endpoint not found", level=logging.WARNING, host=host, error=addresses)
+        for host, late in list(self._asked.items()):
+            if late.done():
+                self._take_up(host, late)
+        for host in names:
+            if host not in self._asked:
+                self._asked[host] = asyncio.ensure_future(self._resolve(host))
+        asked = {host: self._asked[host] for host in names}
+        if asked:
+            await asyncio.wait(asked.values(), timeout=LOOK_UP_SECONDS)
+        for host, one in asked.items():
+            self._take_up(host, one)
+
+    def _take_up(self, host: str, asked: asyncio.Future[Addresses]) -> None:
+        """What was found, if it was."""
+        error: object = f"no answer in {LOOK_UP_SECONDS:g} s"
+        if asked.done():
+            if self._asked.get(host) is asked:
+                del self._asked[host]
+            try:
+                self._known[host] = asked.result()
+            except OSError as failed:
+                error = failed
+        if host not in self._known:
+            say(log, "endpoint not found", level=logging.WARNING, host=host, error=error)
 
     def _is_own(self, host: str) -> bool:
         """The name cannot be what it leads to."""

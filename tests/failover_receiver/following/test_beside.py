@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,8 +12,12 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import CollectorRegistry
 
 from failover_receiver.access import Role
+from failover_receiver.following import beside as module
+from failover_receiver.following.beside import Beside
+from failover_receiver.following.reports import Reports
 from failover_receiver.listening import ListenError, listen
 from tests.failover_receiver.following.edges import Follower, client, token
 from tests.failover_receiver.parts import LIMIT, bearer, posted, webhook
@@ -226,3 +231,44 @@ def _lives(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+async def test_one_that_cannot_be_started_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be no memory, or no file, for one more at that moment; and one that says no report is ended."""
+    monkeypatch.setattr(module, "AGAIN_SECONDS", 0.0)
+    tried = 0
+    enough = asyncio.Event()
+
+    async def refused(*_command: str, **_pipes: int) -> None:
+        nonlocal tried
+        tried += 1
+        if tried >= 3:
+            enough.set()
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", refused)
+    async with asyncio.timeout(LIMIT), Beside(1, Reports(CollectorRegistry(), "receiver")):
+        await enough.wait()
+
+
+@pytest.mark.parametrize("says", ["echo no report", ""], ids=["no report", "nothing"])
+async def test_one_that_says_no_report_is_ended_and_started_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, says: str
+) -> None:
+    """It stands still, or would once the pipe is full that nobody reads: with connections of its own."""
+    monkeypatch.setattr(module, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(module, "SILENT_SECONDS", 0.1)
+    program = tmp_path / "talker"
+    program.write_text(f"#!/bin/sh\nread told\necho $$ >> started\n{says}\nexec sleep 60\n")
+    program.chmod(0o700)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", str(program))
+    started = tmp_path / "started"
+
+    beside = Beside(1, Reports(CollectorRegistry(), "receiver"))
+    beside._told.set_result(lambda _: b"be\n")
+    async with asyncio.timeout(LIMIT), beside:
+        while not started.exists() or len(started.read_text().split()) < 2:  # noqa: ASYNC110 - it is another program.
+            await asyncio.sleep(0.01)
+        first = int(started.read_text().split()[0])
+        assert not _lives(first)

@@ -108,6 +108,8 @@ async def test_blindness_is_told_with_why_and_what_follows(served: State) -> Non
     """Live is told as well."""
     blind = view(known(replace(served, monitoring=Monitoring.BLIND)), now=NOON + 60)
 
+    cut_off = view(known(served, doubt="PostgreSQL is away"), now=NOON)
+    assert (cut_off.live, cut_off.blind_because) == (False, "PostgreSQL is away")
     assert view(known(served), now=NOON).monitoring_said == "Monitoring is live."
     assert blind.monitoring_said == (
         "Monitoring is blind: no Watchdog for 20 s. Alerts move nobody until it is back; "

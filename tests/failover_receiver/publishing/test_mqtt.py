@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiomqtt
 import pytest
 
 from failover_receiver.publishing import PublishingError, mqtt, runner
@@ -15,6 +16,7 @@ from tests.failover_receiver.parts import FLEET
 from tests.failover_receiver.publishing.broker import PASSWORD, USER, Broker, subscribed
 from tests.failover_receiver.publishing.driven import run
 from tests.failover_receiver.publishing.recording import Recording, document, said
+from wgfleet.signing import Signer
 
 pytestmark = pytest.mark.anyio
 TOPIC = f"wgfleet/{FLEET}/peer-set"
@@ -180,3 +182,30 @@ async def test_a_broker_that_stands_still_is_given_up_and_caught_up_with(
 
         async with subscribed(broker, TOPIC) as subscriber:
             assert await subscriber.next() == document(2).body
+
+
+async def test_an_older_document_that_somebody_puts_there_is_replaced(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another receiver, which was frozen while it published; or whoever writes rubbish."""
+    monkeypatch.setattr(mqtt, "OVERWRITTEN_SECONDS", 0.01)
+    async with run(MqttPublisher(Mqtt(url=broker.url), FLEET)) as running:
+        running.show(2)
+        await running.until(lambda: running.value("generation", "mqtt") == 2)
+        async with subscribed(broker, TOPIC) as subscriber, aiomqtt.Client("127.0.0.1", broker.port) as other:
+            assert await subscriber.next() == document(2).body
+            for body in (document(1).body, b"rubbish"):
+                await other.publish(TOPIC, body, qos=1, retain=True)
+                assert await subscriber.next() == body
+                assert await subscriber.next() == document(2).body
+
+
+def test_only_what_is_older_is_replaced() -> None:
+    """A newer one is another receiver's; and of two with one number neither gives way, or both would for ever."""
+    ours = document(2)
+    other = Signer.generate().sign(said(2).to_bytes())
+
+    assert [mqtt._is_to_go(there, ours) for there in (document(1).body, b"", b"a.b.c", b"a.W10.c")] == [
+        True
+    ] * 4
+    assert [mqtt._is_to_go(there, ours) for there in (ours.body, document(3).body, other)] == [False] * 3

@@ -227,3 +227,52 @@ async def test_publishers_are_closed_at_the_end() -> None:
         await one.until_published(1)
 
     assert (one.closed, other.closed) == (True, True)
+
+
+async def test_nothing_is_published_while_it_may_be_old() -> None:
+    """A receiver that does not hear the others would put what is old in the place of what is newer."""
+    recording, publication, asked = Recording(), Publication(), asyncio.Event()
+    cut_off = True
+
+    def doubt() -> str | None:
+        asked.set()
+        return "the store is away" if cut_off else None
+
+    task = asyncio.create_task(Publishing([recording], publication, Metrics(), doubt).run())
+    publication.show(document(1))
+    await asked.wait()
+    cut_off = False
+    publication.show(document(2))
+    await recording.until_published(2)
+    task.cancel()
+
+    assert recording.attempts == [2]
+
+
+class Deaf(Recording):
+    """Breaks where it should tell of losses."""
+
+    async def lost(self) -> None:
+        """Once."""
+        if not self.gone.is_set():
+            self.gone.set()
+            raise RuntimeError("hunter2")
+        await asyncio.Event().wait()
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_one_that_breaks_while_it_listens_takes_no_other_along(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nor itself: it is published to again, as after any loss."""
+    deaf, other = Deaf("deaf"), Recording("other")
+
+    async with run(deaf, other) as running:
+        running.show(1)
+        await running.until(deaf.gone.is_set)
+        running.show(2)
+        await running.until(lambda: deaf.published[-1:] == [2])
+        await running.until(lambda: other.published[-1:] == [2])
+
+    (heard,) = facts(caplog.records, "publisher does not hear of losses")
+    assert heard == {"publisher": "deaf", "error": "RuntimeError"}

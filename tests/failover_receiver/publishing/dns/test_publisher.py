@@ -15,6 +15,7 @@ import pytest
 
 from failover_receiver.publishing import PublishingError
 from failover_receiver.publishing.dns import keyfile
+from failover_receiver.publishing.dns import publisher as module
 from failover_receiver.publishing.dns.publisher import DnsPublisher
 from failover_receiver.publishing.dns.records import Addresses
 from failover_receiver.settings import ConfigurationError
@@ -295,3 +296,31 @@ async def test_a_key_file_that_is_not_there_is_said_at_the_start(bind: Bind) -> 
 
     with pytest.raises(ConfigurationError, match=r"^dns\.key_file: .*wgfleet\.key is not there"):
         DnsPublisher(bind.place())
+
+
+async def test_a_resolver_that_says_nothing_keeps_no_dead_worker_in_the_name(
+    bind: Bind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not waited for, and asked once for each name: whoever hangs takes no more threads each time."""
+    monkeypatch.setattr(module, "LOOK_UP_SECONDS", 0.01)
+    asked: list[str] = []
+    answers = asyncio.Event()
+
+    async def resolve(host: str) -> Addresses:
+        asked.append(host)
+        await answers.wait()
+        return frozenset({"192.0.2.7"})
+
+    publisher = DnsPublisher(bind.place(), resolve=resolve)
+    named = worker(3, endpoints=("a.example.net:51820",))
+
+    await publish_workers(publisher, worker(1), worker(2), named)
+    await publish_workers(publisher, worker(1, DOWN), worker(2), named)
+    before, times = bind.records(), len(asked)
+    answers.set()
+    await asyncio.gather(*publisher._asked.values())
+    await publish_workers(publisher, worker(1, DOWN), worker(2), named)
+    await publisher.close()
+
+    assert (before, times) == ([TWO], 1)
+    assert bind.records() == [TWO, "192.0.2.7"]
