@@ -27,7 +27,9 @@ TARGETS = (
 TOKEN = "--token-file '/etc/my tokens/it'"
 EXPORTER = "--exporter-scheme https --exporter-ca-file /etc/x.pem --exporter-token-file /etc/x.token"
 ALERTS = "--runbooks https://wiki.example/wg --load-limit 0.7"
-EVERY_OPTION = f"{PACE} {TIMES} {TURNS} --window 17s {RECEIVER} {SCRAPED} {TARGETS} {TOKEN} {EXPORTER} {ALERTS}"
+EVERY_OPTION = (
+    f"{PACE} {TIMES} {TURNS} --window 17s {RECEIVER} {SCRAPED} {TARGETS} {TOKEN} {EXPORTER} {ALERTS}"
+)
 RENDERED = tuple(kind for kind in Kind if kind is not Kind.BLACKBOX_WEB)
 """What renders without certificates."""
 

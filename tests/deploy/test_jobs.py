@@ -131,7 +131,9 @@ def test_other_jobs(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-def test_a_receiver_that_stands_alone_is_scraped_where_it_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_receiver_that_stands_alone_is_scraped_where_it_is_asked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """
     And nothing is said of followers.
     """

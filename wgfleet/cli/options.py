@@ -9,8 +9,15 @@ from wgfleet.cli.monitoring import Kind
 from wgfleet.cli.probing import Probing, SettingsError, default_timeout, duration_text, parse_duration
 from wgfleet.cli.settings import Deciding, Settings
 
-
-_REPEATED = ("replicas", "followers", "vantages", "canaries", "alertmanagers", "prometheis", "external_labels")
+_REPEATED = (
+    "replicas",
+    "followers",
+    "vantages",
+    "canaries",
+    "alertmanagers",
+    "prometheis",
+    "external_labels",
+)
 """Settings whose options may be given several times."""
 
 
