@@ -12,6 +12,7 @@ from failover_receiver.acks import Ack, Clients, propagation, summed_up
 from failover_receiver.driver import Driver
 from failover_receiver.enrolments import Enrolments
 from failover_receiver.following.source import Source
+from failover_receiver.following.standing import Standing
 from failover_receiver.loads import Load, fresh
 from failover_receiver.metrics import Metrics
 from failover_receiver.places import Places
@@ -91,7 +92,9 @@ class Receiver:
         object.__setattr__(self, "registrar", registrar)
         object.__setattr__(self, "enrolments", Enrolments(self.driver, registrar))
         object.__setattr__(self, "places", Places(self.driver.clock))
-        object.__setattr__(self, "source", Source(self.gate, (self.publication, self.client_list)))
+        object.__setattr__(
+            self, "source", Source(self.gate, (self.publication, self.client_list), self._standing)
+        )
         self.streams.extend((self.places, self.source))
         self.gate.follow(self._forget_unknown)
 
@@ -142,6 +145,10 @@ class Receiver:
     def loads(self) -> dict[str, float]:
         """How loaded each worker is, from 0 to 1; one of which nothing was heard lately is absent."""
         return fresh(self.known_loads, now=self.driver.clock())
+
+    def _standing(self) -> Standing:
+        """Cut off from the others, it is no better than a follower that is alone: who follows it should look for another."""
+        return Standing(live=self.others is None or self.others.fault is None)
 
     def _forget_unknown(self) -> None:
         for name in [name for name, holder in self._said_by.items() if not self.gate.knows(holder)]:
