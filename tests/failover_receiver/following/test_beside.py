@@ -219,10 +219,10 @@ async def test_a_follower_has_several_processes_as_well(tmp_path: Path) -> None:
                 await follower.until(status="live")
                 async with crowd(follower.url, receiver.secret(Role.OPERATOR)) as streams:
                     numbers = {(await one.event())["id"] for one in streams}
-            followers = (await http.get("/v1/doctor")).json()["followers"]
+                followers = (await http.get("/v1/doctor")).json()["followers"]
 
     assert numbers == {"1.2"}
-    assert followers == {"follower": False}  # It has ended.
+    assert followers == {"follower": True}
 
 
 def _lives(pid: int) -> bool:
