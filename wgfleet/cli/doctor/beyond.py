@@ -69,11 +69,12 @@ def judge_scraped(prometheus: Part) -> Iterator[Finding]:
             )
     found = prometheus.body("followers")
     said = [] if found is None else found["data"]["result"]
-    alone = [one["metric"].get("instance", "") for one in said if one["value"][1] == "0"]
+    live = {one["metric"].get("instance", ""): one["value"][1] != "0" for one in said}
+    alone = [name for name, hears in live.items() if not hears]
     if alone:
         yield warning(
             f"followers do not hear the receiver: {some(sorted(alone))}",
             "docs/runbooks/WireGuardFollowerAlone.md",
         )
-    elif said:
-        yield ok(f"each of {len(said)} followers hears the receiver")
+    elif live:
+        yield ok(f"the receiver is heard by the followers {some(sorted(live))}")
