@@ -172,6 +172,7 @@ def test_what_a_client_says_to_one_is_known_to_all(three: Three) -> None:
 def test_while_postgres_is_away_all_show_what_they_have(three: Three) -> None:
     """Webhooks and operators get 503 with the reason; documents are given out; followers are told to look elsewhere; afterwards everything goes on."""
     edge = made(three, 1, "edge1", Role.FOLLOWER)
+    soon(lambda: set(each(three, "/v1/doctor", lambda said: said["sharing"])) == {MANY}, "all to hear all")
     documents = [three.ask(n, "GET", "/v1/peer-set").content for n in range(MANY)]
     three.postgres.stop()
     try:
@@ -190,7 +191,6 @@ def test_while_postgres_is_away_all_show_what_they_have(three: Three) -> None:
     assert three.ask(1, "PUT", "/v1/workers/w1/drain").status_code == 200
     assert three.ask(2, "DELETE", "/v1/workers/w1/drain").status_code == 200
     assert _standing(three, 1, edge) == {"live": True, "hops": 0}
-    soon(lambda: set(each(three, "/v1/doctor", lambda said: said["sharing"])) == {MANY}, "all to hear all")
 
 
 def _ready(three: Three) -> list[int]:
