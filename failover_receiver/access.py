@@ -102,6 +102,10 @@ class Gate:
         """Call this after each change of what is known, as long as the gate lives: whoever holds streams ends some."""
         self._followers.append(changed)
 
+    def lends(self, holder: Holder) -> bool:
+        """Whether its token stands in no store: it is a part of this program."""
+        return holder.digest in self._lent
+
     def knows(self, holder: Holder) -> bool:
         """Whether one that was let in would still be: not revoked, not expired."""
         return holder.digest in self._holders and not self._expired(holder)

@@ -114,6 +114,9 @@ class Metrics:
         self._generation = Gauge(
             "wgfleet_receiver_generation", "Generation of the peer set.", registry=registry
         )
+        self._issued = Gauge(
+            "wgfleet_receiver_issued_timestamp_seconds", "When the peer set was issued.", registry=registry
+        )
         self._live = Gauge(
             "wgfleet_receiver_monitoring_live",
             "1 if monitoring is heard, 0 if the receiver is blind.",
@@ -215,6 +218,7 @@ class Metrics:
         """Set the gauges to what the state says."""
         self._epoch.set(state.epoch)
         self._generation.set(state.generation)
+        self._issued.set(state.issued_at)
         self._live.set(state.monitoring is Monitoring.LIVE)
         heard = [alert.heard_at for alert in state.alerts.values() if alert.action is Action.WATCHDOG]
         self._watchdog.set(max(heard, default=0.0))

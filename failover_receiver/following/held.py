@@ -25,8 +25,10 @@ class Taken:
     type: str
     epoch: int
     generation: int
-    fresh_until: float
+    issued_at: float
     """UNIX time, seconds."""
+    fresh_until: float
+    """Likewise."""
     body: bytes
 
     @property
@@ -73,4 +75,5 @@ class Held:
 
     def _read(self, fields: Fields, body: bytes) -> Taken:
         epoch, generation = fields.get("epoch", int), fields.get("generation", int)
-        return Taken(self._type, epoch, generation, fields.number("fresh_until"), body)
+        times = fields.number("issued_at"), fields.number("fresh_until")
+        return Taken(self._type, epoch, generation, *times, body)

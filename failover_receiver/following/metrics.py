@@ -25,6 +25,12 @@ class FollowerMetrics:
         self._generation = Gauge(
             "wgfleet_follower_generation", "Generation of each document.", ["document"], registry=registry
         )
+        self._issued = Gauge(
+            "wgfleet_follower_issued_timestamp_seconds",
+            "When each document was issued.",
+            ["document"],
+            registry=registry,
+        )
         self._fresh_until = Gauge(
             "wgfleet_follower_fresh_until_timestamp_seconds",
             "Until when each document counts as fresh.",
@@ -58,4 +64,5 @@ class FollowerMetrics:
         """Set the gauges to this document."""
         self._epoch.labels(name).set(taken.epoch)
         self._generation.labels(name).set(taken.generation)
+        self._issued.labels(name).set(taken.issued_at)
         self._fresh_until.labels(name).set(taken.fresh_until)

@@ -4,6 +4,7 @@ There are few of them, so each has a task; and each is told before the crowd is,
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 from failover_receiver.access import Gate
@@ -35,11 +36,20 @@ class Source:
         self._standing = standing
         self._next = asyncio.Event()
         self._closed = False
-        self.followers = 0
-        """So many follow."""
+        self._following: Counter[str] = Counter()
+        """Streams, by the digests of their tokens."""
         gate.follow(self.wake)
         for publication in publications:
             publication.follow(self.wake)
+
+    @property
+    def followers(self) -> int:
+        """So many follow."""
+        return self._following.total()
+
+    def is_followed_by(self, holder: Holder) -> bool:
+        """Whether this one has a stream open."""
+        return self._following[holder.digest] > 0
 
     def wake(self) -> None:
         """Let every stream look again: at what is new, and whether it may go on."""
@@ -54,7 +64,7 @@ class Source:
     async def follow(self, holder: Holder) -> AsyncIterator[bytes]:
         """Server-sent events: everything, then what changes, and heartbeats; as long as the holder is known."""
         sent = _Sent()
-        self.followers += 1
+        self._following[holder.digest] += 1
         try:
             while not self._closed and self._gate.knows(holder):
                 waiting = self._next
@@ -66,7 +76,7 @@ class Source:
                 except TimeoutError:
                     yield HEARTBEAT
         finally:
-            self.followers -= 1
+            self._following[holder.digest] -= 1
 
     def _news(self, sent: "_Sent") -> Iterator[bytes]:
         standing = self._standing()

@@ -173,6 +173,7 @@ class Exchange:
             say(log, "store lost", level=logging.ERROR, store=self._dsn, error=said)
         self._away = self._store.away = f"PostgreSQL at {self._dsn} is away: {said}"
         self._metrics.store_connected.set(0)
+        self._metrics.replicas.set(1)
 
     async def _listen(self, listening: psycopg.AsyncConnection) -> None:
         async for _ in listening.notifies():

@@ -31,17 +31,38 @@ def routes(receiver: Receiver) -> APIRouter:
             "probe_interval": policy.probe_interval,
             "watchdog_timeout": policy.watchdog_timeout,
             "watchdog_heard_at": max(watchdogs, default=None),
-            "webhook_at": receiver.metrics.registry.get_sample_value(
-                "wgfleet_receiver_webhook_taken_timestamp_seconds"
-            ),
+            "webhook_at": _value(receiver, "wgfleet_receiver_webhook_taken_timestamp_seconds"),
             "read_at": state.read_at,
             "alertmanagers": receiver.settings.alertmanagers,
             "prometheis": receiver.settings.prometheis,
             "clients": {"heard": receiver.clients().heard, "behind": receiver.clients().behind},
+            "sharing": None if receiver.others is None else _value(receiver, "wgfleet_receiver_replicas"),
+            "publishers": _publishers(receiver),
+            "followers": _followers(receiver),
             **_workers(receiver, unmonitored(state, now, policy)),
         }
 
     return router
+
+
+def _value(receiver: Receiver, metric: str) -> float | None:
+    return receiver.metrics.registry.get_sample_value(metric)
+
+
+def _publishers(receiver: Receiver) -> dict[str, float]:
+    """For how many seconds each has been behind."""
+    (behind,) = receiver.metrics.publisher_behind.collect()
+    return {sample.labels["publisher"]: sample.value for sample in behind.samples}
+
+
+def _followers(receiver: Receiver) -> dict[str, bool]:
+    """Whether the one that each token is made for follows this receiver; it may follow another, or one of them."""
+    gate, source = receiver.gate, receiver.source
+    return {
+        holder.name: source.is_followed_by(holder)
+        for holder in gate.holders.values()
+        if holder.role is Role.FOLLOWER and gate.knows(holder) and not gate.lends(holder)
+    }
 
 
 def _workers(receiver: Receiver, silent: frozenset[str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from tests.dashboards.selectors import Selector, selectors
 
 Dashboard = Mapping[str, Any]
 
-MOST_PANELS = 16
+MOST_PANELS = 20
 """More than that is two pages."""
 COLUMNS = 24
 """Of Grafana's grid."""

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from exporter.metrics import ALL
+from failover_receiver.following.metrics import FollowerMetrics
 from failover_receiver.metrics import Metrics
 from tests.dashboards import rules
 from tests.dashboards.committed import DASHBOARDS, REPOSITORY
@@ -37,8 +38,8 @@ OF_OTHERS = {
 
 
 def of_the_receiver() -> Iterator[str]:
-    """Its metrics with the suffixes of their samples."""
-    for family in Metrics().registry.collect():
+    """Its metrics and its followers', with the suffixes of their samples."""
+    for family in (*Metrics().registry.collect(), *FollowerMetrics().registry.collect()):
         suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(family.type, [""])
         yield from (family.name + suffix for suffix in suffixes)
 

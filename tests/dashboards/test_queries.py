@@ -62,7 +62,14 @@ class Story:
 @pytest.fixture(scope="module")
 def story() -> Iterator[Story]:
     """Lived once, for all questions."""
-    with Fleet(Profile(interval=f"{PROBE_SECONDS}s", hold_down=2.0, hold_down_factor=1.0)) as fleet:
+    profile = Profile(
+        interval=f"{PROBE_SECONDS}s",
+        hold_down=2.0,
+        hold_down_factor=1.0,
+        tables={"file": {"path": "published.jws"}},
+        follower=True,
+    )
+    with Fleet(profile) as fleet:
         furnish(fleet)
         grafana = Grafana(fleet.url("prometheus"))
         fleet.wait_until_serving()
@@ -82,7 +89,7 @@ def story() -> Iterator[Story]:
 
 
 def furnish(fleet: Fleet) -> None:
-    """What an operator may have, and some panels are about: names, a probe of what lies beyond, an unused peer."""
+    """What an operator may have, and some panels are about, beside a publisher and a follower: names, a probe of what lies beyond, an unused peer."""
     names = fleet.network.directory / "names"
     names.write_text(
         "".join(f"{client.public_key} {name}\n" for name, client in fleet.network.clients.items())

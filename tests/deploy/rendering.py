@@ -12,6 +12,10 @@ PACE = "--interval 5s --timeout 1s500ms"
 TIMES = "--resend-delay 4s"
 TURNS = "--group-interval 2s --repeat-interval 20s"
 RECEIVER = "--receiver https://receiver.example:9443 --receiver-ca-file /etc/receiver.pem"
+SCRAPED = (
+    "--replica https://r1.example:9587 --replica http://192.0.2.7:9587 --replica https://r2.example:9587 "
+    "--follower http://192.0.2.8:9587"
+)
 CERTIFICATES = (
     "--vantage-ca-file /etc/ca.pem --vantage-cert-file /etc/cert.pem --vantage-key-file /etc/key.pem"
 )
@@ -23,7 +27,9 @@ TARGETS = (
 TOKEN = "--token-file '/etc/my tokens/it'"
 EXPORTER = "--exporter-scheme https --exporter-ca-file /etc/x.pem --exporter-token-file /etc/x.token"
 ALERTS = "--runbooks https://wiki.example/wg --load-limit 0.7"
-EVERY_OPTION = f"{PACE} {TIMES} {TURNS} --window 17s {RECEIVER} {TARGETS} {TOKEN} {EXPORTER} {ALERTS}"
+EVERY_OPTION = (
+    f"{PACE} {TIMES} {TURNS} --window 17s {RECEIVER} {SCRAPED} {TARGETS} {TOKEN} {EXPORTER} {ALERTS}"
+)
 RENDERED = tuple(kind for kind in Kind if kind is not Kind.BLACKBOX_WEB)
 """What renders without certificates."""
 

@@ -51,6 +51,8 @@ def test_any_interval(interval: str, generation: int, tmp_path: Path) -> None:
     settings = Settings(
         Probing(every, default_timeout(every)),
         receiver="https://[2001:db8::1]:9443/",
+        replicas=("https://[2001:db8::1]:9587", "http://r2.example:9587"),
+        followers=("http://[2001:db8::3]:9587", "https://edge.example:9587"),
         receiver_ca_file=str(token),
         vantages=("on=[::1]:9115", "far=far.example:9115", "further=http://[2001:db8::2]:9115"),
         canaries=("far=2001:db8::9", "far=canary.example"),

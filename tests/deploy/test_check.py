@@ -43,6 +43,8 @@ def any_settings(draw: st.DrawFn) -> Settings:
                 repeat_interval=draw(milliseconds(100, 30_000)),
             ),
             receiver="https://receiver.example:443",
+            replicas=draw(st.sampled_from([(), ("http://r1.example:1", "https://r2.example:1")])),
+            followers=draw(st.sampled_from([(), ("https://edge.example:1",)])),
             vantages=("main", "far=far.example:9115") if several else ("main",),
             canaries=("main=192.0.2.1",) if draw(st.booleans()) else (),
             vantage_ca_file="/ca" if several else "",

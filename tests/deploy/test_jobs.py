@@ -72,7 +72,7 @@ def test_canary_of_a_vantage(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_other_jobs(capsys: pytest.CaptureFixture[str]) -> None:
     """
-    The receiver, the exporters and the daemons of monitoring are scraped, each by its own authority.
+    Receivers, followers, exporters and the daemons of monitoring are scraped, each by its own authority.
     """
     jobs = jobs_of(rendered(f"render prometheus {EVERY_OPTION}", capsys))
 
@@ -82,7 +82,16 @@ def test_other_jobs(capsys: pytest.CaptureFixture[str]) -> None:
             "scheme": "https",
             "tls_config": {"ca_file": "/etc/receiver.pem"},
             "authorization": {"type": "Bearer", "credentials_file": "/etc/my tokens/it"},
-            "static_configs": [{"targets": ["receiver.example:9443"]}],
+            "static_configs": [
+                {"targets": ["r1.example:9587", "r2.example:9587"]},
+                {"targets": ["192.0.2.7:9587"], "labels": {"__scheme__": "http"}},
+            ],
+        },
+        {
+            "job_name": "wgfleet-follower",
+            "scheme": "http",
+            "authorization": {"type": "Bearer", "credentials_file": "/etc/my tokens/it"},
+            "static_configs": [{"targets": ["192.0.2.8:9587"]}],
         },
         {
             "job_name": "wgfleet-prometheus",
@@ -120,6 +129,18 @@ def test_other_jobs(capsys: pytest.CaptureFixture[str]) -> None:
             "http_sd_configs": [sd("/v1/sd/workers")],
         },
     ]
+
+
+def test_a_receiver_that_stands_alone_is_scraped_where_it_is_asked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """
+    And nothing is said of followers.
+    """
+    jobs = jobs_of(rendered("render prometheus --receiver http://192.0.2.1:9587", capsys))
+
+    assert jobs["wgfleet-receiver"]["static_configs"] == [{"targets": ["192.0.2.1:9587"]}]
+    assert "wgfleet-follower" not in jobs
 
 
 def test_exporters_by_certificate_and_password(capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,6 +52,17 @@ from wgfleet.cli.monitoring import Kind
             "--receiver http://[::1",
             "receiver is 'http://[::1', expected http://host:port or https://host:port",
         ),
+        *(
+            (
+                f"--{field} 192.0.2.1:9587",
+                f"{field} is '192.0.2.1:9587', expected http://host:port or https://host:port",
+            )
+            for field in ("replica", "follower")
+        ),
+        (
+            "--follower http://e:1 --follower http://e:1",
+            "follower 'http://e:1' is given 2 times, expected once",
+        ),
         (
             "--vantage main=127.0.0.1",
             "vantage: '127.0.0.1' is not an endpoint: host:port with a port from 1 to 65535, as 192.0.2.1:51820",

@@ -25,7 +25,10 @@ ACTIONS = {
 }
 """The alerts that the receiver acts on, with severity and action."""
 
-IDENTITY = {"worker", "interface", "collector", "part", "vantage", "instance", "alertmanager"}
+IDENTITY = {
+    *("worker", "interface", "collector", "part", "vantage"),
+    *("instance", "process", "publisher", "alertmanager"),
+}
 """The labels that say what an alert is about. Each is a name, and none a measured value."""
 
 each_generation = pytest.mark.parametrize("generation", GENERATIONS)
@@ -191,6 +194,7 @@ def test_when_warnings_begin() -> None:
         "wgfleet-load": "15s",
         "wgfleet-workers": "15s",
         "wgfleet-monitoring": "15s",
+        "wgfleet-beyond": "15s",
         "wgfleet-watchdog": "5s",
     }
 

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from exporter import metrics as exporter_metrics
+from failover_receiver.following.metrics import FollowerMetrics
 from failover_receiver.metrics import Metrics
 from tests.deploy.programs import REPOSITORY
 from tests.deploy.promtools import GENERATIONS, groups_of, said_by
@@ -88,7 +89,7 @@ def test_metrics() -> None:
     ours = {family.name for family in exporter_metrics.ALL} | {
         rule["record"] for rule in RULES if "record" in rule
     }
-    for metric in Metrics().registry.collect():
+    for metric in (*Metrics().registry.collect(), *FollowerMetrics().registry.collect()):
         ours |= {metric.name, f"{metric.name}_total", *(sample.name for sample in metric.samples)}
     asked = {
         name

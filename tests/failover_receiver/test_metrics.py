@@ -77,6 +77,9 @@ wgfleet_receiver_epoch 1.0
 # HELP wgfleet_receiver_generation Generation of the peer set.
 # TYPE wgfleet_receiver_generation gauge
 wgfleet_receiver_generation 4.0
+# HELP wgfleet_receiver_issued_timestamp_seconds When the peer set was issued.
+# TYPE wgfleet_receiver_issued_timestamp_seconds gauge
+wgfleet_receiver_issued_timestamp_seconds 1.795348805e+09
 # HELP wgfleet_receiver_monitoring_live 1 if monitoring is heard, 0 if the receiver is blind.
 # TYPE wgfleet_receiver_monitoring_live gauge
 wgfleet_receiver_monitoring_live 1.0

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.lab import followers
 from tests.lab.addresses import SERVICE
 from tests.lab.authority import Authority
 from tests.lab.bare import BareClient
@@ -72,6 +73,8 @@ class Profile:
     """What the receiver's configuration says beside, in tables."""
     broker: bool = False
     """The receiver publishes to an MQTT broker, too, and clients follow that one."""
+    follower: bool = False
+    """A follower of two processes stands beside the receiver, and Prometheus scrapes it; nobody else asks it."""
     ports: bool = False
     """Give Prometheus, Alertmanager and the receiver their usual ports on this machine's loopback."""
 
@@ -109,6 +112,8 @@ class Fleet:
             stack.enter_context(self.network)
             self._start_receiver()
             stack.callback(self.api.close)
+            if self.profile.follower:
+                self._start_follower()
             for worker in self.network.workers:
                 self._add_worker(worker)
             self._start_monitoring()
@@ -282,6 +287,10 @@ class Fleet:
         self.api = Api(self.url("receiver"), self._home / "operator.token", None)
         self.receiver_url = f"http://{host.address}:{RECEIVER_PORT}"
 
+    def _start_follower(self) -> None:
+        host, home = self.network.monitoring, self.network.directory / "follower"
+        followers.start(self.api.call, host, home, self.receiver_url, fleet=FLEET, processes=2)
+
     def _alertmanager_addresses(self) -> list[str]:
         vantages = self.network.vantages
         return [LOOPBACK] if len(vantages) == 1 else [vantage.address for vantage in vantages]
@@ -294,6 +303,7 @@ class Fleet:
             receiver_url=self.receiver_url,
             tokens=self._home,
             hosts=hosts,
+            followers=[followers.url(self.network.monitoring)] if self.profile.follower else [],
             authority=Authority(directory / "authority") if len(hosts) > 1 else None,
             ports=self.profile.ports,
         )

@@ -34,6 +34,8 @@ class Plan:
     interval: str
     load_limit: float
     receiver_url: str
+    followers: Sequence[str]
+    """Their URLs."""
     tokens: Path
     """The folder with Prometheus's and Alertmanager's tokens."""
     hosts: Sequence[Monitoring]
@@ -117,6 +119,7 @@ class Station:
             "--prometheus-token-file", plan.tokens / "prometheus.token",
             "--alertmanager-token-file", plan.tokens / "alertmanager.token",
         ]  # fmt: skip
+        command += [word for url in plan.followers for word in ("--follower", url)]
         if plan.authority is None:
             return command
         certificate, key = plan.authority.sign(self.host.name, self.host.address)

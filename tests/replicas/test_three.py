@@ -1,5 +1,6 @@
 """Tests of three receivers in processes of their own, on one real PostgreSQL."""
 
+import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -169,7 +170,9 @@ def test_what_a_client_says_to_one_is_known_to_all(three: Three) -> None:
 
 
 def test_while_postgres_is_away_all_show_what_they_have(three: Three) -> None:
-    """Webhooks and operators get 503 with the reason; documents are given out; afterwards everything goes on."""
+    """Webhooks and operators get 503 with the reason; documents are given out; followers are told to look elsewhere; afterwards everything goes on."""
+    edge = made(three, 1, "edge1", Role.FOLLOWER)
+    soon(lambda: set(each(three, "/v1/doctor", lambda said: said["sharing"])) == {MANY}, "all to hear all")
     documents = [three.ask(n, "GET", "/v1/peer-set").content for n in range(MANY)]
     three.postgres.stop()
     try:
@@ -178,12 +181,24 @@ def test_while_postgres_is_away_all_show_what_they_have(three: Three) -> None:
         assert told.status_code == 503
         assert "PostgreSQL at postgresql://" in told.json()["error"]
         assert [three.ask(n, "GET", "/v1/peer-set").content for n in range(MANY)] == documents
+        assert _standing(three, 1, edge) == {"live": False, "hops": 0}
+        page = three.ask(1, "GET", "/metrics").text
+        assert "wgfleet_receiver_store_connected 0.0\n" in page
+        assert "wgfleet_receiver_replicas 1.0\n" in page
     finally:
         three.postgres.start()
     soon(lambda: _ready(three) == [200] * MANY, "all to be ready again")
     assert three.ask(1, "PUT", "/v1/workers/w1/drain").status_code == 200
     assert three.ask(2, "DELETE", "/v1/workers/w1/drain").status_code == 200
+    assert _standing(three, 1, edge) == {"live": True, "hops": 0}
 
 
 def _ready(three: Three) -> list[int]:
     return [three.ask(n, "GET", "/readyz").status_code for n in range(MANY)]
+
+
+def _standing(three: Three, number: int, token: str) -> Any:
+    """What a follower is told first."""
+    url = f"{three.receivers[number].url}/v1/follow/events"
+    with httpx.stream("GET", url, headers=bearer(token), timeout=SOON, trust_env=False) as answer:
+        return json.loads(next(line for line in answer.iter_lines() if line.startswith("data:"))[5:])

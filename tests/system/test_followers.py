@@ -1,22 +1,19 @@
 """Clients that know a follower's URL and no other: they are led as those of the receiver itself are."""
 
-import json
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.lab import followers
 from tests.lab.failover import fail_over
-from tests.lab.fleet import FLEET, RECEIVER_PORT, Fleet
+from tests.lab.fleet import FLEET, Fleet
 from tests.lab.process import Process
 from tests.lab.traffic import Traffic
 from tests.lab.waiting import wait_until
 
 pytestmark = pytest.mark.system
 LIMIT = 60.0
-PORT = RECEIVER_PORT + 1
 
 
 @pytest.fixture
@@ -24,42 +21,17 @@ def follower(fleet: Fleet) -> Iterator[Process]:
     """One on the monitoring host, and one client that knows nothing else; both as they were afterwards."""
     host = fleet.network.monitoring
     home = fleet.network.directory / "follower"
-    home.mkdir(mode=0o700, exist_ok=True)
-    configure(fleet, home, host.address)
-    command = [sys.executable, "-m", "failover_receiver", "follow", "--log-format", "json"]
-    process = host.spawn(
-        "follower",
-        [*command, "--config", home / "follower.toml"],
-        ready='"event": "following"',
-        timeout=LIMIT,
-    )
+    process = followers.start(fleet.api.call, host, home, fleet.receiver_url, fleet=FLEET)
     configuration = fleet.network.directory / "c1.sync" / "sync.toml"
     before = configuration.read_text()
     sync = fleet.sync["c1"]
-    configuration.write_text(before.replace(fleet.receiver_url, f"http://{host.address}:{PORT}"))
+    configuration.write_text(before.replace(fleet.receiver_url, followers.url(host)))
     again(sync)
     yield process
     configuration.write_text(before)
     again(sync)
     process.kill()
     fleet.api.call("DELETE", "/v1/tokens/edge1")
-
-
-def configure(fleet: Fleet, home: Path, address: str) -> None:
-    """As an operator does, by docs/followers.md."""
-    (home / "token").write_text(
-        fleet.api.call("POST", "/v1/tokens", body={"name": "edge1", "role": "follower"})["token"]
-    )
-    said = {
-        "fleet": FLEET,
-        "receivers": [fleet.receiver_url],
-        "token_file": "token",
-        "trusted_keys": [fleet.api.call("GET", "/v1/signing-key")["public_key"]],
-        "listen_address": address,
-        "listen_port": PORT,
-    }
-    lines = [f"{key} = {json.dumps(value)}\n" for key, value in said.items()]
-    (home / "follower.toml").write_text("".join(lines))
 
 
 def heard(fleet: Fleet) -> dict[str, int]:
@@ -98,7 +70,7 @@ def test_a_client_of_a_follower_leaves_a_worker_that_dies(
 def test_with_the_receiver_gone_a_client_may_start_by_a_follower(fleet: Fleet, follower: Process) -> None:
     """The follower serves what it has, and says that it is alone."""
     host = fleet.network.monitoring
-    door = host.forward(PORT, address=host.address)
+    door = host.forward(followers.PORT, address=host.address)
     fleet.receiver.kill()
     try:
         ready = f"http://127.0.0.1:{door.port}/readyz"

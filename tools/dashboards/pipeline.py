@@ -6,6 +6,7 @@ from tools.dashboards import looks
 from tools.dashboards.page import assembled, probe, workers
 from tools.dashboards.panels import About, Ask, bars, events, lines, number, timeline
 from tools.dashboards.promql import (
+    FOLLOWER,
     GROUPS,
     PROMETHEUS,
     RECEIVER,
@@ -23,6 +24,7 @@ DELAY, WEBHOOK_TIME, PROPAGATION = (
 )
 EVALUATED = f"prometheus_rule_group_last_evaluation_timestamp_seconds{{{GROUPS}}}"
 EVERY = f"prometheus_rule_group_interval_seconds{{{GROUPS}}}"
+GENERATION = "wgfleet_receiver_generation"
 HEARD = f"wgfleet_receiver_watchdog_heard_timestamp_seconds{{{RECEIVER}}}"
 
 MONITORING = number(
@@ -221,9 +223,10 @@ FAILURES = events(
     About(
         "Failures along the way",
         "Whatever went wrong between a rule and the document. 0 is good. By their order: rules that were skipped or failed, "
-        "alerts that Prometheus could not send, webhooks that failed, changes that could not be kept.",
+        "alerts that Prometheus could not send, webhooks that failed, changes that could not be kept or brought elsewhere, "
+        "processes that ended.",
         "short",
-        ("WireGuardRulesLate", "WireGuardAlertmanagerUnreachable", "WireGuardReceiverFailing", "WireGuardStoreFailing"),
+        ("WireGuardRulesLate", "WireGuardAlertmanagerUnreachable", "WireGuardReceiverFailing", "WireGuardStoreFailing", "WireGuardProcessEnding"),
     ),
     Ask(f"sum({grown('prometheus_rule_group_iterations_missed_total', GROUPS)})", "rule evaluations missed"),
     Ask(f"sum({grown('prometheus_rule_evaluation_failures_total', GROUPS)})", "rule evaluations failed"),
@@ -231,6 +234,12 @@ FAILURES = events(
     Ask(f"sum({grown('prometheus_notifications_dropped_total', PROMETHEUS)})", "alerts dropped by Prometheus"),
     Ask(f"sum({grown('alertmanager_notification_requests_failed_total', WEBHOOK)})", "webhooks failed"),
     Ask(f"sum({grown('wgfleet_receiver_store_failures_total', RECEIVER)})", "changes not kept"),
+    Ask(f"sum({grown('wgfleet_publisher_failures_total', RECEIVER)})", "not published elsewhere"),
+    Ask(
+        f"sum by (job) ({grown('wgfleet_receiver_process_ended_total', RECEIVER)}) or "
+        f"sum by (job) ({grown('wgfleet_follower_process_ended_total', FOLLOWER)})",
+        "processes ended, {{job}}",
+    ),
 )  # fmt: skip
 
 TOLD = events(
@@ -246,6 +255,70 @@ TOLD = events(
         f"sum by (outcome) ({grown('wgfleet_receiver_alertmanager_readings_total', RECEIVER)})",
         "readings: {{outcome}}",
     ),
+)
+
+TOUCH = timeline(
+    About(
+        "Beyond one machine",
+        "Yes all along is good. A receiver says no while it is cut off from its PostgreSQL, a follower while it does not hear "
+        "the receiver, a publisher's place when the last attempt there failed.",
+        "none",
+        ("WireGuardReceiverCutOff", "WireGuardFollowerAlone", "WireGuardFollowerDown"),
+    ),
+    Ask(
+        f"min by (instance) (wgfleet_receiver_store_connected{{{RECEIVER}}})",
+        "receiver {{instance}} has its store",
+    ),
+    Ask(f"min by (instance) (wgfleet_follower_live{{{FOLLOWER}}})", "follower {{instance}} hears"),
+    Ask(
+        f"min by (instance, publisher) (wgfleet_publisher_up{{{RECEIVER}}})",
+        "{{publisher}} takes from {{instance}}",
+    ),
+    words=looks.ANSWERS,
+)
+
+BEYOND = lines(
+    About(
+        "Publishers behind",
+        "For how long there has been a newer peer set than the one that was brought to each place. 0 is good, a moment after a "
+        "change as well; a line that rises is a place that takes nothing.",
+        "s",
+        ("WireGuardPublisherBehind",),
+    ),
+    Ask(
+        f"max by (instance, publisher) (wgfleet_publisher_behind_seconds{{{RECEIVER}}})",
+        "{{publisher}} by {{instance}}",
+    ),
+    steps=((None, looks.GOOD), (60, looks.WARN)),
+)
+
+LAG = lines(
+    About(
+        "Generations behind",
+        "By how many generations each receiver and follower is behind the newest peer set of any receiver. 0 is good; for one "
+        "scrape after a change it may be more, because they are scraped one after the other.",
+        "short",
+        ("WireGuardReceiverBehind", "WireGuardFollowerBehind"),
+    ),
+    Ask(f"scalar(max({GENERATION}{{{RECEIVER}}})) - max by (instance) ({GENERATION}{{{RECEIVER}}})", "receiver {{instance}}"),
+    Ask(
+        f"scalar(max({GENERATION}{{{RECEIVER}}})) - "
+        f'max by (instance) (wgfleet_follower_generation{{{FOLLOWER}, document="peer-set"}})',
+        "follower {{instance}}",
+    ),
+)  # fmt: skip
+
+STREAMS = lines(
+    About(
+        "Streams by place",
+        "Open event streams at each receiver and follower. When one falls to nothing, its clients should be seen at others; if "
+        "the sum stays low, they know no other.",
+        "short",
+        ("WireGuardFollowerDown", "WireGuardReceiverDown"),
+    ),
+    Ask(f"max by (instance) (wgfleet_receiver_watchers{{{RECEIVER}}})", "receiver {{instance}}"),
+    Ask(f"max by (instance) (wgfleet_follower_watchers{{{FOLLOWER}}})", "follower {{instance}}"),
+    stacked=True,
 )
 
 
@@ -265,6 +338,7 @@ def page() -> Dashboard:
             (8, [(8, PROBES), (8, RULES), (8, NOTIFICATIONS)]),
             (8, [(8, HEARING), (8, RECEIVING), (8, FAILURES)]),
             (8, [(6, panel) for panel in (DECISIONS, TOLD, CLIENTS, ACKS)]),
+            (8, [(6, panel) for panel in (TOUCH, BEYOND, LAG, STREAMS)]),
         ],
         refresh="30s",
     )

@@ -9,6 +9,7 @@ INTERFACES = f'{WORKERS}, interface=~"$interface"'
 PROBES = 'job=~"wgfleet-(tunnel|icmp|tcp)", worker=~"$worker"'
 """What the blackbox exporter says of the chosen workers. The rules know the jobs by these names, too."""
 RECEIVER = 'job="wgfleet-receiver"'
+FOLLOWER = 'job="wgfleet-follower"'
 PROMETHEUS = 'job="wgfleet-prometheus"'
 ALERTMANAGER = 'job="wgfleet-alertmanager"'
 WEBHOOK = f'{ALERTMANAGER}, integration="webhook"'

@@ -104,6 +104,8 @@ _TOLD: Mapping[Kind, Mapping[str, str]] = {
     Kind.PROMETHEUS: {
         "receiver": "--receiver",
         "receiver_ca_file": "--receiver-ca-file",
+        "replicas": "--replica",
+        "followers": "--follower",
         "vantages": "--vantage",
         "canaries": "--canary",
         **_VANTAGE_FILES,
@@ -197,8 +199,8 @@ def _words_for_receiver(settings: Settings) -> dict[str, Any]:
     receiver = urlsplit(settings.receiver)
     return {
         "receiver": f"{receiver.scheme}://{receiver.netloc}",
-        "receiver_scheme": receiver.scheme,
-        "receiver_address": receiver.netloc,
+        "receivers": _by_scheme(_places(settings.replicas or (settings.receiver,))),
+        "followers": _by_scheme(_places(settings.followers)),
         "receiver_tls": _tls(ca_file=settings.receiver_ca_file),
     }
 
@@ -239,6 +241,10 @@ def _words_for_vantages(settings: Settings) -> dict[str, Any]:
 
 def _tls(**files: str) -> dict[str, str]:
     return {name: file for name, file in files.items() if file}
+
+
+def _places(urls: Sequence[str]) -> list[Place]:
+    return [Place(url.scheme, url.netloc) for url in map(urlsplit, urls)]
 
 
 def _by_scheme(places: Sequence[Place]) -> dict[str, list[str]]:

@@ -9,6 +9,17 @@ from wgfleet.cli.monitoring import Kind
 from wgfleet.cli.probing import Probing, SettingsError, default_timeout, duration_text, parse_duration
 from wgfleet.cli.settings import Deciding, Settings
 
+_REPEATED = (
+    "replicas",
+    "followers",
+    "vantages",
+    "canaries",
+    "alertmanagers",
+    "prometheis",
+    "external_labels",
+)
+"""Settings whose options may be given several times."""
+
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """Add an option for each setting but the tokens, which one file has and the other has not."""
@@ -62,6 +73,13 @@ def _add_places(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("--receiver", metavar="URL", default=default.receiver, help="%(default)s")
     for option, metavar, dest, text in (
         (
+            "--replica",
+            "URL",
+            "replicas",
+            "a receiver by its own address, where several share a store: these are scraped, --receiver is asked and told",
+        ),
+        ("--follower", "URL", "followers", "a follower that is scraped"),
+        (
             "--vantage",
             "NAME[=HOST:PORT]",
             "vantages",
@@ -91,7 +109,7 @@ def _add_places(group: "argparse._ArgumentGroup") -> None:
 
 def _add_files(group: "argparse._ArgumentGroup") -> None:
     for option, text in (
-        ("--receiver-ca-file", "the authority of the receiver's certificate (the system's)"),
+        ("--receiver-ca-file", "the authority of the certificates of receivers and followers (the system's)"),
         ("--vantage-ca-file", "the authority of the monitoring hosts' certificates (the system's)"),
         ("--vantage-cert-file", "this monitoring host's certificate"),
         ("--vantage-key-file", "and its key"),
@@ -120,7 +138,7 @@ def settings_from(args: argparse.Namespace) -> Settings:
         given["alertmanager_token_file"] = args.token_file
     elif "token_file" in given:
         given["prometheus_token_file"] = args.token_file
-    for repeated in ("vantages", "canaries", "alertmanagers", "prometheis", "external_labels"):
+    for repeated in _REPEATED:
         if repeated in given:
             given[repeated] = tuple(given[repeated])
     if not args.threshold.isdecimal():

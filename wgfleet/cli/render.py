@@ -57,12 +57,6 @@ def run(args: argparse.Namespace) -> int:
         args.parser.error(
             f"expected one of {', '.join((*Kind, 'all'))} with its options, or --check FILE… [--json]"
         )
-    if args.check and args.kind is None:
-        return check.run(args.check, as_json=args.check_json)
-    if args.check or args.kind is None or args.check_json:
-        args.parser.error(
-            f"expected one of {', '.join((*Kind, 'all'))} with its options, or --check FILE… [--json]"
-        )
     try:
         settings = settings_from(args)
         kinds = kinds_of(settings) if args.kind == "all" else (Kind(args.kind),)

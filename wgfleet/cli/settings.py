@@ -39,8 +39,13 @@ class Settings:
     deciding: Deciding = Deciding.TUNNEL
     alerting: Alerting = Alerting()  # noqa: RUF009  # Frozen, so it may be shared.
     receiver: str = "http://127.0.0.1:9587"
+    """Whom Prometheus asks for workers and probes, and Alertmanager tells."""
+    replicas: tuple[str, ...] = ()
+    """Each receiver by its own URL, where several share a store: these are scraped. None: the receiver is."""
+    followers: tuple[str, ...] = ()
+    """URLs of those that are scraped."""
     receiver_ca_file: str = ""
-    """The authority of the receiver's certificate; empty: the system's."""
+    """The authority of the certificates of receivers and followers; empty: the system's."""
     vantages: tuple[str, ...] = ("main",)
     """NAME=HOST:PORT of each blackbox exporter, or NAME for the one on this host."""
     canaries: tuple[str, ...] = ()
@@ -75,6 +80,7 @@ class Settings:
     def __post_init__(self) -> None:
         self.alerting.check(self.probing)
         _check_url("receiver", self.receiver)
+        self._check_scraped()
         _check_page("runbooks", self.runbooks)
         if not 0 < self.load_limit <= 1:
             raise SettingsError(
@@ -129,6 +135,13 @@ class Settings:
                 needed = field in {"rules", "prometheus_token_file", "alertmanager_token_file"}
                 if (needed and not path) or not path.isprintable():
                     raise SettingsError(f"{field} is {path!r}, expected a path on one line")
+
+    def _check_scraped(self) -> None:
+        for field, urls in (("replica", self.replicas), ("follower", self.followers)):
+            for url in urls:
+                _check_url(field, url)
+                if urls.count(url) > 1:
+                    raise SettingsError(f"{field} {url!r} is given {urls.count(url)} times, expected once")
 
     def _check_vantages(self) -> None:
         names = [vantage.name for vantage in self.parsed_vantages]
@@ -185,7 +198,8 @@ class Settings:
                     f"{field} is {getattr(self, field)!r} and exporter_scheme 'http', expected https: "
                     "in clear nobody shows a certificate"
                 )
-        if self.receiver_ca_file and urlsplit(self.receiver).scheme != "https":
+        urls = (self.receiver, *self.replicas, *self.followers)
+        if self.receiver_ca_file and not any(urlsplit(url).scheme == "https" for url in urls):
             raise SettingsError(
                 f"receiver_ca_file is {self.receiver_ca_file!r} and receiver {self.receiver!r}, expected https://: "
                 "in clear nobody shows a certificate"

@@ -81,12 +81,14 @@ async def test_every_process_pushes_every_document(running: Running) -> None:
             pushed = {(await one.event())["data"] for one in streams}
             await page(running, watchers=float(MANY))
             text = (await http.get("/metrics")).text
+        followers = (await http.get("/v1/doctor")).json()["followers"]
 
     assert (len(first), len(pushed)) == (1, 1)
     assert first != pushed
     shares = [float(line.split()[1]) for line in text.splitlines() if "_process_watchers{" in line]
     assert len(shares) == 2
     assert all(0 < share < MANY for share in shares)
+    assert followers == {}  # They follow it, and nobody has to look after them.
 
 
 async def test_whichever_process_is_asked_the_answers_are_the_same(running: Running) -> None:
@@ -222,8 +224,10 @@ async def test_a_follower_has_several_processes_as_well(tmp_path: Path) -> None:
                 await follower.until(status="live")
                 async with crowd(follower.url, receiver.secret(Role.OPERATOR)) as streams:
                     numbers = {(await one.event())["id"] for one in streams}
+                followers = (await http.get("/v1/doctor")).json()["followers"]
 
     assert numbers == {"1.2"}
+    assert followers == {"follower": True}
 
 
 def _lives(pid: int) -> bool:

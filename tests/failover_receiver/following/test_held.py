@@ -21,14 +21,15 @@ def held() -> Held:
 
 
 def test_a_newer_one_is_taken(held: Held) -> None:
-    """With its number and until when it is fresh; the bytes stay as they came."""
+    """With its number and its times; the bytes stay as they came."""
     body = OURS.sign(replace(SAID, generation=6).to_bytes())
 
     taken = held.take(body)
 
     assert taken is not None
     assert taken is held.newest
-    assert (taken.type, taken.number, taken.fresh_until) == ("wgfleet/peer-set", (1, 6), 200.0)
+    assert (taken.type, taken.number) == ("wgfleet/peer-set", (1, 6))
+    assert (taken.issued_at, taken.fresh_until) == (100.0, 200.0)
     assert taken.body == body
 
 

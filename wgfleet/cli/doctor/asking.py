@@ -17,6 +17,7 @@ TIMEOUT_SECONDS = 5.0
 """Longer than any of these answers takes on a sick machine, short enough to wait for."""
 
 PROBES = "max by (job, worker, vantage) (probe_success)"
+LIVE = "min by (instance) (wgfleet_follower_live)"
 FAILED_SD = "sum(increase(prometheus_sd_http_failures_total[2m]))"
 
 RECEIVER: Mapping[str, str] = {
@@ -37,6 +38,7 @@ PROMETHEUS: Mapping[str, str] = {
     "rules": "/api/v1/rules",
     "alertmanagers": "/api/v1/alertmanagers",
     "probes": f"/api/v1/query?query={PROBES}",
+    "followers": f"/api/v1/query?query={LIVE}",
     "discovery": f"/api/v1/query?query={FAILED_SD}",
 }
 ALERTMANAGER: Mapping[str, str] = {

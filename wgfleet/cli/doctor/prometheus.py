@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from wgfleet.cli import check
 from wgfleet.cli.doctor.asking import Part
+from wgfleet.cli.doctor.beyond import judge_scraped
 from wgfleet.cli.doctor.clocks import judge_clock
 from wgfleet.cli.doctor.findings import Finding, fault, ok, some, unchecked, untold, warning
 from wgfleet.cli.doctor.rules import judge_rules
@@ -41,6 +42,7 @@ def judge_prometheus(prometheus: Part, receiver: Part, now: float) -> Iterator[F
     yield from _judge_files(prometheus)
     yield from judge_targets(prometheus, receiver)
     yield from judge_probes(prometheus, receiver)
+    yield from judge_scraped(prometheus)
     yield from _judge_delivery(prometheus, receiver)
 
 

@@ -6,10 +6,14 @@ from functools import partial
 
 from wgfleet.cli.doctor.alertmanager import judge_alertmanager
 from wgfleet.cli.doctor.asking import Asked
+from wgfleet.cli.doctor.beyond import judge_beyond
 from wgfleet.cli.doctor.findings import Finding, Group, fault
 from wgfleet.cli.doctor.prometheus import judge_prometheus, live_files
 from wgfleet.cli.doctor.receiver import judge_monitoring, judge_receiver
 from wgfleet.cli.doctor.workers import judge_workers
+
+BEYOND = "other receivers, publishers and followers"
+"""A part that a fleet need not have."""
 
 
 def judge(asked: Asked) -> tuple[Group, ...]:
@@ -22,6 +26,7 @@ def judge(asked: Asked) -> tuple[Group, ...]:
         _group("receiver", partial(judge_receiver, receiver, now)),
         _group("monitoring, as the receiver hears it", partial(judge_monitoring, receiver)),
         _group("workers and clients", partial(judge_workers, receiver)),
+        *(group for group in [_group(BEYOND, partial(judge_beyond, receiver))] if group.findings),
         *(
             _group(f"Prometheus {one.url}", partial(judge_prometheus, one, receiver, now))
             for one in asked.prometheis

@@ -1,0 +1,116 @@
+"""Tests of wgfleet/cli/doctor/beyond.py: other receivers, publishers and followers."""
+
+from typing import Any
+
+import pytest
+
+from tests.wgfleet.cli.doctor.well import asked, data, doctor, good, ill, prometheus, receiver, targets
+from wgfleet.cli.doctor.asking import Answer
+from wgfleet.cli.doctor.beyond import BEHIND_SECONDS, judge_beyond, judge_scraped
+from wgfleet.cli.doctor.findings import Finding, Level
+from wgfleet.cli.doctor.whole import BEYOND, judge
+
+FAULT, WARNING, UNCHECKED = Level.FAULT, Level.WARNING, Level.UNCHECKED
+
+
+def found(**said: Any) -> list[Finding]:
+    """What is found where the receiver says this."""
+    return list(judge_beyond(receiver({**doctor(), **said})))
+
+
+def test_a_fleet_on_one_machine_has_no_part_of_it() -> None:
+    """Nor one whose receiver does not know the question."""
+    assert BEYOND not in [group.title for group in judge(asked())]
+    assert found(sharing=None, publishers={}, followers={}) == []
+
+
+def test_what_is_well_is_told_by_name() -> None:
+    """Receivers, publishers, followers."""
+    findings = found(sharing=3.0, publishers={"mqtt": 0.0, "file": BEHIND_SECONDS}, followers={"edge1": True})
+
+    assert ill(findings) == []
+    assert [finding.what for finding in findings] == [
+        "3 receivers were heard on its store lately, with this one",
+        "the newest peer set is with mqtt, file",
+        "it is followed by edge1",
+    ]
+
+
+def test_a_publisher_that_is_behind_is_told() -> None:
+    """And since when; the other is well."""
+    assert ill(found(publishers={"mqtt": 600.0, "file": 0.0})) == [
+        (WARNING, "mqtt has had an old peer set for 10 min")
+    ]
+
+
+def test_a_receiver_that_nobody_follows_is_told_if_there_are_followers() -> None:
+    """There is no other receiver that they could follow."""
+    assert ill(found(followers={"edge1": False, "edge2": False})) == [
+        (WARNING, "nobody follows it, though there are followers' tokens: edge1, edge2")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sharing", "followers"), [(None, {"edge1": True, "edge2": False}), (2.0, {"edge2": False})]
+)
+def test_a_follower_that_may_follow_another_is_not_judged(
+    sharing: float | None, followers: dict[str, bool]
+) -> None:
+    """A follower, or another receiver."""
+    assert ill(found(sharing=sharing, followers=followers)) == [(UNCHECKED, "followers edge2")]
+
+
+def test_one_of_several_receivers_that_has_lost_its_store_is_a_fault_and_told_once() -> None:
+    """How many others it hears says nothing then."""
+    lost = Answer(503, {"error": "PostgreSQL is away"}, error="503: PostgreSQL is away")
+
+    groups = judge(asked(receiver({**doctor(), "sharing": 1.0}, ready=lost)))
+
+    findings = [finding for group in groups for finding in group.findings if finding.level is not Level.OK]
+    assert [(finding.level, finding.what) for finding in findings] == [
+        (FAULT, "it cannot keep changes: 503: PostgreSQL is away")
+    ]
+    assert BEYOND not in [group.title for group in groups]
+
+
+def live(**values: str) -> Answer:
+    """What Prometheus knows of followers."""
+    return good(
+        data(
+            {
+                "result": [
+                    {"metric": {"instance": name}, "value": [0, value]} for name, value in values.items()
+                ]
+            }
+        )
+    )
+
+
+def test_a_follower_that_is_alone_is_told_by_prometheus() -> None:
+    """By where it is scraped."""
+    assert ill(judge_scraped(prometheus(followers=live(edge1="1", edge2="0")))) == [
+        (WARNING, "followers do not hear the receiver: edge2")
+    ]
+    (heard,) = judge_scraped(prometheus(followers=live(edge1="1")))
+    assert heard == Finding(Level.OK, "the receiver is heard by the followers edge1")
+
+
+@pytest.mark.parametrize(
+    ("job", "what"), [("wgfleet-receiver", "receiver"), ("wgfleet-follower", "follower")]
+)
+def test_one_that_is_not_scraped_is_told(job: str, what: str) -> None:
+    """One that has not been scraped yet is not."""
+    listed = [
+        {
+            "labels": {"job": job, "instance": f"{health}:9587"},
+            "discoveredLabels": {},
+            "health": health,
+            "lastError": "connection refused",
+        }
+        for health in ("up", "unknown", "down")
+    ]
+    answer = good(data({"activeTargets": [*targets(), *listed]}))
+
+    assert ill(judge_scraped(prometheus(targets=answer))) == [
+        (WARNING, f"{what} down:9587 is not scraped: connection refused")
+    ]
