@@ -1,5 +1,5 @@
 # What can be done here. `make demo` and `make test` need root, and bring what they need.
-.PHONY: help setup demo test style types unit promtool system beyond bench chaos mutants dashboards docs lock rewrite clean
+.PHONY: help setup demo test style types unit promtool system bench chaos mutants dashboards docs lock rewrite clean
 .DEFAULT_GOAL := help
 
 PYTHON := .venv/bin/python
@@ -10,8 +10,6 @@ PACKAGES := ca-certificates iproute2 nftables procps python3-venv util-linux wir
 
 # What measures, or tells by the clock. All else shares nothing and may run two at a time, the slowest first.
 ALONE := tests/bench tests/chaos tests/wgfleet/cli/doctor
-# Fleets on engines beyond one machine, for which `make test` has no time at present: `make beyond`.
-BEYOND := $(patsubst %,tests/system/test_%.py,anycast followers mqtt)
 SLOWEST := tests/deploy tests/mutants tests/system tests/replicas
 SIDE_BY_SIDE := $(SLOWEST) $(filter-out $(SLOWEST) $(ALONE),$(patsubst %/,%,$(wildcard tests/*/ tests/test_*.py)))
 
@@ -52,7 +50,7 @@ demo: setup ## the story of a failover, live; KEEP=1 leaves it running
 
 test: setup .parts3/.ready .browser style types ## everything: style, types, unit, promtool, end-to-end
 	@status=0; \
-	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ALONE) $(BEYOND)) $(SIDE_BY_SIDE) || status=1; \
+	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ALONE)) $(SIDE_BY_SIDE) || status=1; \
 	$(PYTHON) -m pytest $(ALONE) || status=1; \
 	exit $$status
 
@@ -71,9 +69,6 @@ promtool: setup .parts3/.ready ## the alert rules against their stories
 
 system: setup ## the tests on real WireGuard
 	$(PYTHON) -m pytest -m system
-
-beyond: setup ## fleets that follow a broker or a follower, and anycast by BIRD
-	$(PYTHON) -m pytest $(BEYOND)
 
 bench: setup ## one bench: NAME=failover INTERVAL=1s RUNS=20; NAME=vantage INTERVAL=1s SECONDS=60; NAME=exporter;
 # NAME=local RUNS=60 SECONDS=300; NAME=drain MOVES=100; NAME=ingest; NAME=fanout WATCHERS=10000; NAME=poll SECONDS=5; NAME=sync;
