@@ -74,7 +74,9 @@ async def test_what_a_receiver_knows_its_follower_knows() -> None:
     assert edge.gate.holders == upstream.gate.holders
     assert edge.link.standing == Standing(live=True, hops=1)
     issued = "wgfleet_follower_issued_timestamp_seconds"
-    assert edge.metrics.registry.get_sample_value(issued, {"document": "peer-set"}) == 0.0  # As documents say here.
+    assert (
+        edge.metrics.registry.get_sample_value(issued, {"document": "peer-set"}) == 0.0
+    )  # As documents say here.
 
 
 async def test_a_follower_that_is_revoked_hears_no_more() -> None:
