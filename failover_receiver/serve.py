@@ -71,23 +71,27 @@ async def _serve(
         await reconciler.once()
         await driver.take(Tick(), who="start")
         await receiver.registrar.start()
-        reading = asyncio.create_task(reconciler.run(settings.read_interval))
-        sharing = asyncio.create_task(replica.run() if replica is not None else asyncio.sleep(0))
         loads = LoadReader(
             settings.prometheis, http, known=receiver.known_loads, metrics=metrics, clock=time.time
         )
-        asking = asyncio.create_task(loads.run(settings.load_interval))
-        publishing = asyncio.create_task(Publishing(publishers, publication, metrics).run())
-        forgetting = asyncio.create_task(retention.run(driver, settings.keep_events_days))
+        besides = [
+            reconciler.run(settings.read_interval),
+            loads.run(settings.load_interval),
+            Publishing(publishers, publication, metrics).run(),
+            retention.run(driver, settings.keep_events_days),
+        ]
+        if replica is not None:
+            besides.append(replica.run())
+        tasks = [asyncio.create_task(one) for one in besides]
         try:
             app = create(receiver, most_streams=most_streams())
             await others.share(app, Sharing(settings, [signer.public_text], lent, log_format), sockets)
             await serving.make(app, receiver, settings, [others, *receiver.streams]).serve(sockets)
         finally:
             await others.ended()
-            for task in (reading, asking, publishing, forgetting, sharing):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(reading, asking, publishing, forgetting, sharing, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             receiver.registrar.close()
             if replica is not None:
                 await replica.leave()

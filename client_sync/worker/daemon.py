@@ -14,6 +14,7 @@ from client_sync.cache import ClientLists, Documents, ManagedPeers
 from client_sync.config import Config
 from client_sync.control import Proxy, marked_client
 from client_sync.feed import Feed
+from client_sync.polling import taken
 from client_sync.report import STATUS
 from client_sync.worker.around import Around, Kernel
 from client_sync.worker.driver import Worker
@@ -118,7 +119,9 @@ async def serve(
                         published=published,
                     )
                 )
-                own = OwnDrain(http, lambda: in_turn(config.receivers, feed.receiver), feed.headers)
+                own = OwnDrain(
+                    http, config.fleet, lambda: in_turn(config.receivers, feed.receiver), feed.headers
+                )
                 coming = tasks.create_task(come(own, there))
                 tasks.create_task(leave(config, own, stop, coming, supervisor))
                 if hook is not None:
@@ -268,9 +271,12 @@ async def report(
             continue
         try:
             answer = await http.post(
-                f"{feed.receiver}/v1/acks", json=ack(worker), headers=feed.headers(), timeout=10.0
+                f"{feed.receiver}/v1/acks",
+                json={"fleet": config.fleet, **ack(worker)},
+                headers=feed.headers(),
+                timeout=10.0,
             )
-            answer.raise_for_status()
+            taken(answer)
         except (httpx.HTTPError, ValueError) as error:
             say(log, "ack not taken", level=logging.WARNING, error=str(error) or type(error).__name__)
             wait = RETRY_SECONDS

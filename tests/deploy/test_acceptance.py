@@ -50,7 +50,7 @@ def test_any_interval(interval: str, generation: int, tmp_path: Path) -> None:
     every = parse_duration(interval)
     settings = Settings(
         Probing(every, default_timeout(every)),
-        receiver="https://[2001:db8::1]:9443/",
+        receivers=("https://[2001:db8::1]:9443/", "https://r2.example"),
         receiver_ca_file=str(token),
         vantages=("on=[::1]:9115", "far=far.example:9115", "further=http://[2001:db8::2]:9115"),
         canaries=("far=2001:db8::9", "far=canary.example"),

@@ -102,7 +102,7 @@ _VANTAGE_FILES: Mapping[str, str] = {
 
 _TOLD: Mapping[Kind, Mapping[str, str]] = {
     Kind.PROMETHEUS: {
-        "receiver": "--receiver",
+        "receivers": "--receiver",
         "receiver_ca_file": "--receiver-ca-file",
         "vantages": "--vantage",
         "canaries": "--canary",
@@ -122,7 +122,7 @@ _TOLD: Mapping[Kind, Mapping[str, str]] = {
     },
     Kind.RULES: {"runbooks": "--runbooks", "load_limit": "--load-limit"},
     Kind.ALERTMANAGER: {
-        "receiver": "--receiver",
+        "receivers": "--receiver",
         "receiver_ca_file": "--receiver-ca-file",
         "alertmanager_token_file": "--token-file",
     },
@@ -194,11 +194,11 @@ def _words_for_times(settings: Settings) -> dict[str, Any]:
 
 
 def _words_for_receiver(settings: Settings) -> dict[str, Any]:
-    receiver = urlsplit(settings.receiver)
+    receivers = [urlsplit(receiver) for receiver in settings.receivers]
     return {
-        "receiver": f"{receiver.scheme}://{receiver.netloc}",
-        "receiver_scheme": receiver.scheme,
-        "receiver_address": receiver.netloc,
+        "receivers": [f"{receiver.scheme}://{receiver.netloc}" for receiver in receivers],
+        "receiver_scheme": receivers[0].scheme,
+        "receiver_addresses": [receiver.netloc for receiver in receivers],
         "receiver_tls": _tls(ca_file=settings.receiver_ca_file),
     }
 

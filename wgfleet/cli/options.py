@@ -59,8 +59,8 @@ def _add_times(group: "argparse._ArgumentGroup") -> None:
 def _add_places(group: "argparse._ArgumentGroup") -> None:
     default = Settings()
 
-    group.add_argument("--receiver", metavar="URL", default=default.receiver, help="%(default)s")
     for option, metavar, dest, text in (
+        ("--receiver", "URL", "receivers", default.receivers[0]),
         (
             "--vantage",
             "NAME[=HOST:PORT]",
@@ -120,7 +120,7 @@ def settings_from(args: argparse.Namespace) -> Settings:
         given["alertmanager_token_file"] = args.token_file
     elif "token_file" in given:
         given["prometheus_token_file"] = args.token_file
-    for repeated in ("vantages", "canaries", "alertmanagers", "prometheis", "external_labels"):
+    for repeated in ("receivers", "vantages", "canaries", "alertmanagers", "prometheis", "external_labels"):
         if repeated in given:
             given[repeated] = tuple(given[repeated])
     if not args.threshold.isdecimal():

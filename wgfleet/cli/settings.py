@@ -38,9 +38,10 @@ class Settings:
     probing: Probing = Probing()  # noqa: RUF009  # Frozen, so it may be shared.
     deciding: Deciding = Deciding.TUNNEL
     alerting: Alerting = Alerting()  # noqa: RUF009  # Frozen, so it may be shared.
-    receiver: str = "http://127.0.0.1:9587"
+    receivers: tuple[str, ...] = ("http://127.0.0.1:9587",)
+    """The receiver; or those that share a PostgreSQL and stand behind no load balancer, each by its own URL."""
     receiver_ca_file: str = ""
-    """The authority of the receiver's certificate; empty: the system's."""
+    """The authority of the receivers' certificates; empty: the system's."""
     vantages: tuple[str, ...] = ("main",)
     """NAME=HOST:PORT of each blackbox exporter, or NAME for the one on this host."""
     canaries: tuple[str, ...] = ()
@@ -74,7 +75,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         self.alerting.check(self.probing)
-        _check_url("receiver", self.receiver)
+        self._check_receivers()
         _check_page("runbooks", self.runbooks)
         if not 0 < self.load_limit <= 1:
             raise SettingsError(
@@ -119,6 +120,23 @@ class Settings:
                     f"{field} is not given, expected the paths of an authority, this host's certificate and its key: "
                     "the blackbox exporter is to answer those alone who have a certificate of that authority"
                 )
+
+    def _check_receivers(self) -> None:
+        for receiver in self.receivers:
+            _check_url("receiver", receiver)
+            if self.receivers.count(receiver) > 1:
+                raise SettingsError(
+                    f"receiver {receiver!r} is given {self.receivers.count(receiver)} times, expected once"
+                )
+            if self.receiver_ca_file and urlsplit(receiver).scheme != "https":
+                raise SettingsError(
+                    f"receiver_ca_file is {self.receiver_ca_file!r} and receiver {receiver!r}, expected https://: "
+                    "in clear nobody shows a certificate"
+                )
+        if len({urlsplit(receiver).scheme for receiver in self.receivers}) > 1:
+            raise SettingsError(
+                f"receiver is {' and '.join(map(repr, self.receivers))}, expected https:// for all of them, or for none"
+            )
 
     def _check_paths(self) -> None:
         if not self.rules:
@@ -185,11 +203,6 @@ class Settings:
                     f"{field} is {getattr(self, field)!r} and exporter_scheme 'http', expected https: "
                     "in clear nobody shows a certificate"
                 )
-        if self.receiver_ca_file and urlsplit(self.receiver).scheme != "https":
-            raise SettingsError(
-                f"receiver_ca_file is {self.receiver_ca_file!r} and receiver {self.receiver!r}, expected https://: "
-                "in clear nobody shows a certificate"
-            )
 
 
 def _each(field: str, texts: tuple[str, ...], parse: Callable[[str], Parsed]) -> tuple[Parsed, ...]:
