@@ -9,7 +9,7 @@ from failover_receiver.replicas.exchange import _write_acks
 from failover_receiver.replicas.replica import Replica
 from failover_receiver.replicas.told import Said, read
 from failover_receiver.store.dsn import Dsn
-from tests.failover_receiver.parts import NOON, TOKENS, Clock
+from tests.failover_receiver.parts import NOON, TOKENS
 from tests.replicas.conftest import Pair
 
 pytestmark = pytest.mark.anyio
@@ -19,8 +19,8 @@ LATER = "w2"
 
 def said(active: str) -> Said:
     """The client uses this worker; one of the two it said a moment after the other."""
-    at = Clock(NOON + 0.001 if active == LATER else NOON)
-    return Said(Role.CLIENT, "client", digest(TOKENS[Role.CLIENT]), Ack(1, 1, active, at()))
+    at = NOON + 0.001 if active == LATER else NOON
+    return Said(Role.CLIENT, "client", digest(TOKENS[Role.CLIENT]), Ack(1, 1, active, at))
 
 
 @pytest.mark.parametrize("order", ORDERS)
