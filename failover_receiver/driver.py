@@ -24,7 +24,15 @@ from failover_receiver.state import (
     State,
     Tick,
 )
-from failover_receiver.store import Document, Heard, Made, SharedStore, Store, StoreUnavailableError, check_fleet
+from failover_receiver.store import (
+    Document,
+    Heard,
+    Made,
+    SharedStore,
+    Store,
+    StoreUnavailableError,
+    check_fleet,
+)
 from wgfleet.logs import say
 from wgfleet.peerset import TYPE as PEER_SET
 from wgfleet.signing import Signer

@@ -42,7 +42,9 @@ def any_settings(draw: st.DrawFn) -> Settings:
                 group_interval=draw(st.none() | milliseconds(100, interval)),
                 repeat_interval=draw(milliseconds(100, 30_000)),
             ),
-            receivers=draw(st.sampled_from([("https://r1.example:443",), ("https://r1.example", "https://r2.example")])),
+            receivers=draw(
+                st.sampled_from([("https://r1.example:443",), ("https://r1.example", "https://r2.example")])
+            ),
             vantages=("main", "far=far.example:9115") if several else ("main",),
             canaries=("main=192.0.2.1",) if draw(st.booleans()) else (),
             vantage_ca_file="/ca" if several else "",

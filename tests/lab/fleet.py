@@ -39,7 +39,7 @@ from tests.lab.postgres import Postgres
 from tests.lab.preflight import require
 from tests.lab.process import Process
 from tests.lab.programs import LAB, MONITORING, POSTGRES
-from tests.lab.replicas import PORT, Receivers, daemon, toml
+from tests.lab.replicas import PORT, Receivers, runs, toml
 from tests.lab.waiting import wait_until
 from wgfleet.cli.api import Api
 from wgfleet.files import write_whole
@@ -353,7 +353,7 @@ class Fleet:
         if self.broker is not None:
             settings |= self.broker.settings
         write_whole(home / "sync.toml", toml(settings))
-        command = daemon("client_sync", home / "sync.toml")
+        command = runs("client_sync", home / "sync.toml")
         self.sync[client.name] = client.spawn(
             "sync", command, ready='"event": "following"', timeout=START_SECONDS
         )

@@ -32,7 +32,9 @@ class Receivers:
         """Make what an operator makes, and start them, all at once."""
         first = self.homes[0]
         self._run("init", "--fleet", fleet, "--directory", first)
-        store = "receiver.db" if self._postgres is None else self._postgres.uri_by_socket(self._postgres.database())
+        store = "receiver.db"
+        if self._postgres is not None:
+            store = self._postgres.uri_by_socket(self._postgres.database().rpartition("/")[2])
         for home, port in zip(self.homes, self.ports, strict=True):
             if home != first:
                 home.mkdir(mode=0o700)
@@ -41,12 +43,14 @@ class Receivers:
             write_whole(home / "receiver.toml", toml(said) + tables)
         if self._postgres is not None:
             self._run("move-store", first / "receiver.db", "--config", first / "receiver.toml")
-        self.processes = [self._launched(home, port) for home, port in zip(self.homes, self.ports, strict=True)]
+        self.processes = [
+            self._launched(home, port) for home, port in zip(self.homes, self.ports, strict=True)
+        ]
         for process in self.processes:
             process.wait_until_ready()
 
     def _launched(self, home: Path, port: int) -> Process:
-        command = daemon("failover_receiver", home / "receiver.toml")
+        command = runs("failover_receiver", home / "receiver.toml")
         process = self._host.prepare(
             home.name, command, ready=lambda: self._host.listens(port), timeout=START_SECONDS
         )
@@ -57,8 +61,8 @@ class Receivers:
         self._host.run(sys.executable, "-m", "failover_receiver", *words)
 
 
-def daemon(package: str, configuration: Path) -> list[str | Path]:
-    """The command of one of our daemons."""
+def runs(package: str, configuration: Path) -> list[str | Path]:
+    """The command that runs one of our daemons."""
     return [sys.executable, "-m", package, "run", "--log-format", "json", "--config", configuration]
 
 

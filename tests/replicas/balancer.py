@@ -42,7 +42,10 @@ class Balancer:
             "/etc/haproxy/receivers-ca.pem": str(authority.certificate_file),
             "maxconn 20000": "maxconn 200",
             "inter 1s": "inter 100ms",
-            **{f"r{n}.example:9587": urlsplit(one.url).netloc for n, one in enumerate(three.receivers, start=1)},
+            **{
+                f"r{n}.example:9587": urlsplit(one.url).netloc
+                for n, one in enumerate(three.receivers, start=1)
+            },
         }.items():
             assert shipped in text, f"{SHIPPED} says nothing of {shipped!r}"
             text = text.replace(shipped, ours)

@@ -132,7 +132,9 @@ class Watcher:
 
     def _follow(self) -> None:
         with self._connect() as self._socket:
-            head = f"GET /v1/peer-set/events HTTP/1.1\r\nHost: r\r\nAuthorization: Bearer {self._token}\r\n\r\n"
+            head = (
+                f"GET /v1/peer-set/events HTTP/1.1\r\nHost: r\r\nAuthorization: Bearer {self._token}\r\n\r\n"
+            )
             self._socket.sendall(head.encode())
             number, fresh = (0, 0), True
             for line in self._socket.makefile("rb"):
@@ -250,9 +252,7 @@ def measure(
     return gaps
 
 
-def _watcher(
-    receiver: Running, name: str, bodies: dict[Number, str], disorder: list[str]
-) -> Watcher:
+def _watcher(receiver: Running, name: str, bodies: dict[Number, str], disorder: list[str]) -> Watcher:
     def connect() -> socket.socket:
         where = urlsplit(receiver.url)
         return socket.create_connection((where.hostname, where.port))

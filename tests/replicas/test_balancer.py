@@ -56,13 +56,17 @@ def test_watchers_by_one_name_survive_the_kill_of_one_receiver(
     three: Three, balancer: Balancer, watchers: list[Watcher], disorder: list[str]
 ) -> None:
     """They come back to another; and no webhook that comes right after it is refused, whoever was to have it."""
-    three.ask(0, "POST", "/v1/alerts", role=Role.ALERTMANAGER, json=webhook(alive(time.time()))).raise_for_status()
+    three.ask(
+        0, "POST", "/v1/alerts", role=Role.ALERTMANAGER, json=webhook(alive(time.time()))
+    ).raise_for_status()
     victim = three.receivers[1]
     victim.kill()
 
     answered = [post(three, balancer, turn) for turn in range(6)]
 
-    wait_until(lambda: all(one.seen[-1][1] >= answered[-1] for one in watchers), SOON, "all to see the last change")
+    wait_until(
+        lambda: all(one.seen[-1][1] >= answered[-1] for one in watchers), SOON, "all to see the last change"
+    )
     again = [one for one in watchers if one.streams > 1]
     assert 0 < len(again) < WATCHERS, "those of the others have noticed nothing"
     assert disorder == []
@@ -81,7 +85,11 @@ def test_while_postgres_is_away_there_still_are_documents(
         before = http.get("/v1/peer-set").content
         three.postgres.stop()
         try:
-            wait_until(lambda: all(one.streams > 1 for one in watchers), SOON, "watchers to be led to those that live")
+            wait_until(
+                lambda: all(one.streams > 1 for one in watchers),
+                SOON,
+                "watchers to be led to those that live",
+            )
             assert http.get("/v1/peer-set").content == before
             assert http.post("/v1/alerts", json=webhook(alive(time.time()))).status_code == 503
         finally:

@@ -15,7 +15,7 @@ from failover_receiver.state import DrainWished, RefusedError, State, WorkerRegi
 from failover_receiver.store import ChangedError, StoreUnavailableError
 from failover_receiver.store.dsn import Dsn
 from failover_receiver.store.postgres import PostgresStore
-from tests.failover_receiver.parts import FLEET, NOON, SIGNER, Parts, build
+from tests.failover_receiver.parts import FLEET, NOON, SIGNER, Parts
 from tests.failover_receiver.story import spec
 from tests.lab.postgres import Postgres
 from tests.replicas.conftest import Pair

@@ -41,7 +41,9 @@ class Guarded:
             f"?sslmode=verify-full&sslrootcert={authority}"
         )
 
-    def receiver(self, directory: Path, *, password: str = PASSWORD, authority: Path | None = None) -> Running:
+    def receiver(
+        self, directory: Path, *, password: str = PASSWORD, authority: Path | None = None
+    ) -> Running:
         """One on a database of its own; not started."""
         database = self.server.database().rpartition("/")[2]
         self.server.execute("postgres", f"ALTER DATABASE {database} OWNER TO {USER}")
@@ -55,7 +57,9 @@ class Guarded:
     def ways(self) -> list[tuple[bool, str]]:
         """How each connection of that user came: whether by TLS, and by which version."""
         with psycopg.connect(self.server.uri("postgres")) as db:
-            query = "SELECT ssl, version FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = %s"
+            query = (
+                "SELECT ssl, version FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = %s"
+            )
             return db.execute(query, (USER,)).fetchall()
 
 
@@ -74,7 +78,13 @@ def guarded(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Ite
     before = rules.read_text()
     rules.write_text(f"hostssl all {USER} {ADDRESS}/32 scram-sha-256\nhost all {USER} all reject\n{before}")
     postgres.execute("postgres", f"CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'")
-    for setting in ("ssl = on", *(f"ssl_{end}_file = '{postgres.folder}/server.{name}'" for end, name in (("cert", "crt"), ("key", "key")))):
+    for setting in (
+        "ssl = on",
+        *(
+            f"ssl_{end}_file = '{postgres.folder}/server.{name}'"
+            for end, name in (("cert", "crt"), ("key", "key"))
+        ),
+    ):
         postgres.execute("postgres", f"ALTER SYSTEM SET {setting}")
     reload(postgres, "on")
     yield Guarded(postgres, ours.certificate_file, strange.certificate_file)
@@ -100,7 +110,11 @@ def test_a_receiver_reaches_it_by_certificate_and_password_file(guarded: Guarded
         ready = httpx.get(f"{receiver.url}/readyz", trust_env=False, timeout=LIMIT)
         assert ready.status_code == 200, ready.text
 
-        ways = wait_until(lambda: (found := guarded.ways()) and len(found) >= CONNECTIONS and found, LIMIT, "it to be connected")
+        ways = wait_until(
+            lambda: (found := guarded.ways()) and len(found) >= CONNECTIONS and found,
+            LIMIT,
+            "it to be connected",
+        )
         assert set(ways) == {(True, "TLSv1.3")}
         receiver.stop()
         assert PASSWORD not in str(receiver.log)

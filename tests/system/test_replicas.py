@@ -150,7 +150,9 @@ def test_without_postgres_everything_stays_as_it_is(
         fleet.postgres.start()
 
     wait_until(
-        lambda: all(ask(fleet, door, "GET", "/readyz").status_code == 200 for door in doors), LIMIT, "all to be ready"
+        lambda: all(ask(fleet, door, "GET", "/readyz").status_code == 200 for door in doors),
+        LIMIT,
+        "all to be ready",
     )
     assert ask(fleet, doors[1], "POST", "/v1/alerts", body=busy).status_code == 200
     fleet.wait_until_serving()

@@ -88,7 +88,10 @@ def test_it_ends_once_no_client_uses_it(caplog: pytest.LogCaptureFixture) -> Non
 
     lines = leave(receiver)
 
-    assert receiver.asked == ["PUT /v1/self/drain?fleet=test", *["GET /v1/self/clients?epoch=1&generation=7"] * 5]
+    assert receiver.asked == [
+        "PUT /v1/self/drain?fleet=test",
+        *["GET /v1/self/clients?epoch=1&generation=7"] * 5,
+    ]
     assert lines == [
         f"stops once it is empty: {what}"
         for what in (
