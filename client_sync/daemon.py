@@ -18,6 +18,7 @@ from client_sync.feed import Feed
 from client_sync.following import BrokerFirst, Followed
 from client_sync.layout import Layout
 from client_sync.layouts import lay_out
+from client_sync.polling import taken
 from client_sync.remarks import Remarks, open_secrets
 from client_sync.report import STATUS, describe, seen
 from client_sync.showing import Showing
@@ -159,6 +160,7 @@ async def _report(
         acked_at, acked_left = now, left
         epoch, generation = state.peer_set.number
         ack = {
+            "fleet": state.peer_set.fleet,
             "epoch": epoch,
             "generation": generation,
             "active": state.active,
@@ -169,7 +171,7 @@ async def _report(
             answer = await http.post(
                 f"{feed.acks_to}/v1/acks", json=ack, headers=feed.headers(), timeout=10.0
             )
-            answer.raise_for_status()
+            taken(answer)
         except (httpx.HTTPError, ValueError) as error:
             say(log, "ack not taken", level=logging.WARNING, error=str(error) or type(error).__name__)
 

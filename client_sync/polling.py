@@ -112,3 +112,9 @@ async def whole(answer: httpx.Response, most_bytes: int = MOST_BYTES) -> bytes:
 def refusal(answer: httpx.Response, body: bytes) -> str:
     """What it answered instead of the document, cut to a length that a log bears."""
     return f"it answered {answer.status_code}: {body[:500].decode(errors='replace')}"
+
+
+def taken(answer: httpx.Response) -> None:
+    """Raise ValueError, with the reason, if a receiver did not take what it was told."""
+    if not answer.is_success:
+        raise ValueError(refusal(answer, answer.content))

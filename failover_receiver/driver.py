@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -24,7 +24,15 @@ from failover_receiver.state import (
     State,
     Tick,
 )
-from failover_receiver.store import Document, Heard, Made, SharedStore, Store, StoreUnavailableError
+from failover_receiver.store import (
+    Document,
+    Heard,
+    Made,
+    SharedStore,
+    Store,
+    StoreUnavailableError,
+    check_fleet,
+)
 from wgfleet.logs import say
 from wgfleet.peerset import TYPE as PEER_SET
 from wgfleet.signing import Signer
@@ -79,8 +87,7 @@ class Driver:
         self._joined: _Joined | None = None
         self._listening_until = 0.0
         self.state = store.load() or State(fleet=fleet)
-        if self.state.fleet != fleet:
-            raise ValueError(f"the store holds fleet {self.state.fleet!r}, the configuration says {fleet!r}")
+        check_fleet(self.state, fleet)
         document = store.document(PEER_SET)
         if document is not None and not signer.signed(document.body):
             # The key was rotated. As if nothing had been issued: the next step does, under a new number.
@@ -98,8 +105,10 @@ class Driver:
         """To read at the start; once the loop runs, only by `stored`."""
         return self._store
 
-    async def take(self, event: Event, *, who: str) -> State:
+    async def take(self, event: Event, *, who: str, made_from: Collection[str] = ()) -> State:
         """Decide on an event. When this returns, what was decided is durable and shown.
+
+        Where receivers share the store, what the event was made from besides the state must still be so.
 
         Raises:
             RefusedError: the core refused it; nothing changed.
@@ -107,7 +116,7 @@ class Driver:
 
         """
         # Shielded: between the store and our memory nothing may be cut off, or a generation would be given twice.
-        return await asyncio.shield(asyncio.ensure_future(self._take(event, who)))
+        return await asyncio.shield(asyncio.ensure_future(self._take(event, who, made_from)))
 
     async def deliver(self, alerts: Sequence[AlertSeen], *, who: str) -> State:
         """Take a webhook's alerts, in one step and one write with those of all that come before its turn.
@@ -133,23 +142,23 @@ class Driver:
             except Exception as error:  # noqa: BLE001 - Whatever it is, they wait for it.
                 joined.outcome.set_exception(error)
 
-    async def _take(self, event: Event, who: str) -> State:
+    async def _take(self, event: Event, who: str, made_from: Collection[str]) -> State:
         async with self._lock:
-            return await self._decide(event, who)
+            return await self._decide(event, who, made_from)
 
-    async def _decide(self, event: Event, who: str) -> State:
-        made = await self._made(event, who)
+    async def _decide(self, event: Event, who: str, made_from: Collection[str] = ()) -> State:
+        made = await self._made(event, who, made_from)
         self.state = made.state
         self._show(made.document)
         self._tell(made.effects, who)
         self._arm(made.now)
         return made.state
 
-    async def _made(self, event: Event, who: str) -> Made:
+    async def _made(self, event: Event, who: str, made_from: Collection[str]) -> Made:
         """What is decided, and durable."""
         try:
             if isinstance(self._store, SharedStore):
-                return await self._made_by_turns(self._store, event, who)
+                return await self._made_by_turns(self._store, event, who, made_from)
             made = self._make(event, self.state, self.clock())
             # A memory of what was heard that is not worth a write is lost in a crash, and heard again.
             if made.effects:
@@ -161,11 +170,15 @@ class Driver:
             raise
         return made
 
-    async def _made_by_turns(self, store: SharedStore, event: Event, who: str) -> Made:
+    async def _made_by_turns(
+        self, store: SharedStore, event: Event, who: str, made_from: Collection[str]
+    ) -> Made:
         """Likewise, on the newest state of all receivers."""
         held, make = self.state, partial(self._make, event)
         try:
-            return await self.stored(lambda _: store.decide(held, make, clock=self.clock, who=who))
+            return await self.stored(
+                lambda _: store.decide(held, make, clock=self.clock, who=who, made_from=made_from)
+            )
         except StoreUnavailableError:
             self.state = repeated(held, event, self.clock(), self.policy)
             raise

@@ -191,9 +191,8 @@ class Enrolments:
 
     async def _worker(self, made: Enrolment, public_key: str, token: str) -> tuple[str, ...]:
         event = self._registered(made, public_key)
-        self._registrar.check_worker(made.name, event.spec)
         # Before the bundle is spent: a crash in between lets the same machine try again, and no other.
-        await self._driver.take(event, who=made.made_by)
+        await self._registrar.register(event, who=made.made_by)
         await self._registrar.change_locked(lambda _draft: None, who=made.name, also=self._spent(made, token))
         return event.spec.tunnel_addresses
 

@@ -11,7 +11,7 @@ from failover_receiver.backup import Copied, inspect
 from failover_receiver.holding import held, must_be_there
 from failover_receiver.restore import begin
 from failover_receiver.state import State
-from failover_receiver.store import Noted, SqliteStore, Store
+from failover_receiver.store import Noted, SqliteStore, Store, check_fleet
 
 TABLES = (
     *("state", "alerts", "documents", "events", "tokens", "sessions", "clients", "revocations"),
@@ -65,9 +65,9 @@ def raise_epoch(store: Store, fleet: str, *, now: float) -> int:
 
     """
     state = store.load()
-    if state is None or state.fleet != fleet:
-        whose = "no fleet's" if state is None else f"fleet {state.fleet!r}'s"
-        raise ValueError(f"the PostgreSQL holds {whose} store, the configuration says {fleet!r}")
+    check_fleet(state, fleet)
+    if state is None:
+        raise ValueError(f"the PostgreSQL holds no fleet's store, the configuration says {fleet!r}")
     alive = store.rows("SELECT count(*) FROM heard WHERE at > ?", now - LIVES_SECONDS)[0][0]
     if alive:
         raise ValueError(

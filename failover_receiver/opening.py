@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from failover_receiver.holding import held, must_be_there
 from failover_receiver.settings import ConfigurationError, Settings
-from failover_receiver.store import SqliteStore, Store
+from failover_receiver.store import SqliteStore, Store, check_fleet
 from failover_receiver.store.dsn import Dsn
 from wgfleet.files import read_secret
 from wgfleet.signing import Signer
@@ -59,7 +59,7 @@ def open_store(settings: Settings, signer: Signer) -> tuple[Store, "Replica | No
     store = open_postgres(where, replica=name, signer=signer.key_id)
     store.watch(ANSWER_SECONDS)
     try:
-        store.take_over(signer.key_id, signer.follows, now=time.time())
+        store.take_over(settings.fleet, signer.key_id, signer.follows, now=time.time())
     except BaseException:
         store.close()
         raise
@@ -82,13 +82,14 @@ def opened(settings: Settings) -> Iterator[Store]:
     """The store, for a command. Of a file no receiver may run.
 
     Raises:
-        ValueError: one does, or there is no store.
+        ValueError: one does, or there is no store, or it is another fleet's.
 
     """
     with at_hand(settings):
         where = place(settings)
         store: Store = SqliteStore(where) if isinstance(where, Path) else open_postgres(where)
         try:
+            check_fleet(store.load(), settings.fleet)
             yield store
         finally:
             store.close()

@@ -19,6 +19,7 @@ from failover_receiver.places import Places
 from failover_receiver.publication import Publication
 from failover_receiver.registrar import Registrar
 from failover_receiver.settings import Settings
+from failover_receiver.state import RefusedError
 
 
 class Streams(Protocol):
@@ -115,6 +116,14 @@ class Receiver:
                 await check(request)
 
         return check_unless_open
+
+    def check_fleet(self, said: str | None) -> None:
+        """Raise RefusedError if whoever asks says that it belongs to another fleet; one that says nothing is older."""
+        if said is not None and said != self.settings.fleet:
+            raise RefusedError(
+                f"fleet is {said!r}, and this is a receiver of fleet {self.settings.fleet!r}: what the one has applied says "
+                "nothing to the other; see `fleet`, `receivers` and `token_file` in the daemon's configuration"
+            )
 
     async def learn_tokens(self) -> None:
         """Let in whom the store names, after a change there."""

@@ -18,7 +18,7 @@ from failover_receiver.registry.clients import Others, Roll
 from failover_receiver.registry.pools import Pool, span
 from failover_receiver.registry.published import client_list, says_the_same
 from failover_receiver.registry.shared import Shared
-from failover_receiver.state import RefusedError, WorkerSpec
+from failover_receiver.state import RefusedError, State, WorkerRegistered, WorkerSpec
 from failover_receiver.store import Document, Noted, SharedStore, Store, StoreUnavailableError, Writing
 from failover_receiver.store.clients import Kept
 from failover_receiver.store.tokens import delete
@@ -156,6 +156,11 @@ class Registrar:
             for name, applied in sorted(self.acks.items())
             if name in workers and not workers[name].banned and applied < number
         ]
+
+    async def register(self, event: WorkerRegistered, *, who: str) -> State:
+        """Add or change a worker; for who holds the lock, and is refused if it has lost it. Raises RefusedError."""
+        self.check_worker(event.name, event.spec)
+        return await self._driver.take(event, who=who, made_from=("roll",))
 
     def check_worker(self, name: str, spec: WorkerSpec) -> None:
         """Raise RefusedError if a client has the worker's name, key or address."""

@@ -71,22 +71,25 @@ async def _serve(
         await reconciler.once()
         await driver.take(Tick(), who="start")
         await receiver.registrar.start()
-        reading = asyncio.create_task(reconciler.run(settings.read_interval))
-        sharing = asyncio.create_task(replica.run() if replica is not None else asyncio.sleep(0))
         loads = LoadReader(
             settings.prometheis, http, known=receiver.known_loads, metrics=metrics, clock=time.time
         )
-        asking = asyncio.create_task(loads.run(settings.load_interval))
-        publishing = asyncio.create_task(Publishing(publishers, publication, metrics, receiver.doubt).run())
-        forgetting = asyncio.create_task(retention.run(driver, settings.keep_events_days))
-        works = (reading, asking, publishing, forgetting, sharing)
-        for one in (asking, publishing, forgetting):
+        reading = asyncio.create_task(reconciler.run(settings.read_interval))
+        sharing = [] if replica is None else [asyncio.create_task(replica.run())]
+        besides = (
+            loads.run(settings.load_interval),
+            Publishing(publishers, publication, metrics, receiver.doubt).run(),
+            retention.run(driver, settings.keep_events_days),
+        )
+        others_at_work = [asyncio.create_task(one) for one in besides]
+        for one in others_at_work:
             one.add_done_callback(serving.tell_of_failure)
+        works = [reading, *sharing, *others_at_work]
         try:
             app = create(receiver, most_streams=most_streams())
             await others.share(app, Sharing(settings, [signer.public_text], lent, log_format), sockets)
             server = serving.make(app, receiver, settings, [others, *receiver.streams])
-            await server.serve_beside((reading, sharing), sockets)
+            await server.serve_beside((reading, *sharing), sockets)
         finally:
             await others.ended()
             for task in works:

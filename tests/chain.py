@@ -53,7 +53,7 @@ class Chain:
         tokens = Settings(
             prometheus_token_file=str(home / "prometheus.token"),
             alertmanager_token_file=str(home / "alertmanager.token"),
-            receiver=self.receiver_url,
+            receivers=(self.receiver_url,),
         )
         port = int(self.receiver_url.rpartition(":")[2])
         # Alertmanager reads its token, which is not there yet, at each delivery.
@@ -83,7 +83,7 @@ class Chain:
         self._running.append(self.blackbox)
         return Settings(
             probing,
-            receiver=self.receiver_url,
+            receivers=(self.receiver_url,),
             vantages=(f"main={self.blackbox.url.removeprefix('http://')}",),
             alertmanagers=(self.alertmanager.url.removeprefix("http://"),),
             prometheis=(f"127.0.0.1:{self._port}",),

@@ -1,19 +1,19 @@
 #!/bin/sh
 # Unpacks Debian's packages of the monitoring daemons into .parts, for the demo and the end-to-end tests; of the engines
-# that the receiver may stand on or feed; and of what the benches compare it with.
+# that the receiver may stand on, feed or stand behind; and of what the benches compare it with.
 #
 # Nothing is installed: an installed package would enable and start its daemon on this machine, on the very ports a
 # running Prometheus may have. Only apt's own, signature-checked packages are taken. Needs `apt-get update` once before.
 set -eu
 cd "$(dirname "$0")/.."
 monitoring="prometheus prometheus-alertmanager prometheus-blackbox-exporter"
-engines="mosquitto bind9 bird2 postgresql-15"
+engines="mosquitto bind9 bird2 postgresql-15 haproxy"
 benches="nginx wrk"
 # Of these programs' libraries, those that no package of the Makefile and no Python brings.
 libraries="libdlt2 libluajit-5.1-2 libwrap0 libpq5 libxml2 libicu72 libssh-gcrypt-4 bind9-libs libuv1 libmaxminddb0
-    libfstrm0 libprotobuf-c1 liblmdb0 libjson-c5 libjemalloc2 libnghttp2-14"
+    liblua5.3-0 libopentracing-c-wrapper0 libopentracing1 libfstrm0 libprotobuf-c1 liblmdb0 libjson-c5 libjemalloc2 libnghttp2-14"
 packages="$monitoring $engines $benches $libraries"
-programs="$monitoring promtool amtool mosquitto named bird birdc postgres initdb $benches"
+programs="$monitoring promtool amtool mosquitto named bird birdc postgres initdb haproxy $benches"
 
 complete() {
     for program in $programs; do
@@ -21,7 +21,7 @@ complete() {
             [ -x "$1/usr/lib/postgresql/15/bin/$program" ] || return 1
     done
     for library in libdlt libluajit-5.1 libwrap libpq libicuuc libxml2 libssh-gcrypt libuv libmaxminddb libfstrm \
-        libprotobuf-c liblmdb libjson-c libjemalloc libnghttp2; do
+        libprotobuf-c liblmdb libjson-c libjemalloc libnghttp2 liblua5.3 libopentracing libopentracing-c-wrapper; do
         set -- "$1" "$1"/usr/lib/*/"$library".so.*
         [ -e "$2" ] || return 1
     done

@@ -16,6 +16,7 @@ from client_sync.cache import ClientLists, Documents, ManagedPeers
 from client_sync.config import Config
 from client_sync.control import Proxy, marked_client
 from client_sync.feed import Feed
+from client_sync.polling import taken
 from client_sync.remarks import Remarks, open_secrets
 from client_sync.report import STATUS
 from client_sync.worker.around import Around, Kernel
@@ -123,8 +124,10 @@ async def serve(
                 tasks.create_task(follow(feed, worker))
                 tasks.create_task(follow_published(peer_sets, published, news.set))
                 tasks.create_task(keep_looking(worker))
-                tasks.create_task(report(show, feed, worker, http, news))
-                own = OwnDrain(http, lambda: in_turn(config.receivers, feed.receiver), feed.headers)
+                tasks.create_task(report(show, feed, worker, http, news, fleet=config.fleet))
+                own = OwnDrain(
+                    http, config.fleet, lambda: in_turn(config.receivers, feed.receiver), feed.headers
+                )
                 coming = tasks.create_task(come(own, there))
                 tasks.create_task(leave(config, own, stop, coming, supervisor))
                 if hook is not None:
@@ -255,7 +258,13 @@ def write_status(file: Path, status: dict[str, Any], tell: Callable[[str], None]
 
 
 async def report(
-    show: Callable[[], None], feed: Feed, worker: Worker, http: httpx.AsyncClient, news: asyncio.Event
+    show: Callable[[], None],
+    feed: Feed,
+    worker: Worker,
+    http: httpx.AsyncClient,
+    news: asyncio.Event,
+    *,
+    fleet: str,
 ) -> None:
     """Tell the receiver, and whoever asks on this machine, what is applied."""
     wait = ACK_SECONDS
@@ -270,9 +279,12 @@ async def report(
             continue
         try:
             answer = await http.post(
-                f"{feed.receiver}/v1/acks", json=ack(worker), headers=feed.headers(), timeout=10.0
+                f"{feed.receiver}/v1/acks",
+                json={"fleet": fleet, **ack(worker)},
+                headers=feed.headers(),
+                timeout=10.0,
             )
-            answer.raise_for_status()
+            taken(answer)
         except (httpx.HTTPError, ValueError) as error:
             say(log, "ack not taken", level=logging.WARNING, error=str(error) or type(error).__name__)
             wait = RETRY_SECONDS

@@ -52,11 +52,13 @@ class OwnDrain:
     def __init__(
         self,
         http: httpx.AsyncClient,
+        fleet: str,
         receivers: Callable[[], Sequence[str]],
         headers: Callable[[], Mapping[str, str]],
     ) -> None:
-        """Take receivers' base URLs, in the order in which they are asked, and what lets us in."""
+        """Take receivers' base URLs, in the order in which they are asked, and what lets us in; another fleet's refuse."""
         self._http = http
+        self._fleet = {"fleet": fleet}
         self._receivers = receivers
         self._headers = headers
 
@@ -64,7 +66,7 @@ class OwnDrain:
         """Lift a drain that was our own, as soon as a receiver answers. An operator's stays."""
         while True:
             try:
-                await self._answer("DELETE", DRAIN)
+                await self._answer("DELETE", DRAIN, self._fleet)
             except AwayError:  # The feed says so.
                 await asyncio.sleep(RETRY_SECONDS)
             except RefusedError as error:
@@ -81,7 +83,7 @@ class OwnDrain:
         clock = asyncio.get_running_loop().time
         began, remains = clock(), ""
         try:
-            drained = await self._answer("PUT", DRAIN)
+            drained = await self._answer("PUT", DRAIN, self._fleet)
             say(log, "draining", at_most=timeout, epoch=drained["epoch"], generation=drained["generation"])
             async with asyncio.timeout_at(began + timeout):
                 while now_remains := await self._remains(drained):
@@ -111,9 +113,7 @@ class OwnDrain:
             return "clients that the receiver, started a short while ago, may not have heard yet"
         return ", ".join(said)
 
-    async def _answer(
-        self, method: str, path: str, number: Mapping[str, int] | None = None
-    ) -> dict[str, Any]:
+    async def _answer(self, method: str, path: str, said: Mapping[str, str | int]) -> dict[str, Any]:
         """What the first receiver says that can. Raises RefusedError, AwayError."""
         error = "no answer in time"
         try:
@@ -122,29 +122,29 @@ class OwnDrain:
                     for url in (urls := self._receivers()):
                         try:
                             async with asyncio.timeout(AWAY_SECONDS / len(urls)):
-                                return await self._ask(method, f"{url}{path}", number)
+                                return await self._ask(method, f"{url}{path}", said)
                         except (httpx.HTTPError, AwayError, TimeoutError) as failed:
                             error = f"{url}: {str(failed) or 'no answer in time'}"
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError:
             raise AwayError(error) from None
 
-    async def _ask(self, method: str, url: str, number: Mapping[str, int] | None) -> dict[str, Any]:
+    async def _ask(self, method: str, url: str, said: Mapping[str, str | int]) -> dict[str, Any]:
         try:
             headers = dict(self._headers())
         except ValueError as error:
             raise RefusedError(str(error)) from None
         answer = await self._http.request(
-            method, url, params=dict(number or {}), headers=headers, timeout=AWAY_SECONDS
+            method, url, params=dict(said), headers=headers, timeout=AWAY_SECONDS
         )
         if answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
             raise AwayError(refusal(answer, answer.content))
         if not answer.is_success:
             raise RefusedError(refusal(answer, answer.content))
         try:
-            said = answer.json()
+            answered = answer.json()
         except ValueError:
-            said = None
-        if not isinstance(said, dict):
+            answered = None
+        if not isinstance(answered, dict):
             raise AwayError("it answers something that is not a receiver's")
-        return said
+        return answered

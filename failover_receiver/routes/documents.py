@@ -30,6 +30,7 @@ EVENTS: dict[int | str, dict[str, Any]] = {
 
 Number = Annotated[int, Field(ge=0, le=LARGEST)]
 WorkerName = Annotated[str, Field(max_length=64)]
+FleetName = Annotated[str, Field(max_length=64)]
 
 
 class NumberBody(BaseModel):
@@ -49,6 +50,8 @@ class SeesBody(BaseModel):
 class AckBody(BaseModel):
     """What a client or worker has applied, and sees. A worker need not follow the peer set."""
 
+    fleet: FleetName | None = None
+    """Whose documents these are. One of another fleet is refused: its numbers mean nothing here."""
     epoch: Number = 0
     generation: Number = 0
     active: WorkerName | None = None
@@ -66,7 +69,8 @@ class AckBody(BaseModel):
 
 
 async def take_ack(receiver: Receiver, holder: Holder, body: AckBody) -> None:
-    """Remember what a client or worker has applied, whichever way it said so."""
+    """Remember what a client or worker has applied, whichever way it said so. Raises RefusedError."""
+    receiver.check_fleet(body.fleet)
     ack = body.ack(receiver.driver.clock())
     receiver.acknowledge(holder, ack)
     if holder.role is Role.WORKER and ack.client_list is not None:

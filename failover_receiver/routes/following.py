@@ -9,6 +9,7 @@ from failover_receiver.following import batch
 from failover_receiver.following.passing import TAKEN, Answer
 from failover_receiver.receiver import Receiver
 from failover_receiver.routes.documents import take_ack
+from failover_receiver.state import RefusedError
 
 ACKERS = frozenset({Role.CLIENT, Role.WORKER})
 REFUSED = Answer(401, "this token does not open here: it was revoked, has expired, or is another role's")
@@ -28,5 +29,8 @@ async def _take(receiver: Receiver, one: batch.PassedAck) -> Answer:
     holder = receiver.gate.holder(digest(token))
     if holder is None or not receiver.gate.lets_in(token, ACKERS):
         return REFUSED
-    await take_ack(receiver, holder, one.ack)
+    try:
+        await take_ack(receiver, holder, one.ack)
+    except RefusedError as error:
+        return Answer(409, str(error))
     return TAKEN

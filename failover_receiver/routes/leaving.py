@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 from failover_receiver.access import Holder, Role
 from failover_receiver.receiver import Receiver
 from failover_receiver.registry.waiting import remaining
-from failover_receiver.routes.documents import Number
+from failover_receiver.routes.documents import FleetName, Number
 from failover_receiver.state import DrainWished, State, UnknownError
 
 
@@ -18,13 +18,15 @@ def routes(receiver: Receiver) -> APIRouter:
     Who = Annotated[Holder, Depends(receiver.allow(Role.WORKER))]  # noqa: N806 - a type, made here because it needs the receiver.
 
     @router.put("/drain")
-    async def drain(who: Who) -> dict[str, Any]:
+    async def drain(who: Who, fleet: FleetName | None = None) -> dict[str, Any]:
         """Wish oneself empty. Refused where no other worker may be used; an operator's drain stays the operator's."""
+        receiver.check_fleet(fleet)
         return _drained(await driver.take(DrainWished(who.name, drain=True, own=True), who=who.name), who)
 
     @router.delete("/drain")
-    async def undrain(who: Who) -> dict[str, Any]:
+    async def undrain(who: Who, fleet: FleetName | None = None) -> dict[str, Any]:
         """Lift one's own drain, if there is one. Refused where it is an operator's."""
+        receiver.check_fleet(fleet)
         return _drained(await driver.take(DrainWished(who.name, drain=False, own=True), who=who.name), who)
 
     @router.get("/clients")

@@ -116,8 +116,7 @@ def _description(router: APIRouter, receiver: Receiver) -> None:
         """Describe a worker wholly, a new one or one that is known; another public key only with `new_key`."""
         spec = body.spec()
         async with registrar.lock:  # Or a client could take the name meanwhile.
-            registrar.check_worker(name, spec)
-            return _workers(await driver.take(WorkerRegistered(name, spec, new_key), who=who.name))
+            return _workers(await registrar.register(WorkerRegistered(name, spec, new_key), who=who.name))
 
     @router.patch("/workers/{name}")
     async def change(name: str, body: WorkerChange, who: Who, new_key: bool = False) -> dict[str, Any]:
@@ -127,8 +126,7 @@ def _description(router: APIRouter, receiver: Receiver) -> None:
             if known is None:
                 raise UnknownError(f"there is no worker {name!r}: `wgfleet worker list` names all")
             spec = body.of(known.spec)
-            registrar.check_worker(name, spec)
-            return _workers(await driver.take(WorkerRegistered(name, spec, new_key), who=who.name))
+            return _workers(await registrar.register(WorkerRegistered(name, spec, new_key), who=who.name))
 
     @router.delete("/workers/{name}")
     async def remove(name: str, who: Who) -> dict[str, Any]:

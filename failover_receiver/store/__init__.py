@@ -4,7 +4,7 @@ from failover_receiver.store.database import Database, StoreUnavailableError, Wr
 from failover_receiver.store.history import HistoryEvent, Noted
 from failover_receiver.store.shared import ChangedError, Heard, Made, SharedStore
 from failover_receiver.store.sqlite import SqliteStore
-from failover_receiver.store.store import Document, Store
+from failover_receiver.store.store import Document, Store, check_fleet
 from failover_receiver.store.tokens import StoredSession, StoredToken, Tokens
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "StoredToken",
     "Tokens",
     "Writing",
+    "check_fleet",
 ]

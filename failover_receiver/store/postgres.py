@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -27,7 +28,7 @@ from failover_receiver.store.database import StoreUnavailableError, Writing
 from failover_receiver.store.dsn import Dsn
 from failover_receiver.store.migrating import in_its_words, migrate
 from failover_receiver.store.shared import ChangedError, Heard, Made, SharedStore, not_behind
-from failover_receiver.store.store import Document
+from failover_receiver.store.store import Document, check_fleet
 from failover_receiver.store.texts import as_kept, as_said
 from wgfleet.logs import say
 from wgfleet.peerset import TYPE as PEER_SET
@@ -111,6 +112,8 @@ class PostgresStore(SharedStore):
     def transaction(self) -> Iterator[Writing]:
         """All that is written within, durably, or nothing. To be wrapped in `available`."""
         with self._transaction() as one:
+            if self.signer is not None:  # Decisions go on meanwhile: theirs is no lock of the row's key.
+                self._check_signer(one.execute(f"{_SIGNER} FOR KEY SHARE").fetchall()[0][2])
             yield one
 
     @contextmanager
@@ -205,16 +208,21 @@ class PostgresStore(SharedStore):
 
     # What other receivers do.
 
-    def take_over(self, signer: str, follows: Collection[str], *, now: float) -> None:
+    def take_over(self, fleet: str, signer: str, follows: Collection[str], *, now: float) -> None:
         """Sign with that key from now on, which those keys have led to; all that was signed with another is signed anew.
 
+        An empty database is that fleet's from now on.
+
         Raises:
-            ValueError: the fleet's documents are signed with a key that this one does not follow.
+            ValueError: it is another fleet's, or the fleet's documents are signed with a key that this one does not follow.
 
         """
         with self.available(), self._transaction() as db:
-            rows = db.execute("SELECT signer FROM versions WHERE what = 'state' FOR UPDATE").fetchall()
-            known = rows[0][0]
+            ((_, _, known),) = db.execute(f"{_SIGNER} FOR UPDATE").fetchall()
+            state = self.load()
+            check_fleet(state, fleet)
+            if state is None:
+                self.write(db, State(fleet=fleet), None, [], at=now, who="start")
             if known == signer:
                 return
             if known is not None and known not in follows:
@@ -222,33 +230,48 @@ class PostgresStore(SharedStore):
                     f"signing_key_file: documents of this fleet are signed with key {known}, and this is key {signer}, which "
                     "does not follow it: copy the file from a receiver that runs; clients believe no other key"
                 )
-            state = self.load()
             if state is not None and known is not None:
                 self.write(db, replace(state, issued_at=0.0), None, [], at=now, who="start")
             db.execute("UPDATE versions SET signer = ?, number = number + 1 WHERE what = 'state'", (signer,))
         self.forget()
 
     def decide(
-        self, held: State, make: Callable[[State, float], Made], *, clock: Callable[[], float], who: str
+        self,
+        held: State,
+        make: Callable[[State, float], Made],
+        *,
+        clock: Callable[[], float],
+        who: str,
+        made_from: Collection[str] = (),
     ) -> Made:
         """Let `make` decide on the newest state, and keep what it decides. `held` is what the caller took it to be."""
+        decide = partial(self._decide, held, make, clock, who, made_from)
         try:
-            return self._decide(held, make, clock, who)
+            return decide()
         except StoreUnavailableError as error:
             if not isinstance(error.__cause__, errors.LockNotAvailable):
                 raise
         self._put_out_silent()
-        return self._decide(held, make, clock, who)
+        return decide()
 
     def _decide(
-        self, held: State, make: Callable[[State, float], Made], clock: Callable[[], float], who: str
+        self,
+        held: State,
+        make: Callable[[State, float], Made],
+        clock: Callable[[], float],
+        who: str,
+        made_from: Collection[str],
     ) -> Made:
         try:
             with self.available(), self._transaction() as db:
                 number, at = self._lock(db)
+                if made_from:
+                    self.fence(db, *made_from)
                 state, document = self._newest(held, number) or (held, None)
                 one = make(self._overheard(state), _not_before(clock(), at))
                 if one.effects:
+                    for what in made_from:
+                        db.execute("SELECT count_change(?)", (what,))
                     self.write(db, one.state, one.document, one.decided, at=one.now, who=who)
                     db.execute("UPDATE versions SET at = ? WHERE what = 'state'", (one.now,))
                 return one._replace(document=one.document or document)
@@ -306,14 +329,15 @@ class PostgresStore(SharedStore):
 
     def _lock(self, db: _Transaction) -> tuple[int, float]:
         """Be the only one who decides, until the transaction ends; the state's version, and the last decision's time."""
-        ((number, at, signer),) = db.execute(
-            "SELECT number, at, signer FROM versions WHERE what = 'state' FOR UPDATE"
-        ).fetchall()
+        ((number, at, signer),) = db.execute(f"{_SIGNER} FOR NO KEY UPDATE").fetchall()
         db.fenced.add("state")
+        self._check_signer(signer)
+        return number, at
+
+    def _check_signer(self, signer: str | None) -> None:
         foreign = self.foreign(signer)
         if foreign is not None:
             raise StoreUnavailableError(foreign)
-        return number, at
 
     def _newest(self, held: State, number: int) -> tuple[State, Document | None] | None:
         """What is kept, if that is not what is held."""
@@ -321,6 +345,10 @@ class PostgresStore(SharedStore):
             return None
         self.forget()
         kept = self.load()
+        try:
+            check_fleet(kept, held.fleet)
+        except ValueError as error:
+            raise StoreUnavailableError(str(error)) from None
         # What was heard here and is not kept is known here alone.
         mine = {key: alert.heard_at for key, alert in held.alerts.items()}
         state = held if kept is None else with_heard(not_behind(kept, held), mine, held.read_at)
@@ -336,6 +364,7 @@ class PostgresStore(SharedStore):
         return state
 
 
+_SIGNER = "SELECT number, at, signer FROM versions WHERE what = 'state'"
 _ONE_MOMENT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 

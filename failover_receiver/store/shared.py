@@ -12,9 +12,12 @@
    the notification at once, by a look each second in any case, and after each new connection.
 5. Nobody holds the lock while it thinks of anything else: a receiver that is frozen with it is put out by PostgreSQL
    after IDLE_MILLISECONDS, or by whoever waits for it. A trigger refuses a document whose number does not rise, whoever writes it.
-6. One key signs. Its name stands beside the version, and a receiver with another key decides nothing.
+6. One fleet, and one key that signs. The key's name stands beside the version, and who has another one writes nothing: what
+   is decided holds that row, and what else is written shares it, so a new key waits for both. The first that comes to an empty
+   database makes it its fleet's, and another fleet's receiver is sent away before it has changed anything.
 7. Clients, bundles and names are changed under a lock of the whole fleet (replicas/turns.py), and the versions that the
-   change was made from are checked when it is written: who lost the lock meanwhile has changed nothing.
+   change was made from are checked when it is written: who lost the lock meanwhile has changed nothing. A worker has a name,
+   a key and addresses too: its registration is made from the clients' roll, and counts as a change of it.
 8. A PostgreSQL that has lost commits (a standby that was behind took over) does not take numbers back: who remembers a
    higher one goes on above it.
 """
@@ -22,7 +25,7 @@
 import json
 import logging
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import NamedTuple
@@ -87,11 +90,18 @@ class SharedStore(Store):
 
     @abstractmethod
     def decide(
-        self, held: State, make: Callable[[State, float], Made], *, clock: Callable[[], float], who: str
+        self,
+        held: State,
+        make: Callable[[State, float], Made],
+        *,
+        clock: Callable[[], float],
+        who: str,
+        made_from: Collection[str] = (),
     ) -> Made:
         """Let `make` decide on the newest state, and keep what it decides. `held` is what the caller took it to be.
 
-        Without a document of its own, it has the one that the newest state was published by, if that is news.
+        Without a document of its own, it has the one that the newest state was published by, if that is news. What it was
+        made from besides must not have changed since it was read here, and whoever has read that must read it again.
         """
 
     @abstractmethod

@@ -146,6 +146,12 @@ class Store(ABC):
         return history.shorten(self, older_than, limit)
 
 
+def check_fleet(kept: State | None, fleet: str) -> None:
+    """Raise ValueError if what is kept is another fleet's."""
+    if kept is not None and kept.fleet != fleet:
+        raise ValueError(f"the store holds fleet {kept.fleet!r}, the configuration says {fleet!r}")
+
+
 def _write_state(db: Writing, rest: State) -> None:
     body = _STATE.dump_json(rest).decode()
     db.execute("INSERT INTO state VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body", (body,))

@@ -127,7 +127,8 @@ def test_news_are_acknowledged_and_shown(tmp_path: Path) -> None:
             assert ack.line == "POST /v1/acks HTTP/1.1"
             assert ack.headers["authorization"] == "Bearer secret"
             number = {"epoch": 1, "generation": 7}
-            assert json.loads(ack.body) == {**number, "active": "w1", "sees": {}, "draining": {}}
+            said = {"fleet": FLEET, **number, "active": "w1", "sees": {}, "draining": {}}
+            assert json.loads(ack.body) == said
             status = json.loads((tmp_path / "status.json").read_text())
             assert status == {"role": "client", **describe(STATE, receiver.url, now=0.0)}
 

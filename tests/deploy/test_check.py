@@ -42,7 +42,9 @@ def any_settings(draw: st.DrawFn) -> Settings:
                 group_interval=draw(st.none() | milliseconds(100, interval)),
                 repeat_interval=draw(milliseconds(100, 30_000)),
             ),
-            receiver="https://receiver.example:443",
+            receivers=draw(
+                st.sampled_from([("https://r1.example:443",), ("https://r1.example", "https://r2.example")])
+            ),
             replicas=draw(st.sampled_from([(), ("http://r1.example:1", "https://r2.example:1")])),
             followers=draw(st.sampled_from([(), ("https://edge.example:1",)])),
             vantages=("main", "far=far.example:9115") if several else ("main",),

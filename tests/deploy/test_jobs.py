@@ -143,6 +143,24 @@ def test_a_receiver_that_stands_alone_is_scraped_where_it_is_asked(
     assert "wgfleet-follower" not in jobs
 
 
+def test_several_receivers(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    Each of several receivers is scraped, is told every alert, and says which workers there are.
+    """
+    several = "--receiver https://r1.example:9443 --receiver https://r2.example"
+    jobs = jobs_of(rendered(f"render prometheus {several}", capsys))
+    receivers = yaml.safe_load(rendered(f"render alertmanager {several}", capsys))["receivers"]
+
+    one, other = "r1.example:9443", "r2.example"
+    assert jobs["wgfleet-receiver"]["static_configs"] == [{"targets": [one, other]}]
+    for job, path in (("wgfleet-worker", "/v1/sd/workers"), ("wgfleet-tunnel", "/v1/sd/probes?probe=tunnel")):
+        urls = [asked["url"] for asked in jobs[job]["http_sd_configs"]]
+        assert urls == [f"https://{one}{path}", f"https://{other}{path}"]
+    first, second = receivers[0]["webhook_configs"]
+    assert first["url"] == f"https://{one}/v1/alerts"
+    assert second == {**first, "url": f"https://{other}/v1/alerts"}
+
+
 def test_exporters_by_certificate_and_password(capsys: pytest.CaptureFixture[str]) -> None:
     """
     The exporters can ask for a certificate and a name with a password.

@@ -36,9 +36,11 @@ from tests.lab.monitoring import (
     Station,
 )
 from tests.lab.network import Network
+from tests.lab.postgres import Postgres
 from tests.lab.preflight import require
 from tests.lab.process import Process
-from tests.lab.programs import LAB, MONITORING
+from tests.lab.programs import LAB, MONITORING, POSTGRES
+from tests.lab.replicas import PORT, Receivers, runs, toml
 from tests.lab.waiting import wait_until
 from wgfleet.cli.api import Api
 from wgfleet.files import write_whole
@@ -46,7 +48,7 @@ from wgfleet.files import write_whole
 __all__ = ["ALERTMANAGER_PORT", "EXPORTER_PORT", "PROMETHEUS_PORT", "RECEIVER_PORT", "Fleet", "Profile"]
 
 FLEET = "lab"
-RECEIVER_PORT, EXPORTER_PORT = 9587, 9586
+RECEIVER_PORT, EXPORTER_PORT = PORT, 9586
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Profile:
     """The receiver publishes to an MQTT broker, too, and clients follow that one."""
     follower: bool = False
     """A follower of two processes stands beside the receiver, and Prometheus scrapes it; nobody else asks it."""
+    receivers: int = 1
+    """Several share a PostgreSQL: Alertmanager and clients name each, the first one first; the operator asks the last."""
     ports: bool = False
     """Give Prometheus, Alertmanager and the receiver their usual ports on this machine's loopback."""
 
@@ -104,13 +108,20 @@ class Fleet:
         """The daemons of each monitoring host, beginning with the receiver's."""
         self.broker: Broker | None = None
         """Beside the receiver, where the profile has one."""
+        self.receivers: list[Process] = []
+        self.receiver_urls: list[str] = []
+        self.postgres: Postgres | None = None
+        """What receivers share, where the profile has several."""
 
     def __enter__(self) -> Self:
         """Bring everything up, in the order in which an operator would. Raises LabImpossibleError."""
-        require((*LAB, *MONITORING))
+        several = self.profile.receivers > 1
+        require((*LAB, *MONITORING, *(POSTGRES if several else ())))
         with ExitStack() as stack:
             stack.enter_context(self.network)
-            self._start_receiver()
+            if several:
+                self.postgres = stack.enter_context(Postgres())
+            self._start_receivers()
             stack.callback(self.api.close)
             if self.profile.follower:
                 self._start_follower()
@@ -133,6 +144,16 @@ class Fleet:
     def url(self, what: str) -> str:
         """Where `receiver`, `prometheus` or `alertmanager` (the first ones) is reached from this machine."""
         return self._door.url if what == "receiver" else self.stations[0].url(what)
+
+    @property
+    def receiver(self) -> Process:
+        """The one that the operator asks."""
+        return self.receivers[-1]
+
+    @property
+    def receiver_url(self) -> str:
+        """Where it is reached from other machines."""
+        return self.receiver_urls[-1]
 
     @property
     def prometheus(self) -> Process:
@@ -235,8 +256,9 @@ class Fleet:
             daemon.start()
 
     def end_the_control_plane(self) -> None:
-        """Kill the receiver, and every Prometheus, Alertmanager and blackbox exporter."""
-        self.receiver.kill()
+        """Kill every receiver, Prometheus, Alertmanager and blackbox exporter."""
+        for receiver in self.receivers:
+            receiver.kill()
         for station in self.stations:
             for daemon in (station.prometheus, station.alertmanager, station.blackbox):
                 daemon.kill()
@@ -252,19 +274,12 @@ class Fleet:
     def _home_of(self, client: str) -> Path:
         return self.network.directory / f"{client}.sync"
 
-    def _start_receiver(self) -> None:
-        host = self.network.monitoring
+    def _start_receivers(self) -> None:
+        host, profile = self.network.monitoring, self.profile
         self._home = self.network.directory / "receiver"
-        host.run(
-            sys.executable, "-m", "failover_receiver", "init", "--fleet", FLEET, "--directory", self._home
-        )
-        profile = self.profile
         settings: dict[str, object] = {
             "fleet": FLEET,
-            "store": "receiver.db",
             "signing_key_file": "signing.key",
-            "listen_address": host.address,
-            "listen_port": RECEIVER_PORT,
             "alertmanagers": [
                 f"http://{address}:{ALERTMANAGER_PORT}" for address in self._alertmanager_addresses()
             ],
@@ -275,17 +290,13 @@ class Fleet:
         if profile.broker:
             self.broker = Broker(host, self.network.directory / "broker")
             settings |= self.broker.settings
-        configuration = self._home / "receiver.toml"
-        tables = [f"[{name}]\n".encode() + _toml(table) for name, table in profile.tables.items()]
-        write_whole(configuration, b"".join([_toml(settings), *tables]))
-        command = _daemon("failover_receiver", configuration)
-        self.receiver = host.spawn(
-            "receiver", command, ready=lambda: host.listens(RECEIVER_PORT), timeout=START_SECONDS
-        )
+        tables = [f"[{name}]\n".encode() + toml(table) for name, table in profile.tables.items()]
+        receivers = Receivers(host, self._home, profile.receivers, self.postgres)
+        receivers.start(FLEET, settings, b"".join(tables))
+        self.receivers, self.receiver_urls = receivers.processes, receivers.urls
         usual = RECEIVER_PORT if profile.ports else 0
-        self._door = host.forward(RECEIVER_PORT, local_port=usual, address=host.address)
+        self._door = host.forward(receivers.ports[-1], local_port=usual, address=host.address)
         self.api = Api(self.url("receiver"), self._home / "operator.token", None)
-        self.receiver_url = f"http://{host.address}:{RECEIVER_PORT}"
 
     def _start_follower(self) -> None:
         host, home = self.network.monitoring, self.network.directory / "follower"
@@ -300,7 +311,7 @@ class Fleet:
         plan = Plan(
             interval=self.profile.interval,
             load_limit=self.profile.load_limit,
-            receiver_url=self.receiver_url,
+            receiver_urls=self.receiver_urls,
             tokens=self._home,
             hosts=hosts,
             followers=[followers.url(self.network.monitoring)] if self.profile.follower else [],
@@ -340,7 +351,7 @@ class Fleet:
             "fleet": FLEET,
             "name": client.name,
             "interface": "wg0",
-            "receivers": [self.receiver_url],
+            "receivers": self.receiver_urls,
             "token_file": "token",
             "trusted_keys": [self.api.call("GET", "/v1/signing-key")["public_key"]],
             "state_directory": "state",
@@ -351,17 +362,8 @@ class Fleet:
             settings |= client.settings()
         if self.broker is not None:
             settings |= self.broker.settings
-        write_whole(home / "sync.toml", _toml(settings))
-        command = _daemon("client_sync", home / "sync.toml")
+        write_whole(home / "sync.toml", toml(settings))
+        command = runs("client_sync", home / "sync.toml")
         self.sync[client.name] = client.spawn(
             "sync", command, ready='"event": "following"', timeout=START_SECONDS
         )
-
-
-def _daemon(package: str, configuration: Path) -> list[str | Path]:
-    return [sys.executable, "-m", package, "run", "--log-format", "json", "--config", configuration]
-
-
-def _toml(settings: Mapping[str, object]) -> bytes:
-    """TOML of texts, numbers and lists of texts: written as in JSON."""
-    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items()).encode()

@@ -33,7 +33,7 @@ class Plan:
 
     interval: str
     load_limit: float
-    receiver_url: str
+    receiver_urls: Sequence[str]
     followers: Sequence[str]
     """Their URLs."""
     tokens: Path
@@ -115,7 +115,8 @@ class Station:
         plan = self._plan
         command: list[str | Path] = [
             sys.executable, "-m", "wgfleet.cli", "render", "all", "--output-dir", self.home,
-            "--interval", plan.interval, "--load-limit", f"{plan.load_limit:g}", "--receiver", plan.receiver_url,
+            "--interval", plan.interval, "--load-limit", f"{plan.load_limit:g}",
+            *(word for url in plan.receiver_urls for word in ("--receiver", url)),
             "--prometheus-token-file", plan.tokens / "prometheus.token",
             "--alertmanager-token-file", plan.tokens / "alertmanager.token",
         ]  # fmt: skip

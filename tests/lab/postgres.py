@@ -95,6 +95,10 @@ class Postgres:
         """That of a database; through something else that listens, if a port is said."""
         return f"postgresql://{SUPERUSER}@127.0.0.1:{port or self.port}/{name}"
 
+    def uri_by_socket(self, name: str) -> str:
+        """Likewise for who is in another network namespace: a socket's path leads out of it."""
+        return f"postgresql://{SUPERUSER}@/{name}?host={self.folder}&port={self.port}"
+
     def execute(self, name: str, query: str) -> None:
         """Do something in a database, beside all receivers."""
         with psycopg.connect(self.uri(name), autocommit=True) as db:

@@ -38,8 +38,11 @@ MONITORING = ("prometheus", "prometheus-alertmanager", "prometheus-blackbox-expo
 BENCHES = ("mosquitto", "nginx", "wrk")
 """What the benches compare the receiver with, and ask it with."""
 
-ENGINES = ("mosquitto", "named", "bird", "birdc", "postgres", "initdb")
-"""What the receiver stands on or feeds, where one machine is not enough."""
+POSTGRES = ("postgres", "initdb")
+"""What several receivers share."""
+
+ENGINES = ("mosquitto", "named", "bird", "birdc", "haproxy", *POSTGRES)
+"""What the receiver stands on, feeds or stands behind, where one machine is not enough."""
 
 
 class MissingProgramError(RuntimeError):

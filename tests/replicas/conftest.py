@@ -9,7 +9,7 @@ import pytest
 from failover_receiver.store.dsn import Dsn
 from failover_receiver.store.postgres import PostgresStore
 from tests.failover_receiver.conftest import anyio_backend, postgres
-from tests.failover_receiver.parts import SIGNER, Parts, build
+from tests.failover_receiver.parts import FLEET, SIGNER, Parts, build
 from tests.lab.postgres import Postgres
 from tests.replicas.three import QUIET, Three
 
@@ -38,7 +38,7 @@ def pair(postgres: Postgres, tmp_path: Path) -> Iterator[Pair]:
     made = []
     for name in ("one", "other"):
         store = PostgresStore(Dsn.parse(uri), replica=name, signer=SIGNER.key_id)
-        store.take_over(SIGNER.key_id, (), now=0.0)
+        store.take_over(FLEET, SIGNER.key_id, (), now=0.0)
         made.append(build(tmp_path, store=store))
     yield Pair(uri, *made)
     for parts in made:

@@ -18,6 +18,7 @@ import httpx
 
 from failover_receiver.access import Role
 from tests.failover_receiver.parts import bearer, posted, rfc3339, webhook
+from tests.failover_receiver.running import Running
 from tests.replicas.three import MANY, WORKERS, Three
 
 EVERY_SECONDS = 0.1
@@ -95,11 +96,21 @@ class Gaps:
 
 
 class Watcher:
-    """Follows one receiver's peer set, and comes back when its stream breaks."""
+    """Follows a peer set, and comes back when its stream breaks."""
 
-    def __init__(self, three: Three, receiver: int, bodies: dict[Number, str], disorder: list[str]) -> None:
-        """Begin at once."""
-        self._three, self._receiver, self._bodies, self._disorder = three, receiver, bodies, disorder
+    def __init__(
+        self,
+        name: str,
+        connect: Callable[[], socket.socket],
+        token: str,
+        bodies: dict[Number, str],
+        disorder: list[str],
+    ) -> None:
+        """Begin at once; all watchers of one fleet share what each number carried, and what was wrong."""
+        self._name, self._connect, self._token = name, connect, token
+        self._bodies, self._disorder = bodies, disorder
+        self.streams = 0
+        """So many that a document came by."""
         self.seen: list[tuple[float, Number]] = []
         self._over = threading.Event()
         self._socket: socket.socket | None = None
@@ -120,24 +131,26 @@ class Watcher:
                 self._follow()
 
     def _follow(self) -> None:
-        receiver = self._three.receivers[self._receiver]
-        where = urlsplit(receiver.url)
-        with socket.create_connection((where.hostname, where.port)) as self._socket:
-            head = f"GET /v1/peer-set/events HTTP/1.1\r\nHost: r\r\nAuthorization: Bearer {receiver.secret(Role.OPERATOR)}\r\n\r\n"
+        with self._connect() as self._socket:
+            head = (
+                f"GET /v1/peer-set/events HTTP/1.1\r\nHost: r\r\nAuthorization: Bearer {self._token}\r\n\r\n"
+            )
             self._socket.sendall(head.encode())
-            number: Number = (0, 0)
+            number, fresh = (0, 0), True
             for line in self._socket.makefile("rb"):
                 if line.startswith(b"id: "):
                     epoch, _, generation = line[4:].strip().partition(b".")
                     number = int(epoch), int(generation)
                 elif line.startswith(b"data: "):
+                    self.streams += fresh
+                    fresh = False
                     self._take(number, hashlib.sha256(line).hexdigest())
 
     def _take(self, number: Number, body: str) -> None:
         if self._bodies.setdefault(number, body) != body:
-            self._disorder.append(f"{number} had other bytes at receiver {self._receiver}")
+            self._disorder.append(f"{number} had other bytes at {self._name}")
         if self.seen and number < self.seen[-1][1]:
-            self._disorder.append(f"{number} came after {self.seen[-1][1]} at receiver {self._receiver}")
+            self._disorder.append(f"{number} came after {self.seen[-1][1]} at {self._name}")
         self.seen.append((time.monotonic(), number))
 
 
@@ -209,7 +222,10 @@ def measure(
 ) -> Gaps:
     """Hurt one while webhooks arrive; heal it, and see what everybody saw. Times in seconds."""
     gaps, bodies = Gaps(), dict[Number, str]()
-    following = [[Watcher(three, n, bodies, gaps.disorder) for _ in range(watchers)] for n in range(MANY)]
+    following = [
+        [_watcher(three.receivers[n], f"receiver {n}", bodies, gaps.disorder) for _ in range(watchers)]
+        for n in range(MANY)
+    ]
     sender = Sender(three)
     now = time.time()
     sender.send(alive(now), *({**posted("up", name, now), "startsAt": rfc3339(now)} for name in WORKERS))
@@ -234,6 +250,14 @@ def measure(
                 one.close()
     gaps.seen = [_last_of(many, gaps.answered) for many in following]
     return gaps
+
+
+def _watcher(receiver: Running, name: str, bodies: dict[Number, str], disorder: list[str]) -> Watcher:
+    def connect() -> socket.socket:
+        where = urlsplit(receiver.url)
+        return socket.create_connection((where.hostname, where.port))
+
+    return Watcher(name, connect, receiver.secret(Role.OPERATOR), bodies, disorder)
 
 
 def _last_of(watchers: list[Watcher], answered: list[Answered]) -> list[tuple[float, Number]]:

@@ -12,7 +12,7 @@ from failover_receiver.hearing import with_heard
 from failover_receiver.replicas.told import heard_by
 from failover_receiver.state import DrainWished, RefusedError, State, Tick, WorkerRegistered, WorkerRemoved
 from failover_receiver.store import ChangedError, Made, StoreUnavailableError, connecting, postgres
-from tests.failover_receiver.parts import LIMIT, NOON, Parts, seen
+from tests.failover_receiver.parts import FLEET, LIMIT, NOON, Parts, seen
 from tests.failover_receiver.story import spec
 from tests.replicas.conftest import Pair
 from wgfleet.peerset import TYPE
@@ -236,8 +236,8 @@ async def test_who_has_another_key_decides_nothing(pair: Pair) -> None:
     one, other = pair.stores()
 
     with pytest.raises(ValueError, match="does not follow it: copy the file from a receiver that runs"):
-        other.take_over("another", (), now=NOON)
-    other.take_over("rotated", {one.signer or ""}, now=NOON)
+        other.take_over(FLEET, "another", (), now=NOON)
+    other.take_over(FLEET, "rotated", {one.signer or ""}, now=NOON)
 
     with pytest.raises(StoreUnavailableError, match="documents are signed with key rotated now"):
         await pair.one.driver.take(DrainWished("fra1", drain=True), who="operator")

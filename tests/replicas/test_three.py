@@ -1,7 +1,6 @@
 """Tests of three receivers in processes of their own, on one real PostgreSQL."""
 
 import json
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -163,7 +162,6 @@ def test_what_a_client_says_to_one_is_known_to_all(three: Three) -> None:
     said(1, "w1")
     soon(lambda: using("w1") == [True] * MANY, "all to know that it uses w1")
     soon(lambda: places() == ["w1"] * MANY, "all to tell workers so")
-    time.sleep(0.01)  # A later ack has a later time.
     said(2, "w2")
     soon(lambda: using("w2") == [True] * MANY, "all to know that it has moved")
     soon(lambda: places() == ["w2"] * MANY, "all to tell workers so")

@@ -102,7 +102,7 @@ _VANTAGE_FILES: Mapping[str, str] = {
 
 _TOLD: Mapping[Kind, Mapping[str, str]] = {
     Kind.PROMETHEUS: {
-        "receiver": "--receiver",
+        "receivers": "--receiver",
         "receiver_ca_file": "--receiver-ca-file",
         "replicas": "--replica",
         "followers": "--follower",
@@ -124,7 +124,7 @@ _TOLD: Mapping[Kind, Mapping[str, str]] = {
     },
     Kind.RULES: {"runbooks": "--runbooks", "load_limit": "--load-limit"},
     Kind.ALERTMANAGER: {
-        "receiver": "--receiver",
+        "receivers": "--receiver",
         "receiver_ca_file": "--receiver-ca-file",
         "alertmanager_token_file": "--token-file",
     },
@@ -196,10 +196,10 @@ def _words_for_times(settings: Settings) -> dict[str, Any]:
 
 
 def _words_for_receiver(settings: Settings) -> dict[str, Any]:
-    receiver = urlsplit(settings.receiver)
+    receivers = [urlsplit(receiver) for receiver in settings.receivers]
     return {
-        "receiver": f"{receiver.scheme}://{receiver.netloc}",
-        "receivers": _by_scheme(_places(settings.replicas or (settings.receiver,))),
+        "receivers": [f"{receiver.scheme}://{receiver.netloc}" for receiver in receivers],
+        "scraped": _by_scheme(_places(settings.replicas or settings.receivers)),
         "followers": _by_scheme(_places(settings.followers)),
         "receiver_tls": _tls(ca_file=settings.receiver_ca_file),
     }

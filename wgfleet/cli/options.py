@@ -10,6 +10,7 @@ from wgfleet.cli.probing import Probing, SettingsError, default_timeout, duratio
 from wgfleet.cli.settings import Deciding, Settings
 
 _REPEATED = (
+    "receivers",
     "replicas",
     "followers",
     "vantages",
@@ -70,8 +71,8 @@ def _add_times(group: "argparse._ArgumentGroup") -> None:
 def _add_places(group: "argparse._ArgumentGroup") -> None:
     default = Settings()
 
-    group.add_argument("--receiver", metavar="URL", default=default.receiver, help="%(default)s")
     for option, metavar, dest, text in (
+        ("--receiver", "URL", "receivers", default.receivers[0]),
         (
             "--replica",
             "URL",

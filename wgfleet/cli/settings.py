@@ -38,10 +38,11 @@ class Settings:
     probing: Probing = Probing()  # noqa: RUF009  # Frozen, so it may be shared.
     deciding: Deciding = Deciding.TUNNEL
     alerting: Alerting = Alerting()  # noqa: RUF009  # Frozen, so it may be shared.
-    receiver: str = "http://127.0.0.1:9587"
-    """Whom Prometheus asks for workers and probes, and Alertmanager tells."""
+    receivers: tuple[str, ...] = ("http://127.0.0.1:9587",)
+    """Whom Prometheus asks for workers and probes, and Alertmanager tells: the receiver, or what balances several; or those that
+    share a PostgreSQL and stand behind no load balancer, each by its own URL."""
     replicas: tuple[str, ...] = ()
-    """Each receiver by its own URL, where several share a store: these are scraped. None: the receiver is."""
+    """Each receiver by its own URL, where several share a store behind one: these are scraped. None: the receivers are."""
     followers: tuple[str, ...] = ()
     """URLs of those that are scraped."""
     receiver_ca_file: str = ""
@@ -79,7 +80,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         self.alerting.check(self.probing)
-        _check_url("receiver", self.receiver)
+        self._check_receivers()
         self._check_scraped()
         _check_page("runbooks", self.runbooks)
         if not 0 < self.load_limit <= 1:
@@ -125,6 +126,23 @@ class Settings:
                     f"{field} is not given, expected the paths of an authority, this host's certificate and its key: "
                     "the blackbox exporter is to answer those alone who have a certificate of that authority"
                 )
+
+    def _check_receivers(self) -> None:
+        for receiver in self.receivers:
+            _check_url("receiver", receiver)
+            if self.receivers.count(receiver) > 1:
+                raise SettingsError(
+                    f"receiver {receiver!r} is given {self.receivers.count(receiver)} times, expected once"
+                )
+            if self.receiver_ca_file and urlsplit(receiver).scheme != "https":
+                raise SettingsError(
+                    f"receiver_ca_file is {self.receiver_ca_file!r} and receiver {receiver!r}, expected https://: "
+                    "in clear nobody shows a certificate"
+                )
+        if len({urlsplit(receiver).scheme for receiver in self.receivers}) > 1:
+            raise SettingsError(
+                f"receiver is {' and '.join(map(repr, self.receivers))}, expected https:// for all of them, or for none"
+            )
 
     def _check_paths(self) -> None:
         if not self.rules:
@@ -198,12 +216,6 @@ class Settings:
                     f"{field} is {getattr(self, field)!r} and exporter_scheme 'http', expected https: "
                     "in clear nobody shows a certificate"
                 )
-        urls = (self.receiver, *self.replicas, *self.followers)
-        if self.receiver_ca_file and not any(urlsplit(url).scheme == "https" for url in urls):
-            raise SettingsError(
-                f"receiver_ca_file is {self.receiver_ca_file!r} and receiver {self.receiver!r}, expected https://: "
-                "in clear nobody shows a certificate"
-            )
 
 
 def _each(field: str, texts: tuple[str, ...], parse: Callable[[str], Parsed]) -> tuple[Parsed, ...]:

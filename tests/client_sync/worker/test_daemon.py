@@ -106,7 +106,8 @@ async def serving(
 
 async def told(receiver: Receiver, generation: int) -> None:
     """Wait until the receiver is told that this list is applied."""
-    while await receiver.acks.get() != {"client_list": {"epoch": 1, "generation": generation}}:
+    said = {"fleet": FLEET, "client_list": {"epoch": 1, "generation": generation}}
+    while await receiver.acks.get() != said:
         pass
 
 

@@ -58,7 +58,7 @@ def left(*one_after_the_other: dict[str, object]) -> Receiver:
 async def drain(receiver: Receiver, *before: str) -> AsyncIterator[OwnDrain]:
     """Asks that receiver, after those at other URLs."""
     async with FakeReceiver(receiver) as there, httpx.AsyncClient() as http, asyncio.timeout(SECONDS):
-        yield OwnDrain(http, lambda: [*before, there.url], lambda: {"Authorization": "Bearer secret"})
+        yield OwnDrain(http, "test", lambda: [*before, there.url], lambda: {"Authorization": "Bearer secret"})
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -88,7 +88,10 @@ def test_it_ends_once_no_client_uses_it(caplog: pytest.LogCaptureFixture) -> Non
 
     lines = leave(receiver)
 
-    assert receiver.asked == ["PUT /v1/self/drain", *["GET /v1/self/clients?epoch=1&generation=7"] * 5]
+    assert receiver.asked == [
+        "PUT /v1/self/drain?fleet=test",
+        *["GET /v1/self/clients?epoch=1&generation=7"] * 5,
+    ]
     assert lines == [
         f"stops once it is empty: {what}"
         for what in (
@@ -115,7 +118,7 @@ def test_a_refusal_ends_it_at_once(caplog: pytest.LogCaptureFixture, status: str
 
     leave(receiver)
 
-    assert receiver.asked == ["PUT /v1/self/drain"]
+    assert receiver.asked == ["PUT /v1/self/drain?fleet=test"]
     (line,) = told(caplog)
     assert line.startswith("drain given up")
     assert "no worker but fra1 may be used" in line
@@ -162,7 +165,7 @@ def test_a_receiver_that_goes_away_meanwhile_is_not_waited_for(caplog: pytest.Lo
         async with FakeReceiver(receiver) as there, httpx.AsyncClient() as http, asyncio.timeout(SECONDS):
             urls: list[str] = [there.url]
             receiver.on_ask = lambda: urls.__setitem__(0, NOWHERE) if len(receiver.asked) == 3 else None
-            await OwnDrain(http, lambda: urls, dict).leave(2 * SECONDS, lambda _line: None)
+            await OwnDrain(http, "test", lambda: urls, dict).leave(2 * SECONDS, lambda _line: None)
 
     asyncio.run(story())
     (line,) = told(caplog)
@@ -177,7 +180,7 @@ def test_a_token_that_is_gone_ends_it(caplog: pytest.LogCaptureFixture) -> None:
 
     async def story() -> None:
         async with httpx.AsyncClient() as http:
-            await OwnDrain(http, lambda: [NOWHERE], no_token).leave(SECONDS, lambda _line: None)
+            await OwnDrain(http, "test", lambda: [NOWHERE], no_token).leave(SECONDS, lambda _line: None)
 
     asyncio.run(story())
     (line,) = told(caplog)
@@ -202,7 +205,7 @@ def test_a_drain_is_lifted_as_soon_as_a_receiver_answers(answers: Sequence[tuple
             await own.lift()
 
     asyncio.run(story())
-    assert receiver.asked == ["DELETE /v1/self/drain"] * len(answers)
+    assert receiver.asked == ["DELETE /v1/self/drain?fleet=test"] * len(answers)
 
 
 def test_the_first_signal_leaves_and_the_second_ends() -> None:

@@ -99,12 +99,14 @@ async def test_acks_reach_the_receiver(tree: Tree) -> None:
     async with client(tree.far.url, tree.phone) as phone:
         took = await phone.post("/v1/acks", json=ACK)
         wrong = await phone.post("/v1/acks", json={"epoch": -1})
+        strange = await phone.post("/v1/acks", json={**ACK, "fleet": "other"})
     async with client(tree.far.url, tree.receiver.secret(Role.OPERATOR)) as operator:
         other = await operator.post("/v1/acks", json=ACK)
     health = (await tree.operator.get("/health")).json()
 
     assert (took.status_code, health["workers"]["fra1"]["clients"]) == (204, 1)
     assert wrong.json() == {"error": "body.epoch: is -1: 0 or more was expected"}
+    assert (strange.status_code, "fleet is 'other'" in strange.text) == (409, True)
     assert (other.status_code, "has the role operator" in other.text) == (403, True)
 
 

@@ -190,6 +190,27 @@ async def test_a_workers_word_is_kept_apart_and_counts_no_client(parts: Parts) -
     assert parts.receiver.clients().heard == 0
 
 
+@pytest.mark.parametrize("who", [Role.CLIENT, Role.WORKER])
+async def test_what_another_fleets_daemon_has_applied_says_nothing_here(parts: Parts, who: Role) -> None:
+    """Though its token opens: by its higher number, a revocation would seem to have reached all workers."""
+    said = {"active": "fra1", "client_list": {"epoch": 9, "generation": 9}}
+
+    refused = await ack(parts, who, fleet="other", **said)
+    taken = await ack(parts, who, fleet=FLEET, **said)
+
+    assert refused.status_code == 409
+    assert "fleet is 'other', and this is a receiver of fleet 'test'" in refused.json()["error"]
+    assert taken.status_code == 204
+
+
+async def test_a_refused_ack_is_not_remembered(parts: Parts) -> None:
+    """Neither in memory nor in the store."""
+    await ack(parts, Role.WORKER, fleet="other", client_list={"epoch": 9, "generation": 9})
+
+    assert parts.receiver.worker_acks == {}
+    assert parts.receiver.registrar.acks == parts.store.clients.acks() == {}
+
+
 async def test_whoever_is_revoked_is_forgotten(parts: Parts) -> None:
     """What is remembered is bounded by the tokens that there are; a new token of the same name is another's."""
     await ack(parts, Role.CLIENT, active="fra1")

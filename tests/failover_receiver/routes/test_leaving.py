@@ -17,11 +17,11 @@ ME = Role.WORKER.value
 
 
 async def ask(
-    parts: Parts, method: str, path: str, *, who: Role = Role.WORKER, **number: int
+    parts: Parts, method: str, path: str, *, who: Role = Role.WORKER, **said: int | str
 ) -> httpx.Response:
     """One request, by its own token unless said otherwise."""
     async with parts.ask(who) as http:
-        return await http.request(method, path, params=number)
+        return await http.request(method, path, params=said)
 
 
 async def test_a_worker_drains_itself_and_comes_back(parts: Parts) -> None:
@@ -42,6 +42,19 @@ async def test_a_worker_drains_itself_and_comes_back(parts: Parts) -> None:
     assert health.json()["workers"][ME]["reason"] == "drained_itself"
     assert (back.json()["drain"], back.json()["own"]) == (False, False)
     assert parts.states == {ME: "serving", "ams1": "serving"}
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+async def test_another_fleets_worker_drains_nobody_here(parts: Parts, method: str) -> None:
+    """Though its token opens; one that names its fleet rightly is heard."""
+    await parts.serve(ME, "ams1")
+
+    refused = await ask(parts, method, "/v1/self/drain", fleet="other")
+    heard = await ask(parts, method, "/v1/self/drain", fleet=parts.state.fleet)
+
+    assert refused.status_code == 409
+    assert "this is a receiver of fleet 'test'" in refused.json()["error"]
+    assert heard.json()["drain"] is (method == "PUT")
 
 
 async def test_the_history_names_the_worker(parts: Parts) -> None:
