@@ -24,7 +24,9 @@ def judge_beyond(receiver: Part) -> Iterator[Finding]:
         return
     sharing = said.get("sharing")
     if sharing is not None and receiver.answers["ready"].good:  # If not, the fault stands there.
-        yield ok(f"{sharing:.0f} receivers were heard on its store lately, with this one")
+        alone = "no other receiver was heard on its store lately"
+        several = f"{sharing:.0f} receivers were heard on its store lately, with this one"
+        yield ok(alone if sharing == 1 else several)
     yield from _judge_publishers(said.get("publishers") or {})
     yield from _judge_followers(said.get("followers") or {}, alone=sharing is None)
 

@@ -36,6 +36,13 @@ def test_what_is_well_is_told_by_name() -> None:
     ]
 
 
+def test_a_receiver_that_is_the_last_on_its_store_says_so() -> None:
+    """In words, and not as `1 receivers`."""
+    assert [finding.what for finding in found(sharing=1.0, publishers={}, followers={})] == [
+        "no other receiver was heard on its store lately"
+    ]
+
+
 def test_a_publisher_that_is_behind_is_told() -> None:
     """And since when; the other is well."""
     assert ill(found(publishers={"mqtt": 600.0, "file": 0.0})) == [
