@@ -38,8 +38,10 @@ def _judge_publishers(behind: Mapping[str, float]) -> Iterator[Finding]:
             f"{name} has had an old peer set for {seconds(since)}",
             "the receiver's log says why (`not published`): docs/runbooks/WireGuardPublisherBehind.md",
         )
-    if well := [name for name in behind if name not in late]:
-        yield ok(f"the newest peer set is with {some(well)}")
+    if there := [name for name, since in behind.items() if not since]:
+        yield ok(f"the newest peer set is with {some(there)}")
+    if coming := [name for name, since in behind.items() if since and name not in late]:
+        yield ok(f"the newest peer set is on its way to {some(coming)}")
 
 
 def _judge_followers(follows: Mapping[str, bool], *, alone: bool) -> Iterator[Finding]:

@@ -31,7 +31,8 @@ def test_what_is_well_is_told_by_name() -> None:
     assert ill(findings) == []
     assert [finding.what for finding in findings] == [
         "3 receivers were heard on its store lately, with this one",
-        "the newest peer set is with mqtt, file",
+        "the newest peer set is with mqtt",
+        "the newest peer set is on its way to file",
         "it is followed by edge1",
     ]
 
