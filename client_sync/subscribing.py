@@ -116,7 +116,7 @@ class Subscription:
 
     def _password(self) -> str | None:
         file = self._broker.password_file
-        return None if file is None else read_secret(file)
+        return None if file is None else read_secret(file, what="password")
 
 
 class _Connection(aiomqtt.Client):

@@ -26,7 +26,7 @@ def read(file: Path, fleet: str) -> Signer:
         ValueError: it holds none, or one that was rotated under another fleet's name; the text quotes nothing of it.
 
     """
-    text = read_secret(file, one_line=False)  # Endorsements follow the key.
+    text = read_secret(file, what="signing key", one_line=False)  # Endorsements follow the key.
     try:
         return Signer.from_text(text, fleet=fleet)
     except ValueError as error:

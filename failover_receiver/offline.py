@@ -146,8 +146,8 @@ def _move(arguments: argparse.Namespace) -> int:
         copied = moving.move(arguments.file, store, settings.fleet, now=time.time())
     _tell(
         f"{settings.store} holds what {arguments.file} does: peer set {copied.number}, {copied.events} events of history",
-        f"\nNext: systemctl start wgfleet-receiver; then put receiver.toml and {settings.signing_key_file} on the other "
-        "machines, and start it there",
+        f"\nNext: systemctl start wgfleet-receiver; then put receiver.toml, {settings.signing_key_file} and what "
+        "else receiver.toml names (store_password_file, TLS) on the other machines, and start it there",
     )
     return 0
 

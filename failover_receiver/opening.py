@@ -23,7 +23,7 @@ def place(settings: Settings) -> Path | Dsn:
     """Where the store is; with the password, if a file of its own has it."""
     if isinstance(settings.store, Path) or settings.store_password_file is None:
         return settings.store
-    return replace(settings.store, password=read_secret(settings.store_password_file))
+    return replace(settings.store, password=read_secret(settings.store_password_file, what="password"))
 
 
 def open_postgres(dsn: Dsn, *, replica: str = "", signer: str | None = None) -> "PostgresStore":

@@ -31,8 +31,8 @@ def write_whole(path: Path, content: bytes, *, mode: int = 0o600, lasting: bool 
         os.close(directory)
 
 
-def read_secret(path: Path, *, one_line: bool = True) -> str:
-    """The secret in a file, without the newline that editors add.
+def read_secret(path: Path, *, what: str = "token", one_line: bool = True) -> str:
+    """The secret in a file, without the newline that editors add; `what` it is, errors say.
 
     Raises:
         ValueError: the file is missing, unreadable, empty, or holds more than one line of printable ASCII; the text says
@@ -42,13 +42,13 @@ def read_secret(path: Path, *, one_line: bool = True) -> str:
     try:
         secret = path.read_text().strip()
     except FileNotFoundError:
-        raise ValueError(f"{path} is not there: it should hold the token") from None
+        raise ValueError(f"{path} is not there: it should hold the {what}") from None
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ValueError(f"{path} holds no text") from None
     if not secret:
-        raise ValueError(f"{path} is empty: it should hold the token")
+        raise ValueError(f"{path} is empty: it should hold the {what}")
     if one_line and not (secret.isascii() and secret.isprintable()):
         raise ValueError(f"{path} holds more than a secret: one line of printable ASCII was expected")
     return secret

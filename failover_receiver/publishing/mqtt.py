@@ -143,7 +143,11 @@ class MqttPublisher(Publisher):
             connection.end()
 
     def _password(self) -> str | None:
-        return None if self._place.password_file is None else read_secret(self._place.password_file)
+        return (
+            None
+            if self._place.password_file is None
+            else read_secret(self._place.password_file, what="password")
+        )
 
 
 def _is_to_go(there: bytes, ours: Document) -> bool:

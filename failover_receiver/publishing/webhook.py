@@ -52,7 +52,7 @@ class WebhookPublisher(Publisher):
         """Those of the file. Raises ValueError, which quotes none."""
         key, file = f"webhooks.{self._place.name}.secret_file", self._place.secret_file
         try:
-            text = read_secret(file, one_line=False)
+            text = read_secret(file, what="secret", one_line=False)
         except ValueError as error:
             raise ValueError(f"{key}: {error}") from None
         try:

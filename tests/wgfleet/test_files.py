@@ -37,6 +37,12 @@ def test_a_secret_is_read_without_the_editors_newline(tmp_path: Path) -> None:
     assert read_secret(tmp_path / "token") == "secret"
 
 
+def test_a_password_that_is_missing_is_not_called_a_token(tmp_path: Path) -> None:
+    """Whoever is told of the wrong thing looks in the wrong place."""
+    with pytest.raises(ValueError, match="is not there: it should hold the password"):
+        read_secret(tmp_path / "store.password", what="password")
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

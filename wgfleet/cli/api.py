@@ -11,6 +11,9 @@ from wgfleet.files import read_secret
 from wgfleet.peerset import PeerSet
 from wgfleet.signing import SignatureRefusedError, Verifier
 
+WHOSE = "operator's token (--token-file, or $WGFLEET_TOKEN_FILE, names the file)"
+"""Token the operator commands need, as an error names it."""
+
 TIMEOUT_SECONDS = 10.0
 
 
@@ -26,7 +29,7 @@ class Api:
     ) -> None:
         """Read the token; nothing is sent yet. Raises ValueError if a file is missing."""
         self._url = url.rstrip("/")
-        headers = {"Authorization": f"Bearer {read_secret(token_file)}"}
+        headers = {"Authorization": f"Bearer {read_secret(token_file, what=WHOSE)}"}
         if ca_file is not None and not ca_file.is_file():
             raise ValueError(
                 f"{ca_file} is not there: --ca-file names the certificate of the receiver's authority"

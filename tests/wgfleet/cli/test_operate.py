@@ -165,7 +165,7 @@ def test_status_says_by_its_exit_code_that_monitoring_is_blind(wgfleet: Run) -> 
         (
             ("status", "--token-file", "/nonexistent"),
             1,
-            "/nonexistent is not there: it should hold the token",
+            "/nonexistent is not there: it should hold the operator's token (--token-file",
         ),
         (
             ("status", "--ca-file", "/nonexistent"),

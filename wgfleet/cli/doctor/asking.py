@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from wgfleet.cli.api import WHOSE
 from wgfleet.files import read_secret
 
 TIMEOUT_SECONDS = 5.0
@@ -115,7 +116,7 @@ async def ask_all(
     ca_file: Path | None,
 ) -> Asked:
     """Ask all of them at once. The token goes to the receiver alone. Raises ValueError if a file is missing."""
-    bearer = {"Authorization": f"Bearer {read_secret(token_file)}"}
+    bearer = {"Authorization": f"Bearer {read_secret(token_file, what=WHOSE)}"}
     verify: ssl.SSLContext | bool = True
     if ca_file is not None:
         try:

@@ -24,7 +24,9 @@ def judge_beyond(receiver: Part) -> Iterator[Finding]:
         return
     sharing = said.get("sharing")
     if sharing is not None and receiver.answers["ready"].good:  # If not, the fault stands there.
-        yield ok(f"{sharing:.0f} receivers were heard on its store lately, with this one")
+        alone = "no other receiver was heard on its store lately"
+        several = f"{sharing:.0f} receivers were heard on its store lately, with this one"
+        yield ok(alone if sharing == 1 else several)
     yield from _judge_publishers(said.get("publishers") or {})
     yield from _judge_followers(said.get("followers") or {}, alone=sharing is None)
 
@@ -36,8 +38,10 @@ def _judge_publishers(behind: Mapping[str, float]) -> Iterator[Finding]:
             f"{name} has had an old peer set for {seconds(since)}",
             "the receiver's log says why (`not published`): docs/runbooks/WireGuardPublisherBehind.md",
         )
-    if well := [name for name in behind if name not in late]:
-        yield ok(f"the newest peer set is with {some(well)}")
+    if there := [name for name, since in behind.items() if not since]:
+        yield ok(f"the newest peer set is with {some(there)}")
+    if coming := [name for name, since in behind.items() if since and name not in late]:
+        yield ok(f"the newest peer set is on its way to {some(coming)}")
 
 
 def _judge_followers(follows: Mapping[str, bool], *, alone: bool) -> Iterator[Finding]:

@@ -21,6 +21,9 @@ LATE_PART = 0.75
 """Of the Watchdog's time. It comes every 5 s or, where the turns of rules and resending miss each other, every 10 s; then it
 waits up to 3 s to be read."""
 
+MISDIRECTED = 421
+"""What a follower answers to whatever is the receiver's own."""
+
 USABLE = frozenset({"serving", "suspect"})
 
 
@@ -37,6 +40,12 @@ def judge_receiver(receiver: Part, now: float) -> Iterator[Finding]:
         yield fault(f"{receiver.url} answers, but as no receiver: {alive.error}", "mend --receiver")
         return
     yield ok(f"{receiver.url} answers")
+    if doctor.status == MISDIRECTED:
+        yield fault(
+            "it is a follower, and knows nothing of the whole chain",
+            "name the receiver itself with --receiver",
+        )
+        return
     if ready.good:
         yield ok("its store takes changes")
     else:

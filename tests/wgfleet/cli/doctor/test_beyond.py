@@ -31,8 +31,16 @@ def test_what_is_well_is_told_by_name() -> None:
     assert ill(findings) == []
     assert [finding.what for finding in findings] == [
         "3 receivers were heard on its store lately, with this one",
-        "the newest peer set is with mqtt, file",
+        "the newest peer set is with mqtt",
+        "the newest peer set is on its way to file",
         "it is followed by edge1",
+    ]
+
+
+def test_a_receiver_that_is_the_last_on_its_store_says_so() -> None:
+    """In words, and not as `1 receivers`."""
+    assert [finding.what for finding in found(sharing=1.0, publishers={}, followers={})] == [
+        "no other receiver was heard on its store lately"
     ]
 
 

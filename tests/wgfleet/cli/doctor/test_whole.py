@@ -169,6 +169,7 @@ def of_receiver(**answers: Answer) -> list[Finding]:
         ({"doctor": Answer(401, error="401: this token is not known here")}, "it refuses this token: 401: this token is not known here"),
         ({"doctor": Answer(403, error="403: token 'p' has the role prometheus")}, "it refuses this token: 403: token 'p' has the role prometheus"),
         ({"doctor": Answer(404, error="404: there is no")}, "it does not know what this command asks"),
+        ({"doctor": Answer(421, error="421: this is a follower")}, "it is a follower, and knows nothing of the whole chain"),
         ({"alive": Answer(404, error="404: Not Found")}, "http://127.0.0.1:9587 answers, but as no receiver: 404: Not Found"),
         ({"alive": DEAD}, "http://127.0.0.1:9587 was not reached: All connection attempts failed"),
     ],
