@@ -77,7 +77,7 @@ def _add_places(group: "argparse._ArgumentGroup") -> None:
             "--replica",
             "URL",
             "replicas",
-            "a receiver by its own address, where several share a store: these are scraped, --receiver is asked and told",
+            "a receiver by its own address, behind the balancer that --receiver names: these are scraped, all of them",
         ),
         ("--follower", "URL", "followers", "a follower that is scraped"),
         (
