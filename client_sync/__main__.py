@@ -274,13 +274,21 @@ def _status(arguments: argparse.Namespace) -> int:
             clear = CLEAR if sys.stdout.isatty() and not arguments.json else ""
             print(clear + _shown(status, as_json=arguments.json), flush=True)
 
-        watch(file, show, _complain, interval=interval, started=lambda: holding.runs_since(directory))
+        watch(
+            file,
+            show,
+            _complain,
+            interval=interval,
+            started=lambda: holding.runs_since(directory),
+            gone=lambda: holding.is_gone(directory),
+        )
     try:
         status, written = json.loads(file.read_text()), file.stat().st_mtime
     except FileNotFoundError:
         raise ValueError(not_there(file, holding.runs_since(directory))) from None
     print(_shown(status, as_json=arguments.json))
-    if (trouble := stale(status, written, holding.runs_since(directory), now=time.time())) is not None:
+    started, gone = holding.runs_since(directory), holding.is_gone(directory)
+    if (trouble := stale(status, written, started, gone=gone, now=time.time())) is not None:
         _complain(trouble)
     return 0
 

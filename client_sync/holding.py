@@ -26,3 +26,8 @@ def held(state_directory: Path, *, otherwise: str = RUNS) -> AbstractContextMana
 def runs_since(state_directory: Path) -> float | None:
     """When the daemon that runs was started, in UNIX seconds; None: none runs, or that cannot be told."""
     return holding.held_since(state_directory / LOCK)
+
+
+def is_gone(state_directory: Path) -> bool:
+    """Whether a daemon ran here and none does now; if that cannot be told, no."""
+    return holding.is_free(state_directory / LOCK)

@@ -17,6 +17,7 @@ OTHERS_STALE_SECONDS = 30.0
 
 
 STARTING = "the daemon is starting, and has not said anything yet"
+GONE = "no daemon runs: this is what the last one wrote; `systemctl status wgfleet-sync`"
 
 
 def watch(
@@ -26,12 +27,13 @@ def watch(
     *,
     interval: float,
     started: Callable[[], float | None] = lambda: None,
+    gone: Callable[[], bool] = lambda: False,
     now: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Show the status now and whenever the file changes; looks every so many seconds, until it is interrupted.
 
-    `started` is when the daemon that runs was, if that is known.
+    `started` is when the daemon that runs was, if that is known; `gone` whether none runs any more.
     """
     shown = complaint = None
     status: dict[str, Any] = {}
@@ -43,7 +45,7 @@ def watch(
                 status = json.loads(text)
                 show(status)
                 shown = version
-            trouble = stale(status, written.st_mtime, started(), now=now())
+            trouble = stale(status, written.st_mtime, started(), gone=gone(), now=now())
         except FileNotFoundError:
             shown, trouble = None, not_there(file, started())
         except (OSError, ValueError, KeyError) as error:
@@ -59,11 +61,15 @@ def not_there(file: Path, started: float | None) -> str:
     return STARTING if started is not None else f"{file} is not there: has `wgfleet-sync run` been started?"
 
 
-def stale(status: dict[str, Any], written: float, started: float | None, *, now: float) -> str | None:
+def stale(
+    status: dict[str, Any], written: float, started: float | None, *, gone: bool = False, now: float
+) -> str | None:
     """What is to be said of a status that the daemon wrote then; None while it may be the present one.
 
-    `started` is when the daemon that runs was, if that is known. All in UNIX seconds.
+    `started` is when the daemon that runs was, if that is known, `gone` whether none runs any more. All in UNIX seconds.
     """
+    if gone:
+        return GONE
     if started is not None and written < started:
         return f"{STARTING}: this is what an earlier run wrote last"
     limit = STALE_SECONDS.get(str(status.get("role")), OTHERS_STALE_SECONDS)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from client_sync.watching import STARTING, not_there, stale, watch
+from client_sync.watching import GONE, STARTING, not_there, stale, watch
 
 NOW = 1000.0
 
@@ -117,3 +117,9 @@ def test_a_broken_status_is_said_and_the_watch_goes_on(file: Path) -> None:
     assert len(said) == 2
     assert str(said[0]).startswith(f"{file} cannot be read: ")
     assert said[1] == status
+
+
+def test_what_a_daemon_that_is_no_more_has_left_is_said_to_be_that() -> None:
+    """However fresh it is: a kill switch may have been opened since."""
+    assert stale({"role": "client"}, NOW, None, gone=True, now=NOW) == GONE
+    assert stale({"role": "client"}, NOW, None, now=NOW) is None

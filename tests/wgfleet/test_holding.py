@@ -1,5 +1,6 @@
 """Tests of wgfleet/holding.py, with a second process."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from wgfleet.holding import held, held_since
+from wgfleet.holding import held, held_since, is_free
 
 HOLDER = """
 import subprocess, sys
@@ -68,3 +69,31 @@ def test_since_when_it_is_held_is_known(tmp_path: Path) -> None:
     assert since is not None
     assert since > 1000.0
     assert held_since(lock) is None
+
+
+def test_it_is_free_once_somebody_has_had_it_and_nobody_has(tmp_path: Path) -> None:
+    """Where nobody ever had it, that is not known."""
+    lock = tmp_path / "lock"
+    assert not is_free(lock)
+
+    with holder(lock):
+        assert not is_free(lock)
+
+    assert is_free(lock)
+
+
+def test_whoever_only_looks_keeps_nobody_from_having_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have it for a moment."""
+    take, looks = fcntl.flock, [BlockingIOError()]
+
+    def flock(descriptor: int, how: int) -> None:
+        if looks:
+            raise looks.pop()
+        take(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+
+    with held(tmp_path / "lock", otherwise="taken"):
+        assert looks == []
