@@ -97,6 +97,7 @@ def test_a_whole_run_from_the_first_document_to_the_end(tmp_path: Path) -> None:
                 ack = json.loads((await acks.taken.get()).body)
             assert ack["sees"]["w1"].pop("rtt_ms") < 1000 * SECONDS
             assert ack == {
+                "fleet": "example",
                 "epoch": 1,
                 "generation": 1,
                 "active": "w1",

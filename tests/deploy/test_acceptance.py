@@ -50,7 +50,7 @@ def test_any_interval(interval: str, generation: int, tmp_path: Path) -> None:
     every = parse_duration(interval)
     settings = Settings(
         Probing(every, default_timeout(every)),
-        receivers=("https://[2001:db8::1]:9443/", "https://r2.example"),
+        receivers=("https://[2001:db8::1]:9443/", "https://r2.example:9587"),
         replicas=("https://[2001:db8::1]:9587", "http://r2.example:9587"),
         followers=("http://[2001:db8::3]:9587", "https://edge.example:9587"),
         receiver_ca_file=str(token),

@@ -43,7 +43,9 @@ def any_settings(draw: st.DrawFn) -> Settings:
                 repeat_interval=draw(milliseconds(100, 30_000)),
             ),
             receivers=draw(
-                st.sampled_from([("https://r1.example:443",), ("https://r1.example", "https://r2.example")])
+                st.sampled_from(
+                    [("https://r1.example:443",), ("https://r1.example:9587", "https://r2.example:9587")]
+                )
             ),
             replicas=draw(st.sampled_from([(), ("http://r1.example:1", "https://r2.example:1")])),
             followers=draw(st.sampled_from([(), ("https://edge.example:1",)])),

@@ -147,11 +147,11 @@ def test_several_receivers(capsys: pytest.CaptureFixture[str]) -> None:
     """
     Each of several receivers is scraped, is told every alert, and says which workers there are.
     """
-    several = "--receiver https://r1.example:9443 --receiver https://r2.example"
+    several = "--receiver https://r1.example:9443 --receiver https://r2.example:9587"
     jobs = jobs_of(rendered(f"render prometheus {several}", capsys))
     receivers = yaml.safe_load(rendered(f"render alertmanager {several}", capsys))["receivers"]
 
-    one, other = "r1.example:9443", "r2.example"
+    one, other = "r1.example:9443", "r2.example:9587"
     assert jobs["wgfleet-receiver"]["static_configs"] == [{"targets": [one, other]}]
     for job, path in (("wgfleet-worker", "/v1/sd/workers"), ("wgfleet-tunnel", "/v1/sd/probes?probe=tunnel")):
         urls = [asked["url"] for asked in jobs[job]["http_sd_configs"]]

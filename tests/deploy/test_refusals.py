@@ -126,8 +126,8 @@ from wgfleet.cli.monitoring import Kind
             "receiver 'http://r1:9587' is given 2 times, expected once",
         ),
         (
-            "--receiver https://r1 --receiver http://r2:9587",
-            "receiver is 'https://r1' and 'http://r2:9587', expected https:// for all of them, or for none",
+            "--receiver https://r1:9587 --receiver http://r2:9587",
+            "receiver is 'https://r1:9587' and 'http://r2:9587', expected https:// for all of them, or for none",
         ),
         ("--external-label a=1 --external-label a=2", "external_label 'a' is given 2 times, expected once"),
         ("--window 92s", window_refusal("1m32s", shortest="1m32s10ms", longest="1m59s999ms")),

@@ -107,9 +107,11 @@ def reload(postgres: Postgres, ssl: str) -> None:
 def test_a_receiver_reaches_it_by_certificate_and_password_file(guarded: Guarded, tmp_path: Path) -> None:
     """By TLS on each of its connections, with no secret in its log."""
     with guarded.receiver(tmp_path / "receiver") as receiver:
-        ready = httpx.get(f"{receiver.url}/readyz", trust_env=False, timeout=LIMIT)
-        assert ready.status_code == 200, ready.text
-
+        wait_until(
+            lambda: httpx.get(f"{receiver.url}/readyz", trust_env=False, timeout=LIMIT).is_success,
+            LIMIT,
+            "it to be ready",
+        )
         wait_until(lambda: len(guarded.ways()) >= CONNECTIONS, LIMIT, "it to be connected")
         assert set(guarded.ways()) == {(True, "TLSv1.3")}
         receiver.stop()
