@@ -60,6 +60,16 @@ def any_settings(draw: st.DrawFn) -> Settings:
         return FIVE_SECONDS
 
 
+def test_of_alertmanagers_file_alone_no_interval_is_taken_for_granted() -> None:
+    """
+    Whether its turns are too slow, the probes say, and these are in another file.
+    """
+    slow = Alerting(group_interval=timedelta(seconds=31), repeat_interval=timedelta(seconds=10))
+    chosen = Settings(Probing(timedelta(minutes=2)), alerting=slow)
+
+    assert check({"alertmanager.yml": rendered(Kind.ALERTMANAGER, chosen)}) == []
+
+
 @settings(deadline=None, max_examples=40)
 @given(any_settings(), st.data())
 def test_nothing_is_found_in_what_we_render(chosen: Settings, data: st.DataObject) -> None:

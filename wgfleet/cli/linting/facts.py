@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from wgfleet.cli.linting.reading import Field, Setting, setting
 from wgfleet.cli.linting.shapes import FileKind
-from wgfleet.cli.probing import MOST_SCRAPE_ROOM
+from wgfleet.cli.probing import LONGEST_INTERVAL, MOST_SCRAPE_ROOM
 
 SCRAPE_INTERVAL, SCRAPE_TIMEOUT, EVALUATION_INTERVAL = "1m", "10s", "1m"
 """Prometheus's defaults."""
@@ -93,11 +93,11 @@ class Facts:
 
     @property
     def probe_interval(self) -> timedelta:
-        """The shortest interval of the probes that rules look at; the default where there are none."""
+        """The shortest interval of the probes that rules look at; the longest that there may be where none are known: no false alarm."""
         intervals = [
             job.interval.duration for job in self.jobs if job.ours and job.interval.duration is not None
         ]
-        return min(intervals, default=timedelta(seconds=30))
+        return min(intervals, default=LONGEST_INTERVAL)
 
     @property
     def evaluation_interval(self) -> str:
