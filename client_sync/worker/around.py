@@ -19,6 +19,7 @@ from client_sync.worker.forwarding import (
     outside,
     route_lines,
     sysctls,
+    without,
 )
 from wgfleet.clientlist import ClientList
 from wgfleet.logs import say
@@ -61,7 +62,7 @@ class Around:
         if self._forwarding:
             self._forward(self._own_networks()[1])
         if not self._masquerade:
-            self._end_masquerading()
+            take_away(self._kernel, TABLE)
 
     def __call__(self, clients: ClientList) -> None:
         """What belongs to this list, and forwarding should somebody have turned it off. Raises LayoutError."""
@@ -136,10 +137,12 @@ class Around:
             said = "forwarding was off, set again" if again else "forwarding"
             say(log, said, level=logging.WARNING if again else logging.INFO, key=key, value=value)
 
-    def _end_masquerading(self) -> None:
-        try:
-            tables = self._kernel.run(["nft", "list", "tables"], "")
-        except LayoutError:
-            return  # Without nft there is none of ours.
-        if f"table {TABLE}" in tables.splitlines():
-            self._kernel.run(["nft", "-f", "-"], masquerading((), ()))
+
+def take_away(kernel: Kernel, table: str) -> None:
+    """Delete a table of ours, should an earlier configuration have made it. Raises LayoutError."""
+    try:
+        tables = kernel.run(["nft", "list", "tables"], "")
+    except LayoutError:
+        return  # Without nft there is none of ours.
+    if f"table {table}" in tables.splitlines():
+        kernel.run(["nft", "-f", "-"], f"{without(table)}\n")

@@ -17,8 +17,7 @@ def masquerading(sources: Iterable[Network], devices: Sequence[str]) -> str:
     By source address and not by interface of entry: so the worker's own probe of the way out, which is sent from its
     tunnel address, meets the same rules as a client's packets.
     """
-    # Declared first, because a table that is not there cannot be deleted.
-    lines = [f"table {TABLE} {{}}", f"delete table {TABLE}"]
+    lines = [without(TABLE)]
     if devices:
         out = ", ".join(f'"{device}"' for device in devices)
         lines += [
@@ -33,6 +32,11 @@ def masquerading(sources: Iterable[Network], devices: Sequence[str]) -> str:
                 lines.append(f"    oifname {{ {out} }} {word} saddr {{ {said} }} masquerade")
         lines += ["  }", "}"]
     return "\n".join(lines) + "\n"
+
+
+def without(table: str) -> str:
+    """What takes a table away, whether it is there or not: declared first, because one that is not cannot be deleted."""
+    return f"table {table} {{}}\ndelete table {table}"
 
 
 def outside(prefixes: Iterable[str], own: Collection[Network]) -> list[Network]:

@@ -26,7 +26,8 @@ def fleet(whole: Fleet) -> Fleet:
 
 @pytest.fixture
 def traffics(fleet: Fleet) -> Iterator[dict[str, Traffic]]:
-    """Every client's traffic, flowing."""
+    """Every client's traffic, flowing; of whichever fleet a file has."""
+    fleet.wait_until_serving()
     started = {name: client.traffic() for name, client in fleet.network.clients.items()}
     for traffic in started.values():
         traffic.wait_until_flowing()

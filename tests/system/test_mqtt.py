@@ -29,18 +29,6 @@ def broker(fleet: Fleet) -> Broker:
     return fleet.broker
 
 
-@pytest.fixture
-def traffics(fleet: Fleet) -> Iterator[dict[str, Traffic]]:
-    """Every client's traffic, flowing."""
-    fleet.wait_until_serving()
-    started = {name: client.traffic() for name, client in fleet.network.clients.items()}
-    for traffic in started.values():
-        traffic.wait_until_flowing()
-    yield started
-    for traffic in started.values():
-        traffic.stop()
-
-
 def heard_by(fleet: Fleet) -> set[str]:
     """How clients hear documents."""
     return {str(fleet.sees(client)["heard_by"]) for client in fleet.network.clients}

@@ -32,18 +32,6 @@ def doors(fleet: Fleet) -> list[str]:
     return [host.forward(port, address=host.address).url for port in ports]
 
 
-@pytest.fixture
-def traffics(fleet: Fleet) -> Iterator[dict[str, Traffic]]:
-    """Every client's traffic, flowing."""
-    fleet.wait_until_serving()
-    started = {name: client.traffic() for name, client in fleet.network.clients.items()}
-    for traffic in started.values():
-        traffic.wait_until_flowing()
-    yield started
-    for traffic in started.values():
-        traffic.stop()
-
-
 def ask(fleet: Fleet, door: str, method: str, path: str, *, body: object = None) -> httpx.Response:
     """One receiver's answer to an operator."""
     token = (fleet.network.directory / "receiver" / "operator.token").read_text().strip()
