@@ -32,7 +32,7 @@ class Barred:
     mark: int | None = None
     """The tunnels' own packets have it, and the control connection."""
     endpoints: tuple[str, ...] = ()
-    """Where the tunnels' own packets go, address and port; needed where they have no mark."""
+    """Where the tunnels' own packets go, address and port; needed where some of them have no mark."""
     known: bool = True
     """A peer set said what is routed; else this is what is barred until one does."""
     ports: tuple[int, ...] = ()
@@ -41,10 +41,22 @@ class Barred:
     """Names may be looked up, as long as no peer set is known: a receiver's was never resolved here."""
 
 
-def barred_by(workers: Collection[PublishedWorker], mark: int | None, resolve: Resolve) -> Barred:
-    """What these workers carry, and their own addresses. `resolve` gives an address for the host name of an endpoint, or None."""
+def barred_by(
+    workers: Collection[PublishedWorker], mark: int | None, resolve: Resolve, *, ours: bool
+) -> Barred:
+    """What these workers carry, and their own addresses.
+
+    Args:
+        workers: of the peer set.
+        mark: the tunnels' firewall mark.
+        resolve: gives an address for the host name of an endpoint, or None.
+        ours: the daemon makes the tunnels, so that the mark is there before their first packet. wg-quick sets it after: were
+            that packet dropped, WireGuard would send the next one 5 s later.
+
+    """
     prefixes = {prefix for one in workers for prefix in (*one.allowed_ips, *one.tunnel_addresses)}
-    return Barred(tuple(sorted(prefixes)), mark, _endpoints(workers, resolve) if mark is None else ())
+    by_mark = ours and mark is not None
+    return Barred(tuple(sorted(prefixes)), mark, () if by_mark else _endpoints(workers, resolve))
 
 
 def ruleset(barred: Barred, tunnels: str, allowed: Iterable[str]) -> str:
@@ -60,8 +72,7 @@ def ruleset(barred: Barred, tunnels: str, allowed: Iterable[str]) -> str:
     passing = ['oifname "lo" accept', f'oifname "{tunnels}" accept']
     if barred.mark is not None:
         passing.append(f"meta mark {barred.mark} accept")
-    else:
-        passing += _to_endpoints(barred.endpoints)
+    passing += _to_endpoints(barred.endpoints)
     if barred.ports:
         passing.append(f"meta skuid 0 tcp dport {{ {', '.join(map(str, barred.ports))} }} accept")
     if barred.asks:

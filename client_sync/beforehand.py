@@ -28,7 +28,7 @@ def barred_beforehand(config: Config, *, read: Callable[[str], Device] = read_de
     resolve = _remembered(config)
     kept = Documents(config.state_directory, Verifier(config.trusted_keys), config.fleet).last_good()
     if kept is not None and kept.workers:
-        return barred_by(kept.workers, mark, resolve)
+        return barred_by(kept.workers, mark, resolve, ours=config.private_key_file is not None)
     places = list(_places(config))
     return Barred(
         config.kill_switch_first,
@@ -41,7 +41,7 @@ def barred_beforehand(config: Config, *, read: Callable[[str], Device] = read_de
 
 
 def _tunnel(config: Config, read: Callable[[str], Device]) -> tuple[int | None, tuple[str, ...]]:
-    """The tunnels' mark; where there is none, the ends of the tunnels that there are."""
+    """The tunnels' mark; where others made them, the ends of those that there are, too."""
     if config.private_key_file is not None:
         return config.firewall_mark, ()
     try:
@@ -49,7 +49,7 @@ def _tunnel(config: Config, read: Callable[[str], Device]) -> tuple[int | None, 
     except (WgError, DumpError):  # It is not there: a daemon that starts later will find it.
         return None, ()
     ends = {peer.endpoint for peer in device.peers if peer.endpoint is not None}
-    return device.firewall_mark, tuple(sorted(ends)) if device.firewall_mark is None else ()
+    return device.firewall_mark, tuple(sorted(ends))
 
 
 def _remembered(config: Config) -> Resolve:

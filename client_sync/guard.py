@@ -133,11 +133,12 @@ class Guard:
 class Guarded:
     """A `Layout` with the kill switch: bars first, configures then."""
 
-    def __init__(self, layout: Layout, guard: Guard, resolve: Resolve) -> None:
-        """`resolve` gives an address for the host name of an endpoint, or None."""
+    def __init__(self, layout: Layout, guard: Guard, resolve: Resolve, *, ours: bool) -> None:
+        """`resolve` gives an address for the host name of an endpoint, or None; `ours`: the daemon makes the interface."""
         self._layout = layout
         self._guard = guard
         self._resolve = resolve
+        self._ours = ours
         self._warned = False
 
     @property
@@ -183,8 +184,8 @@ class Guarded:
             self._warned = True
             say(
                 log,
-                "the interface has no firewall mark: with the kill switch, datagrams to the workers' endpoints pass "
-                "in its place, whoever sends them; `FwMark =` in its file gives it one",
+                "the interface has no firewall mark: with the kill switch the receiver is reached through the tunnel only; "
+                "`FwMark =` in its file gives it one",
                 level=logging.WARNING,
             )
-        return barred_by(workers.values(), mark, self._resolve)
+        return barred_by(workers.values(), mark, self._resolve, ours=self._ours)

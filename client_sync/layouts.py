@@ -64,7 +64,7 @@ def lay_out(config: Config, resolve: Resolve) -> Laid:
     def remarks() -> Sequence[str]:
         return () if guard.remark is None else (guard.remark,)
 
-    guarded = Guarded(laid.layout, guard, resolve)
+    guarded = Guarded(laid.layout, guard, resolve, ours=config.private_key_file is not None)
     return replace(laid, first=guard.close, remarks=remarks, layout=guarded)
 
 

@@ -69,6 +69,13 @@ def test_before_the_first_peer_set_root_may_speak_to_receivers_and_names_may_be_
     ) in ruleset(barred, "wg0", [])
 
 
+def test_endpoints_pass_beside_the_mark() -> None:
+    """Where the mark comes after the tunnel's first packet."""
+    rules = ruleset(Barred(("10.0.0.0/8",), 51820, ("10.2.0.1:51820",)), "wg0", [])
+
+    assert "    meta mark 51820 accept\n    ip daddr . udp dport { 10.2.0.1 . 51820 } accept\n" in rules
+
+
 def test_without_a_mark_the_workers_endpoints_stand_in_its_place() -> None:
     """Datagrams to that port of that address, and nothing else there."""
     endpoints = ("[2001:db8::1]:51820", "10.2.0.1:51820", "10.2.0.2:443")

@@ -83,11 +83,11 @@ def test_one_without_workers_says_nothing(config: Config) -> None:
 
 
 def test_an_interface_of_others_has_its_own_mark(config: Config) -> None:
-    """As wg-quick gave it."""
+    """As wg-quick gave it, after the first packet: so the ends that it has pass, too."""
     there = Device("wg0", "own", 51820, 51820, (peer(public_key(1), ALL, endpoint="192.0.2.1:51820"),))
 
     assert barred_beforehand(others(config), read=lambda _name: there) == Barred(
-        EVERYTHING, 51820, known=False
+        EVERYTHING, 51820, ("192.0.2.1:51820",), known=False
     )
 
 

@@ -41,9 +41,9 @@ def guard(directory: Path, rules: Rules, first: Barred = NOTHING) -> Guard:
     return Guard(directory, "wg0", ["192.168.0.0/16"], beforehand=lambda: first, load=rules.load)
 
 
-def guarded(inner: Interface, switch: Guard) -> Guarded:
-    """The interface with it; names of endpoints have no address."""
-    return Guarded(inner, switch, lambda host, _port: host if host[0].isdigit() else None)
+def guarded(inner: Interface, switch: Guard, *, ours: bool = True) -> Guarded:
+    """The interface with it, which the daemon makes, or others; names of endpoints have no address."""
+    return Guarded(inner, switch, lambda host, _port: host if host[0].isdigit() else None, ours=ours)
 
 
 def expected(*prefixes: str, mark: int | None = MARK, endpoints: tuple[str, ...] = ()) -> str:
@@ -140,6 +140,18 @@ def test_without_a_mark_endpoints_are_let_through_but_for_those_of_banned_worker
     assert [
         record.getMessage() for record in caplog.records if "no firewall mark" in record.getMessage()
     ] == [caplog.records[0].getMessage()]
+
+
+def test_where_others_make_the_interface_endpoints_are_let_through_beside_the_mark(tmp_path: Path) -> None:
+    """wg-quick sets the mark when the first handshake is on its way already."""
+    rules = Rules()
+    layout = guarded(interface(FakeDevice()), guard(tmp_path, rules), ours=False)
+    layout.read()
+
+    layout.configure(TWO, "w1")
+
+    both = (*worker(1).endpoints, *worker(2).endpoints)
+    assert rules.loaded == [expected(ALL, *addresses(1, 2), endpoints=both)]
 
 
 def test_at_the_next_start_the_same_is_barred_before_anything_is_known(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ from tests.lab.network import Network
 from tests.lab.waiting import wait_until
 
 RECEIVER_PORT = 9587
-TCP, UDP, ICMPV6 = 6, 17, 58
+ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
+UNREACHABLE = 3
+"""Type of ICMP. The kernel says it to a worker that sends to a WireGuard which has just ended; it quotes what the worker sent."""
 NEIGHBOURS = frozenset({133, 135, 136, 131, 132, 143})
 """Types of ICMPv6: without them no packet finds the next machine. Who is there, who is a router, who listens to what."""
 BEACONS = range(40001, 50000)
@@ -71,6 +73,7 @@ class Capture:
         return (
             (tunnelled and packet.port == addresses.LISTEN_PORT)
             or is_control(packet)
+            or (packet.protocol == ICMP and packet.port == UNREACHABLE and packet.destination in self._workers)
             or (packet.protocol == ICMPV6 and packet.port in NEIGHBOURS)
             or (to == (UDP, addresses.UNDERLAY_GATEWAY) and packet.port in BEACONS)
         )
