@@ -73,7 +73,9 @@ class Capture:
         return (
             (tunnelled and packet.port == addresses.LISTEN_PORT)
             or is_control(packet)
-            or (packet.protocol == ICMP and packet.port == UNREACHABLE and packet.destination in self._workers)
+            or (
+                packet.protocol == ICMP and packet.port == UNREACHABLE and packet.destination in self._workers
+            )
             or (packet.protocol == ICMPV6 and packet.port in NEIGHBOURS)
             or (to == (UDP, addresses.UNDERLAY_GATEWAY) and packet.port in BEACONS)
         )
