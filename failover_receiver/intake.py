@@ -1,91 +1,90 @@
-"""Alertmanager's way in: bare ASGI before all other routes, because FastAPI takes longer for a request than we do.
+"""The way in for what comes by the thousand: bare ASGI before all other routes, for FastAPI takes longer for a request than we do.
 
-Whatever goes wrong is passed on to the application with the reason, and answered by it as for every other route.
+Alertmanagers' webhooks come so, and clients' acks. Whatever goes wrong is passed on to the application with the reason, and answered by it as for every other route.
 """
 
 import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from failover_receiver.access import DeniedError, Holder, Role
-from failover_receiver.alerts import Understood, from_webhook
-from failover_receiver.deliveries import count_ignored, count_taken, delays, reasons, tell, truncated
-from failover_receiver.receiver import Receiver
+from failover_receiver.access import DeniedError, Gate, Holder, Role
+from failover_receiver.carried import carried
 from failover_receiver.routes.documents import REFUSED
-from failover_receiver.state import State
+from failover_receiver.state import RefusedError
 from failover_receiver.store import StoreUnavailableError
-from failover_receiver.webhooks import read
 from wgfleet.logs import say
 
 log = logging.getLogger(__name__)
-PATH = "/v1/alerts"
+ANSWERED = (DeniedError, RefusedError, RequestValidationError, StoreUnavailableError)
+"""By the application."""
+
+Body = TypeVar("Body", bound=BaseModel)
 
 
-SENDERS = frozenset({Role.ALERTMANAGER, Role.OPERATOR})
+class Asked:
+    """One request whose sender was let in."""
+
+    __slots__ = ("_content_type", "_receive", "holder", "token")
+
+    def __init__(self, holder: Holder, asked: Mapping[bytes, bytes], receive: Receive) -> None:
+        """Take its headers, and what receives the rest."""
+        self.holder = holder
+        self.token = _text(asked, b"authorization").partition(" ")[2].strip()
+        self._content_type = _text(asked, b"content-type")
+        self._receive = receive
+
+    async def carried(self, model: type[Body]) -> Body:
+        """Its body. Raises RequestValidationError, ClientDisconnect."""
+        return await carried(self._receive, self._content_type, model)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What is taken by POST at one path."""
+
+    senders: frozenset[Role]
+    take: Callable[[Asked], Awaitable[Response]]
+    """It may raise what the application answers."""
 
 
 class Intake:
-    """Takes webhooks, and passes on all else."""
+    """Takes what has a way here, and passes on all else."""
 
-    def __init__(self, app: ASGIApp, *, receiver: Receiver) -> None:
-        """Stand before an application."""
+    def __init__(self, app: ASGIApp, *, gate: Gate, ways: Mapping[str, Way]) -> None:
+        """Stand before an application; the ways by their paths."""
         self._app = app
-        self._receiver = receiver
+        self._gate = gate
+        self._ways = ways
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST":
+        way = self._ways.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if way is None:
             return await self._app(scope, receive, send)
         try:
-            status, said = await self._take(scope, receive)
-        except (DeniedError, RequestValidationError, StoreUnavailableError) as error:
+            answer = await way.take(self._admitted(way, scope, receive))
+        except ANSWERED as error:
             return await self._app({**scope, REFUSED: error}, receive, send)
         except ClientDisconnect:
-            return say(log, "a sender hung up before its webhook was whole", level=logging.WARNING)
-        if isinstance(said, bytes):
-            head = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(said))]
-            await send({"type": "http.response.start", "status": status, "headers": head})
-            return await send({"type": "http.response.body", "body": said})
-        return await JSONResponse(said, status)(scope, receive, send)
+            return say(
+                log, "a sender hung up before all was there", level=logging.WARNING, path=scope["path"]
+            )
+        return await answer(scope, receive, send)
 
-    async def _take(self, scope: Scope, receive: Receive) -> tuple[int, bytes | dict[str, object]]:
-        """2xx: durable. 4xx: wrong in itself, nothing changed."""
-        asked = dict(scope["headers"])
-        holder = self._admit(scope, asked)
-        driver, metrics = self._receiver.driver, self._receiver.metrics
-        with metrics.webhook_duration.time():
-            webhook = await read(receive, asked.get(b"content-type", b"").decode("latin-1"))
-            if webhook.truncatedAlerts:
-                return 422, {"error": truncated(webhook, metrics)}
-            now, limit = driver.clock(), driver.policy.future_limit
-            understood = from_webhook(webhook, driver.state.workers, now=now, future_limit=limit)
-            if understood.ignored and self._receiver.others is not None:
-                # Of a worker, perhaps, that another receiver has just been told of: 4xx would be its last word.
-                await driver.catch_up()
-                understood = from_webhook(webhook, driver.state.workers, now=now, future_limit=limit)
-            tell(understood)
-            if understood.ignored:
-                count_ignored(understood.ignored, metrics)
-                if not understood.seen:
-                    told = reasons(understood.ignored)
-                    return 422, {"error": told[0]["reason"], "ignored": told}
-            begun = delays(understood.seen, driver.state, now=now)
-            state = await driver.deliver(understood.seen, who=holder.name)
-            metrics.webhook_taken.set(driver.clock())
-            count_taken(understood.seen, begun, metrics)
-        return 200, _accepted(understood, state)
-
-    def _admit(self, scope: Scope, asked: dict[bytes, bytes]) -> Holder:
-        authorization = asked.get(b"authorization", b"").decode("latin-1")
-        client = scope["client"]
-        return self._receiver.gate.admit(authorization, SENDERS, address=client[0] if client else "")
+    def _admitted(self, way: Way, scope: Scope, receive: Receive) -> Asked:
+        asked: dict[bytes, bytes] = dict(scope["headers"])
+        client: tuple[Any, ...] | None = scope["client"]
+        address = client[0] if client else ""
+        holder = self._gate.admit(_text(asked, b"authorization"), way.senders, address=address)
+        return Asked(holder, asked, receive)
 
 
-def _accepted(understood: Understood, state: State) -> bytes | dict[str, object]:
-    accepted, generation = len(understood.seen), state.generation
-    if not understood.ignored:  # What comes thousands of times a second.
-        return b'{"accepted":%d,"ignored":[],"generation":%d}' % (accepted, generation)
-    return {"accepted": accepted, "ignored": reasons(understood.ignored), "generation": generation}
+def _text(asked: Mapping[bytes, bytes], name: bytes) -> str:
+    return asked.get(name, b"").decode("latin-1")

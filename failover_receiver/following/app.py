@@ -10,6 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from failover_receiver.access import Role
+from failover_receiver.acking import ACKERS, PATH, TAKEN, AckBody
 from failover_receiver.answers import answer_errors
 from failover_receiver.bodies import BodyLimits
 from failover_receiver.doorway import Doorway
@@ -17,7 +18,8 @@ from failover_receiver.following import batch
 from failover_receiver.following.edge import Edge
 from failover_receiver.following.passing import Answer, Passing
 from failover_receiver.headers import SecurityHeaders
-from failover_receiver.routes.documents import REFUSED, AckBody
+from failover_receiver.intake import Asked, Intake, Way
+from failover_receiver.routes.documents import REFUSED
 
 OBSERVERS = (Role.OPERATOR, Role.PROMETHEUS)
 ANYBODY = frozenset(Role)
@@ -42,9 +44,8 @@ def create(
 def create_inner(edge: Edge, passing: Passing, forward: ASGIApp, *, most_streams: int) -> Doorway:
     """Of a process beside the one that decides, which has the last word in all that this one refuses."""
     app = _bare()
-    app.include_router(_acks(edge, passing))
     app.router.default = forward
-    return Doorway(edge, _Inner(_guarded(app, edge), forward), most_streams=most_streams)
+    return Doorway(edge, _Inner(_guarded(app, edge, passing), forward), most_streams=most_streams)
 
 
 class Unheard:
@@ -108,11 +109,17 @@ def _elsewhere(asked: Request) -> JSONResponse:
 def _bare() -> FastAPI:
     app = FastAPI(title="wgfleet follower", docs_url=None, redoc_url=None, openapi_url=None)
     answer_errors(app)
+
+    @app.post(PATH)
+    def refused(request: Request) -> None:
+        raise request.scope[REFUSED]  # What is wrong with an ack; all else the intake has taken.
+
     return app
 
 
-def _guarded(app: ASGIApp, edge: Edge) -> ASGIApp:
-    return SecurityHeaders(BodyLimits(app, gate=edge.gate, clock=edge.clock))
+def _guarded(app: ASGIApp, edge: Edge, passing: Passing) -> ASGIApp:
+    intake = Intake(app, gate=edge.gate, ways={PATH: _acks(passing)})
+    return SecurityHeaders(BodyLimits(intake, gate=edge.gate, clock=edge.clock))
 
 
 def _app(edge: Edge, passing: Passing, elsewhere: ASGIApp, open_health: bool) -> ASGIApp:
@@ -122,34 +129,25 @@ def _app(edge: Edge, passing: Passing, elsewhere: ASGIApp, open_health: bool) ->
         said = [(one.token.get_secret_value(), _as_sent(one.ack)) for one in acks]
         return await asyncio.gather(*(passing.pass_on(*one) for one in said))
 
-    for part in (
-        _acks(edge, passing),
-        batch.routes(edge.gate, edge.source, pass_on),
-        _health(edge, open_health),
-    ):
+    for part in (batch.routes(edge.gate, edge.source, pass_on), _health(edge, open_health)):
         app.include_router(part)
     app.router.default = elsewhere
-    return _guarded(app, edge)
+    return _guarded(app, edge, passing)
 
 
 def _as_sent(ack: AckBody) -> dict[str, Any]:
     return ack.model_dump(mode="json", exclude_unset=True)
 
 
-def _acks(edge: Edge, passing: Passing) -> APIRouter:
-    router = APIRouter()
-    acker = edge.gate.allow(Role.CLIENT, Role.WORKER)
-
-    @router.post("/v1/acks", status_code=204, dependencies=[Depends(acker)])
-    async def ack(body: AckBody, request: Request) -> Response:
-        token = request.headers["authorization"].partition(" ")[2].strip()
-        answer = await passing.pass_on(token, _as_sent(body))
-        if answer.status == 204:
-            return Response(status_code=204)
+def _acks(passing: Passing) -> Way:
+    async def take(asked: Asked) -> Response:
+        answer = await passing.pass_on(asked.token, _as_sent(await asked.carried(AckBody)))
+        if answer.status == TAKEN:
+            return Response(status_code=TAKEN)
         headers = {"Retry-After": "1"} if answer.status >= 500 else {}
         return JSONResponse({"error": answer.error}, answer.status, headers=headers)
 
-    return router
+    return Way(ACKERS, take)
 
 
 def _health(edge: Edge, open_health: bool) -> APIRouter:

@@ -8,9 +8,9 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field, SecretStr
 
 from failover_receiver.access import Gate, Holder, Role
+from failover_receiver.acking import AckBody
 from failover_receiver.following.passing import MOST_AT_ONCE, TAKEN, Answer
 from failover_receiver.following.source import Source
-from failover_receiver.routes.documents import AckBody
 
 STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 EVENTS: dict[int | str, dict[str, Any]] = {

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
-from failover_receiver.access import Role, digest
+from failover_receiver.access import digest
+from failover_receiver.acking import ACKERS, take_ack
 from failover_receiver.following import batch
 from failover_receiver.following.passing import TAKEN, Answer
 from failover_receiver.receiver import Receiver
-from failover_receiver.routes.documents import take_ack
 from failover_receiver.state import RefusedError
 
-ACKERS = frozenset({Role.CLIENT, Role.WORKER})
 REFUSED = Answer(401, "this token does not open here: it was revoked, has expired, or is another role's")
 
 

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 
 from failover_receiver.access import Holder, Role
+from failover_receiver.acking import FleetName, Number
 from failover_receiver.receiver import Receiver
 from failover_receiver.registry.waiting import remaining
-from failover_receiver.routes.documents import FleetName, Number
 from failover_receiver.state import DrainWished, State, UnknownError
 
 

@@ -132,7 +132,7 @@ def _told(folder: Path, receiver: Receiver, way: Way, seconds: int) -> float:
     told = json.loads(said.splitlines()[-1])
     if told["wrong"] or not told["requests"]:
         raise RefusedAcksError(f"{way.name}: the receiver did not take them all: {said}")
-    return 1000.0 * spent / (told["requests"] * way.acks)
+    return 1000.0 * spent / (int(told["requests"]) * way.acks)
 
 
 def _pages(receiver: Receiver) -> tuple[int, float]:

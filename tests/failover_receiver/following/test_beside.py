@@ -112,7 +112,7 @@ async def test_whichever_process_is_asked_the_answers_are_the_same(running: Runn
     assert said == {
         "new": {200},
         "ack": {204},
-        "wrong ack": {(422, '{"error":"body.0: is not JSON: Expecting value"}')},
+        "wrong ack": {(422, '{"error":"body: is not JSON: expected value at line 1 column 1"}')},
         "webhook": {200},
         "no route": {
             (404, '{"error":"there is no GET /v1/nothing here; GET /openapi.json lists all routes"}')

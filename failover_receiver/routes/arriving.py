@@ -1,13 +1,12 @@
-"""Where alerts arrive, as the description of the API has it; intake.py takes them."""
+"""Where alerts and acks arrive, as the description of the API has it; intake.py takes them."""
 
 from typing import Any
 
 from fastapi import APIRouter, Request
 
-from failover_receiver.intake import PATH
+from failover_receiver import acking, webhooks
 from failover_receiver.receiver import Receiver
 from failover_receiver.routes.documents import REFUSED
-from failover_receiver.webhooks import description
 
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "Durable, and shown."},
@@ -17,13 +16,22 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 
 
 def routes(_receiver: Receiver) -> APIRouter:
-    """`POST /v1/alerts`."""
+    """`POST /v1/alerts` and `POST /v1/acks`."""
     router = APIRouter()
 
-    @router.post(PATH, responses=ANSWERS, openapi_extra=description())
+    @router.post(webhooks.PATH, responses=ANSWERS, openapi_extra=webhooks.description())
     async def deliver(request: Request) -> dict[str, Any]:
         """Take Alertmanager's webhook. 2xx: durable. 503: try again. 4xx: wrong in itself, nothing changed."""
-        refused: Exception = request.scope[REFUSED]
-        raise refused
+        raise _refused(request)
+
+    @router.post(acking.PATH, status_code=acking.TAKEN, openapi_extra=acking.description())
+    async def ack(request: Request) -> None:
+        """Remember what the caller has applied."""
+        raise _refused(request)
 
     return router
+
+
+def _refused(request: Request) -> Exception:
+    refused: Exception = request.scope[REFUSED]
+    return refused
