@@ -237,6 +237,27 @@ def test_a_strict_kernel_is_told_which_packets_are_the_tunnels_own(machine: Alon
     assert f"meta mark {MARK} ct mark set {MARK}" in machine.rulesets[0]
 
 
+def test_a_strict_kernel_is_told_so_before_the_control_connection_is_made(machine: Alone) -> None:
+    """Its stream may send nothing later on, by which it could be known; and what comes for it would be dropped."""
+    machine.strict = True
+
+    machine.own().begin()
+
+    assert machine.done == ["load"]
+    assert f"meta mark {MARK} ct mark set {MARK}" in machine.rulesets[0]
+
+
+@pytest.mark.parametrize("broken", [False, True], ids=["loose", "without nftables"])
+def test_else_nothing_is_done_before_and_nothing_is_said(machine: Alone, *, broken: bool) -> None:
+    """A kernel that is not strict needs no marks; one without nftables is told of when the interface is made."""
+    machine.strict = broken
+    machine.broken = lambda what: broken and what == "load"
+
+    machine.own().begin()
+
+    assert machine.rulesets == []
+
+
 def test_a_tunnel_for_some_networks_needs_no_marks(machine: Alone) -> None:
     """What workers send comes by the way that an answer would take; nftables need not be there."""
     machine.strict = True
