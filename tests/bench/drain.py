@@ -145,7 +145,9 @@ class _Run:
         self.net = net
         self.client = net.client("c1")
         self.layout = layout
-        self.home = self.client.directory / f"{self.client.name}.perworker"
+        self.home = self.client.directory / "state"
+        if isinstance(self.client, PerWorkerClient):
+            self.home = self.client.home  # Its key is there.
         self.home.mkdir(mode=0o700, exist_ok=True)
 
     def move(self, to: Sequence[str], *, drain_deadline: float = 3600.0, pause: float = 0.0) -> list[float]:
