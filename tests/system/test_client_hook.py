@@ -62,6 +62,7 @@ class Following(Strict):
 
 
 BOTH = pytest.mark.parametrize("fleet", [Client, Probing], ids=["single", "per-worker"], indirect=True)
+PER_WORKER = pytest.mark.parametrize("fleet", [Probing], ids=["per-worker"], indirect=True)
 SINGLE = pytest.mark.parametrize("fleet", [Client], ids=["single"], indirect=True)
 """With an interface for each worker, a worker is not empty before its last connection has ended."""
 
@@ -119,12 +120,12 @@ def wait_for_more(talk: Process, lines: int = 100) -> None:
     assert talk.alive
 
 
-@pytest.mark.parametrize("fleet", [Probing], ids=["per-worker"], indirect=True)
+@PER_WORKER
 @pytest.mark.usefixtures("daemons")
 def test_the_stream_of_documents_outlives_that_the_first_tunnels_are_made_around_it(fleet: Fleet) -> None:
     """Where rp_filter is strict what comes for it counts only if it is known by its mark, and it sends nothing any more."""
-    standby = other(fleet)
     in_use(fleet)
+    standby = other(fleet)
     journal = fleet.journal(fleet.sync["c1"])
 
     numbered = fleet.api.call("PUT", f"/v1/workers/{standby}/drain")
@@ -152,6 +153,31 @@ def test_a_tcp_connection_survives_a_drain_because_its_way_back_moves_with_it(fl
     fleet.network.worker(first).kill()
     wait_for_more(talk)
     fleet.network.worker(first).restart()
+    fleet.api.call("DELETE", f"/v1/workers/{first}/drain")
+
+
+@PER_WORKER
+@pytest.mark.usefixtures("daemons")
+def test_what_is_kept_on_a_drained_worker_comes_back_by_the_new_one(fleet: Fleet) -> None:
+    """Connection marks lead it out by the old one; the hook knows the client alone. What begins anew takes the new one both ways."""
+    first, second = in_use(fleet), other(fleet)
+    wait_for_way_back(fleet, first)
+    kept = stream(fleet.network.client("c1"), "kept", milliseconds=10)
+
+    fleet.api.call("PUT", f"/v1/workers/{first}/drain")
+
+    wait_until(lambda: fleet.active("c1") == second, LIMIT, "the client to move")
+    wait_for_way_back(fleet, second)
+    sent, heard = packets(fleet, first, "tx"), packets(fleet, second, "rx")
+    wait_for_more(kept, 200)
+    assert packets(fleet, first, "tx") >= sent + 200
+    assert packets(fleet, second, "rx") >= heard + 200
+    kept.kill()
+    new = stream(fleet.network.client("c1"), "new", milliseconds=10)
+    sent, heard = packets(fleet, second, "tx"), packets(fleet, second, "rx")
+    wait_for_more(new, 200)
+    assert packets(fleet, second, "tx") >= sent + 200
+    assert packets(fleet, second, "rx") >= heard + 200
     fleet.api.call("DELETE", f"/v1/workers/{first}/drain")
 
 
@@ -189,6 +215,12 @@ def test_through_stateful_firewalls_it_survives_a_drain_if_nothing_is_kept_on_th
     wait_for_way_back(fleet, second)
     wait_for_more(talk, 200)
     fleet.api.call("DELETE", f"/v1/workers/{first}/drain")
+
+
+def packets(fleet: Fleet, worker: str, way: str) -> int:
+    """How many the client has sent (`tx`) or heard (`rx`) by the interface of this worker."""
+    counted = f"/sys/class/net/wg-{worker}/statistics/{way}_packets"
+    return int(fleet.network.client("c1").run("cat", counted))
 
 
 def other(fleet: Fleet) -> str:
