@@ -72,12 +72,12 @@ system: setup ## the tests on real WireGuard
 
 bench: setup ## one bench: NAME=failover INTERVAL=1s RUNS=20; NAME=vantage INTERVAL=1s SECONDS=60; NAME=exporter;
 # NAME=local RUNS=60 SECONDS=300; NAME=drain MOVES=100; NAME=ingest; NAME=fanout WATCHERS=10000; NAME=poll SECONDS=5; NAME=acks; NAME=sync;
-# NAME=mqtt WATCHERS=10000 RUNS=20; NAME=footprint SECONDS=60; NAME=sequences COUNT=10000; NAME=live RUNS=20; NAME=reconnect;
+# NAME=mqtt WATCHERS=10000 RUNS=20; NAME=footprint SECONDS=60; NAME=sequences COUNT=10000; NAME=live RUNS=20 APPLY=restart; NAME=reconnect;
 # NAME=dns RUNS=5; NAME=replicas RUNS=3; NAME=placement COUNT=1000000; NAME=sizes
 	@$(PYTHON) -m tests.bench $(NAME) $(if $(INTERVAL),--interval $(INTERVAL)) $(if $(RUNS),--runs $(RUNS)) \
 	    $(if $(SECONDS),--seconds $(SECONDS)) $(if $(WAYS),--ways $(WAYS)) $(if $(COUNT),--count $(COUNT)) \
 	    $(if $(WATCHERS),--watchers $(WATCHERS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
-	    $(if $(MOVES),--moves $(MOVES))
+	    $(if $(MOVES),--moves $(MOVES)) $(if $(APPLY),--apply $(APPLY))
 
 mutants: setup ## every rule broken in every way, one at a time: do the stories notice?
 	@$(PYTHON) -m tests.mutants

@@ -49,7 +49,7 @@ class Laid:
     """To be run for ever: what the layout needs done beside the driver's work. It calls when there is something to tell."""
     close: Callable[[], None]
     first: Callable[[], object] = object
-    """To be done before anything else: closes the kill switch, or takes one away that is not wanted any more."""
+    """To be done before anything else: closes the kill switch, or takes one away that is not wanted any more; marks connections."""
     remarks: Callable[[], Sequence[str]] = tuple
     """What people should know of it."""
 
@@ -59,13 +59,13 @@ def lay_out(config: Config, resolve: Resolve) -> Laid:
     laid = _laid_out(config, resolve)
     guard = guard_of(config)
     if not config.kill_switch:
-        return replace(laid, first=guard.forget)
+        return replace(laid, first=_all(guard.forget, laid.first))
 
     def remarks() -> Sequence[str]:
         return () if guard.remark is None else (guard.remark,)
 
     guarded = Guarded(laid.layout, guard, resolve, ours=config.private_key_file is not None)
-    return replace(laid, first=guard.close, remarks=remarks, layout=guarded)
+    return replace(laid, first=_all(guard.close, laid.first), remarks=remarks, layout=guarded)
 
 
 def guard_of(config: Config) -> Guard:
@@ -108,6 +108,7 @@ def _laid_out(config: Config, resolve: Resolve) -> Laid:
         packets,
         lambda changed: watch(per_worker, echoes, changed),
         _all(echoes.close, counters.close),
+        first=per_worker.begin,
     )
 
 
@@ -146,7 +147,8 @@ def _own(config: Config, private_key_file: Path, resolve: Resolve) -> Laid:
     peers = Interface(name, managed, resolve, manage_routes=False, wireguard=Wireguard())
     own = OwnInterface(settings, peers, RoutedNetworks(config.state_directory))
     echo, counters = Echo(name), Counters(lambda: (name,))
-    return Laid(own, echo, counters, lambda _changed: watch_own(own), _all(echo.close, counters.close))
+    closing = _all(echo.close, counters.close)
+    return Laid(own, echo, counters, lambda _changed: watch_own(own), closing, first=own.begin)
 
 
 async def _nothing(changed: Callable[[], None]) -> None:
@@ -166,9 +168,9 @@ async def _mend(single: Interface) -> None:
                 break
 
 
-def _all(*closing: Callable[[], None]) -> Callable[[], None]:
-    def close() -> None:
-        for one in closing:
+def _all(*these: Callable[[], object]) -> Callable[[], None]:
+    def each() -> None:
+        for one in these:
             one()
 
-    return close
+    return each

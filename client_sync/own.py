@@ -92,6 +92,12 @@ class OwnInterface:
         """As of its peers."""
         return self.peers.connections_left
 
+    def begin(self) -> None:
+        """Where it will be needed, mark the control connection from its first packet: a stream may send no other."""
+        if self.settings.manage_routes and self.kernel.strict_beside(self.name):
+            with contextlib.suppress(LayoutError):  # Said when the interface is made.
+                self.kernel.load(ruleset(self.mark, {}, ()))
+
     def read(self) -> Device:
         """The interface; before it is made, as it will be. Raises WgError, also for one that is not ours to use."""
         own = public_key_of(self.settings.dress.private_key_file)

@@ -1,6 +1,7 @@
 """One interface for each worker. A move is one change of route; what was connected through the old worker may stay there."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -14,6 +15,7 @@ from client_sync.perworker.draining import SILENT_AFTER, Drain, Ended, ended
 from client_sync.perworker.interfaces import Interfaces, Settings
 from client_sync.perworker.system import System
 from client_sync.tunnels.marking import ruleset
+from client_sync.tunnels.programs import LayoutError
 from client_sync.tunnels.routing import PIN, Plan, Tables, carrier, changes, wanted
 from wgfleet.device import Device
 from wgfleet.logs import say
@@ -59,6 +61,15 @@ class PerWorker:
     def mark(self) -> int:
         """The tunnels' firewall mark."""
         return self._settings.mark
+
+    def begin(self) -> None:
+        """Mark connections as before, ere the control connection is made.
+
+        Its stream says nothing by itself, so it would get no mark later on; and where rp_filter is strict, what comes for it is
+        dropped once the tunnels are there.
+        """
+        with contextlib.suppress(LayoutError):  # Said when a document is applied.
+            self._mark_connections()
 
     def read(self) -> Device:
         """All interfaces that there are, as one. Raises WgError."""

@@ -1,8 +1,9 @@
 """`python -m tests.bench drain --moves 100`: what a planned move costs, with one interface and with one for each worker.
 
 Two workers that masquerade, half the round trip away each way by a relay in user space; a packet of UDP each millisecond
-and its echo, moved to and fro; then TCP transfers, all under way when their worker is drained, and a new one after it. A
-last line of JSON; exit status 1 if the layout per-worker lost a packet or a transfer.
+and its echo, moved to and fro; then TCP transfers, all under way when their worker is drained, and a new one after it. Then a fleet of two
+workers that do not masquerade: transfers are under way when their worker is drained, and others when it is killed. A
+last line of JSON; exit status 1 if the layout per-worker lost a packet or a transfer, or either layout one without NAT.
 """
 
 import argparse
@@ -10,19 +11,19 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench._way_back import Unmasked, measure
 from tests.lab import addresses
 from tests.lab.inside import command
 from tests.lab.machines import Client
 from tests.lab.network import Network
-from tests.lab.perworker import PerWorkerClient, ask, document, listen, stream, via
-from tests.lab.process import Process
+from tests.lab.perworker import PerWorkerClient, ask, document, ending, listen, stream, via
 from tests.lab.traffic import Traffic
 from tests.lab.waiting import WaitedInVainError, wait_until
 
@@ -67,15 +68,18 @@ def main() -> int:
         _measure(layout, arguments.moves, arguments.connections, arguments.round_trip)
         for layout in (SINGLE, PER_WORKER)
     ]
-    Console(stderr=True).print(table(found))
-    figures = summary(found, arguments.round_trip)
+    unmasked = measure({SINGLE: Client, PER_WORKER: PerWorkerClient})
+    Console(stderr=True).print(table(found, unmasked))
+    figures = summary(found, unmasked, arguments.round_trip)
     print(json.dumps(figures))
     return 0 if figures["kept"] else 1
 
 
-def table(found: Sequence[Moved]) -> Table:
+def table(found: Sequence[Moved], unmasked: Mapping[str, Unmasked]) -> Table:
     """For people."""
     shown = Table("layout", "moves", "packets", "lost", "longest silence", "a configuration", "TCP survived")
+    shown.add_column("without NAT")
+    shown.add_column("and a death")
     for one in found:
         shown.add_row(
             one.layout,
@@ -85,11 +89,13 @@ def table(found: Sequence[Moved]) -> Table:
             f"{one.longest_silence * 1000:.0f} ms",
             f"{one.took * 1000:.0f} ms",
             f"{one.survived} of {one.connections}",
+            f"{unmasked[one.layout].drained} of {unmasked[one.layout].connections}",
+            f"{unmasked[one.layout].killed} of {unmasked[one.layout].connections}",
         )
     return shown
 
 
-def summary(found: Sequence[Moved], round_trip: float) -> dict[str, object]:
+def summary(found: Sequence[Moved], unmasked: Mapping[str, Unmasked], round_trip: float) -> dict[str, object]:
     """For programs."""
     of = {one.layout: one for one in found}
     single, per_worker = of[SINGLE], of[PER_WORKER]
@@ -103,9 +109,15 @@ def summary(found: Sequence[Moved], round_trip: float) -> dict[str, object]:
         "nat_tcp_survived": per_worker.survived,
         "nat_tcp_total": per_worker.connections,
         "single_nat_tcp_survived": single.survived,
+        "plain_tcp_survived": unmasked[PER_WORKER].drained,
+        "plain_tcp_outlived": unmasked[PER_WORKER].killed,
+        "plain_tcp_total": unmasked[PER_WORKER].connections,
+        "single_plain_tcp_survived": unmasked[SINGLE].drained,
+        "single_plain_tcp_outlived": unmasked[SINGLE].killed,
         "kept": per_worker.lost == 0
         and per_worker.survived == per_worker.connections > 0
-        and per_worker.new_on_new,
+        and per_worker.new_on_new
+        and all(one.drained == one.killed == one.connections > 0 for one in unmasked.values()),
     }
 
 
@@ -133,7 +145,9 @@ class _Run:
         self.net = net
         self.client = net.client("c1")
         self.layout = layout
-        self.home = self.client.directory / f"{self.client.name}.perworker"
+        self.home = self.client.directory / "state"
+        if isinstance(self.client, PerWorkerClient):
+            self.home = self.client.home  # Its key is there.
         self.home.mkdir(mode=0o700, exist_ok=True)
 
     def move(self, to: Sequence[str], *, drain_deadline: float = 3600.0, pause: float = 0.0) -> list[float]:
@@ -168,22 +182,16 @@ class _Run:
         """Of so many transfers that are under way when their worker is drained, how many complete; do new ones leave it?"""
         self.move(["w1"])
         held = [stream(self.client, f"transfer{number}", lines=LINES) for number in range(connections)]
-        over = [one for one in held if _end(one)]
+        over = [one for one in held if ending(one)]
         if over:
             raise WaitedInVainError(
-                f"{len(over)} of {connections} transfers were over before the drain", _end(over[0])
+                f"{len(over)} of {connections} transfers were over before the drain", ending(over[0]) or ""
             )
         self.move(["w2"])
         new = via(stream(self.client, "new", lines=1))
         for one in held:
-            wait_until(partial(_end, one), TRANSFER_SECONDS, "a transfer's end")
-        return sum(_end(one) == "done" for one in held), new == "w2"
-
-
-def _end(held: Process) -> str | None:
-    """How a transfer ended; None: it goes on."""
-    last = held.output().splitlines()[-1]
-    return None if last[0].isdigit() else last
+            wait_until(partial(ending, one), TRANSFER_SECONDS, "a transfer's end")
+        return sum(ending(one) == "done" for one in held), new == "w2"
 
 
 if __name__ == "__main__":

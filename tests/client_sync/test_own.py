@@ -225,42 +225,6 @@ def test_where_it_is_gone_it_is_made_instead(machine: Alone) -> None:
     assert machine.way == NAME
 
 
-def test_a_strict_kernel_is_told_which_packets_are_the_tunnels_own(machine: Alone) -> None:
-    """By their mark, which their connection remembers."""
-    machine.strict = True
-
-    machine.own().configure(TWO, "w1")
-
-    assert len(machine.rulesets) == 1
-    first = next(number for number, line in enumerate(machine.done) if "add peer" in line)
-    assert machine.done.index("load") < first, "or the answer to the first handshake is dropped"
-    assert f"meta mark {MARK} ct mark set {MARK}" in machine.rulesets[0]
-
-
-def test_a_tunnel_for_some_networks_needs_no_marks(machine: Alone) -> None:
-    """What workers send comes by the way that an answer would take; nftables need not be there."""
-    machine.strict = True
-
-    machine.own().configure(named(worker(1, allowed_ips=("10.0.0.0/9",))), "w1")
-
-    assert machine.rulesets == []
-
-
-def test_a_strict_kernel_without_nftables_is_said_with_the_ways_out(machine: Alone) -> None:
-    """Else no answer of any worker would arrive, and nobody knew why."""
-    machine.strict = True
-    machine.broken = lambda what: what == "load"
-
-    with pytest.raises(LayoutError) as caught:
-        machine.own().configure(TWO, "w1")
-
-    assert machine.way == NAME, "all else is done"
-    assert str(caught.value) == (
-        "`load` failed: rp_filter is strict here, and the kernel would drop what workers send: install nftables, or "
-        "`sysctl -w` a 2 to each net.ipv4.conf.*.rp_filter that is 1"
-    )
-
-
 # What others made.
 
 

@@ -269,6 +269,12 @@ class Fleet:
         self._add_worker(worker)
         return worker
 
+    def add_client(self, kind: type[Client]) -> Client:
+        """Bring one more client up, of this kind, and its daemon."""
+        client = self.network.add_client(kind)
+        self._add_client(client)
+        return client
+
     # Building.
 
     def _home_of(self, client: str) -> Path:

@@ -1,4 +1,4 @@
-"""One failover after the other on an interface that others own, and what none of them may change."""
+"""One failover after the other on an interface that wg-quick made: by `wg set`, and what none may change; or each by a restart."""
 
 import time
 from collections.abc import Iterator
@@ -48,6 +48,36 @@ def fail_over_live(net: Network, client: QuickClient, times: int) -> Iterator[Ou
         old.restart()
     assert sync.terminate() == 0
     assert (client.home / "ups").read_text() == "up\n", "its hooks ran once, when it was brought up"
+
+
+def fail_over_restarting(
+    net: Network, client: QuickClient, times: int, *, kill_switch: bool
+) -> Iterator[Outage]:
+    """The same with `apply = "restart"`: after each the interface is another, restarted once.
+
+    Raises AssertionError: it was restarted more than once, or never.
+    """
+    workers = [net.worker("w1"), net.worker("w2")]
+    traffic = client.traffic()
+    traffic.wait_until_flowing(via="w1")
+    sync = client.daemon(workers, *client.restarts(kill_switch=kill_switch))
+    sync.start()
+    said = Journal(sync.log)
+    said.wait_for("restarted", timeout=LIMIT_SECONDS)
+    for old, new in islice(cycle([workers, workers[::-1]]), times):
+        traffic.wait_until_flowing(LIMIT_SECONDS, via=old.name)
+        wait_until(partial(client.reaches, new.tunnel_address), LIMIT_SECONDS, f"{new.name} to answer")
+        before, began = client.index(), time.time()
+
+        old.kill()
+
+        said.wait_for("moved", since=began, timeout=LIMIT_SECONDS, worker=new.name, reason="silent")
+        traffic.wait_until_flowing(LIMIT_SECONDS, via=new.name)
+        assert client.index() != before
+        assert len(said.lines("restarted", since=began)) == 1
+        yield traffic.outage(began)
+        old.restart()
+    assert sync.terminate() == 0
 
 
 def kept(client: QuickClient) -> tuple[object, ...]:

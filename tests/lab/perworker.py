@@ -110,6 +110,12 @@ def stream(client: Host, name: str, *, milliseconds: int = 20, lines: int = 0) -
     return client.spawn(name, hold, ready=" via ")
 
 
+def ending(held: Process) -> str | None:
+    """How such a connection ended: `done`, or how it broke; None: it goes on."""
+    last = held.output().splitlines()[-1]
+    return None if last[0].isdigit() else last
+
+
 def network(workers: int = 2) -> Network:
     """A network with one such client, and TCP at the service."""
     return Network(workers, 1, client=PerWorkerClient)

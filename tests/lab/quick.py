@@ -70,6 +70,15 @@ class QuickClient(Client):
         """All that wg-quick and its file's hooks, and others, made: policy rules and nftables."""
         return self.run("ip", "rule", "show") + self.run("nft", "list", "ruleset")
 
+    def restarts(self, *, kill_switch: bool) -> list[str]:
+        """What the daemon's configuration says where each change is a restart."""
+        return [
+            'apply = "restart"',
+            f'wg_quick_file = "{self.conf}"',
+            f"kill_switch = {'true' if kill_switch else 'false'}",
+            f'restart_command = ["wg-quick down {self.conf}", "wg-quick up {self.conf}"]',
+        ]
+
     def daemon(self, workers: Collection[Worker], *more: str) -> Process:
         """The daemon, not started yet: it has a document with these workers, and no receiver is up."""
         signer = Signer.generate()

@@ -6,89 +6,46 @@ A worker that is stopped drains itself first.
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.lab.addresses import SERVICE
 from tests.lab.fleet import Fleet, Profile
-from tests.lab.machines import Client, Worker
-from tests.lab.perworker import PerWorkerClient
+from tests.lab.hooked import DRAIN_SECONDS, way_back, without_nat
+from tests.lab.host import Host
+from tests.lab.machines import Client
+from tests.lab.perworker import PerWorkerClient, listen, stream
 from tests.lab.process import Process
 from tests.lab.waiting import wait_until
-from wgfleet.files import write_whole
 
 pytestmark = pytest.mark.system
 LIMIT = 30.0
-DRAIN_SECONDS = 15.0
-"""A receiver that has just started cannot be sure for longer than this that all clients have left."""
-PORT = 7007
-
-ECHO = f"""
-import socket
-with socket.create_server(("{SERVICE}", {PORT})) as door:
-    print("listening", flush=True)
-    line, _ = door.accept()
-    while said := line.recv(1000):
-        line.sendall(said)
+STATEFUL = """
+table inet wary {
+  chain forward {
+    type filter hook forward priority filter; policy drop;
+    ct state invalid drop
+    ct state established accept
+    iifname "wg0" accept
+  }
+}
 """
-TALK = f"""
-import socket, time
-with socket.create_connection(("{SERVICE}", {PORT}), timeout=20) as line:
-    for number in range(100000):
-        line.sendall(b"x")
-        if not line.recv(1):
-            raise SystemExit("ended")
-        print(f"answered {{number}}.", flush=True)
-        time.sleep(0.01)
-"""
+"""What nobody on the worker's WireGuard began, or what is not of its past as far as this worker saw it, is dropped."""
 
 
-def hook(fleet: Fleet, worker: Worker) -> Path:
-    """As docs/hooks.md has it, but that the way to the router leads into its namespace."""
-    file = fleet.network.directory / f"{worker.name}.hook"
-    router = f"nsenter --target {fleet.network.service.pid} --net"
-    text = (
-        '#!/bin/sh\nverb=$1\nshift 2\nfor prefix in "$@"; do\n  case $verb in\n'
-        f'  active) {router} ip route replace "$prefix" via {worker.lan_address} || exit 1 ;;\n'
-        f'  left) {router} ip route del "$prefix" via {worker.lan_address} 2>&1 || true ;;\n'
-        "  esac\ndone\n"
-    )
-    write_whole(file, text.encode(), mode=0o700)
-    return file
+class Strict(PerWorkerClient):
+    """It drops what comes by another interface than an answer would take, as some distributions have it."""
+
+    def set_up(self, underlay: Host, service: Host) -> None:
+        """Before there is any interface into a tunnel."""
+        super().set_up(underlay, service)
+        for where in ("all", "default", "eth0"):
+            self.sysctl(f"net.ipv4.conf.{where}.rp_filter", 1)
 
 
-def follow(fleet: Fleet, worker: Worker) -> Process:
-    """The worker's daemon, with the hook."""
-    home = fleet.network.directory / f"{worker.name}.sync"
-    home.mkdir(mode=0o700)
-    token = fleet.api.call("POST", "/v1/tokens", body={"name": worker.name, "role": "worker"})["token"]
-    write_whole(home / "token", token.encode())
-    key = fleet.api.call("GET", "/v1/signing-key")["public_key"]
-    text = (
-        f'fleet = "lab"\nname = "{worker.name}"\nrole = "worker"\ninterface = "wg0"\ntoken_file = "token"\n'
-        f'receivers = ["{fleet.receiver_url}"]\ntrusted_keys = ["{key}"]\nstate_directory = "state"\n'
-        f'client_hook = "{hook(fleet, worker)}"\n'
-        f"drain_on_stop = true\ndrain_timeout = {DRAIN_SECONDS}\n"
-    )
-    write_whole(home / "sync.toml", text.encode())
-    run: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "client_sync",
-        "run",
-        "--log-format",
-        "json",
-        "--config",
-        home / "sync.toml",
-    ]
-    return worker.spawn("sync", run, ready='"event": "following"', timeout=LIMIT)
-
-
-class Probing(PerWorkerClient):
+class Probing(Strict):
     """It asks the service through each worker; all answers come back through the active one."""
 
     def settings(self) -> dict[str, object]:
@@ -96,7 +53,16 @@ class Probing(PerWorkerClient):
         return {**super().settings(), "probe_target": SERVICE}
 
 
+class Following(Strict):
+    """Its connections go where their way back goes."""
+
+    def settings(self) -> dict[str, object]:
+        """Nothing is kept on a worker that is left."""
+        return {**super().settings(), "drain_deadline": 0}
+
+
 BOTH = pytest.mark.parametrize("fleet", [Client, Probing], ids=["single", "per-worker"], indirect=True)
+PER_WORKER = pytest.mark.parametrize("fleet", [Probing], ids=["per-worker"], indirect=True)
 SINGLE = pytest.mark.parametrize("fleet", [Client], ids=["single"], indirect=True)
 """With an interface for each worker, a worker is not empty before its last connection has ended."""
 
@@ -104,20 +70,16 @@ SINGLE = pytest.mark.parametrize("fleet", [Client], ids=["single"], indirect=Tru
 @pytest.fixture(scope="module")
 def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
     """Two workers whose packets keep the client's address, for a client of each layout."""
-    profile = Profile(interval="1s", hold_down=3.0, client=request.param)
+    profile = Profile(interval="1s", hold_down=3.0, hold_down_factor=1.0, client=request.param)
     with Fleet(profile, workers=2, clients=1) as fleet:
-        client = fleet.network.client("c1")
-        body = {"public_key": client.public_key, "addresses": [client.tunnel_address]}
-        fleet.api.call("PUT", "/v1/clients/c1", body=body)
-        for worker in fleet.network.workers:
-            worker.break_nat()
+        listen(fleet.network)
         yield fleet
 
 
 @pytest.fixture(scope="module")
 def daemons(fleet: Fleet) -> dict[str, Process]:
     """Of each worker."""
-    started = {worker.name: follow(fleet, worker) for worker in fleet.network.workers}
+    started = without_nat(fleet)
     fleet.wait_until_serving()
     return started
 
@@ -132,44 +94,138 @@ def _masquerading(fleet: Fleet) -> Iterator[None]:
         worker.break_nat()
 
 
-def way_back(fleet: Fleet) -> str:
-    """The service's route to the client."""
-    address = fleet.network.client("c1").tunnel_address
-    return fleet.network.service.run("ip", "route", "show", f"{address}/32")
+@pytest.fixture
+def _wary(fleet: Fleet) -> Iterator[None]:
+    """Each worker has a stateful firewall meanwhile."""
+    for worker in fleet.network.workers:
+        worker.nft(STATEFUL)
+    yield
+    for worker in fleet.network.workers:
+        worker.nft("delete table inet wary\n")
+
+
+def wait_for_way_back(fleet: Fleet, worker: str) -> None:
+    """Until the service's route to the client leads to this worker, and to no other."""
+    address = fleet.network.worker(worker).lan_address
+    wait_until(lambda: way_back(fleet, "c1").count(f"via {address} "), LIMIT, f"the way back by {worker}")
+    assert way_back(fleet, "c1").count("via") == 1
+
+
+def wait_for_more(talk: Process, lines: int = 100) -> None:
+    """Until so many more lines of the connection were answered."""
+    answered = len(talk.output().splitlines())
+    wait_until(
+        lambda: len(talk.output().splitlines()) > answered + lines, LIMIT, "answers: " + talk.output()[-40:]
+    )
+    assert talk.alive
+
+
+@PER_WORKER
+@pytest.mark.usefixtures("daemons")
+def test_the_stream_of_documents_outlives_that_the_first_tunnels_are_made_around_it(fleet: Fleet) -> None:
+    """Where rp_filter is strict what comes for it counts only if it is known by its mark, and it sends nothing any more."""
+    in_use(fleet)
+    standby = other(fleet)
+    journal = fleet.journal(fleet.sync["c1"])
+
+    numbered = fleet.api.call("PUT", f"/v1/workers/{standby}/drain")
+
+    journal.wait_for("received", timeout=LIMIT, generation=numbered["generation"])
+    fleet.api.call("DELETE", f"/v1/workers/{standby}/drain")
+    assert len(journal.lines("following")) == 1
 
 
 @BOTH
 @pytest.mark.usefixtures("daemons")
 def test_a_tcp_connection_survives_a_drain_because_its_way_back_moves_with_it(fleet: Fleet) -> None:
     """The hook alone moves the route; the connection goes on through the other worker."""
-    first = fleet.active("c1")
-    assert first
-    wait_until(
-        lambda: fleet.network.worker(first).lan_address in way_back(fleet), LIMIT, "the way back by the hook"
-    )
-    fleet.network.service.spawn("tcp", [sys.executable, "-c", ECHO], ready="listening")
-    talk = fleet.network.client("c1").spawn("talk", [sys.executable, "-c", TALK], ready="answered 50.")
+    first, second = in_use(fleet), other(fleet)
+    wait_for_way_back(fleet, first)
+    talk = stream(fleet.network.client("c1"), "talk", milliseconds=10)
 
     fleet.api.call("PUT", f"/v1/workers/{first}/drain")
 
-    wait_until(lambda: fleet.active("c1") not in {None, first}, LIMIT, "the client to move")
-    second = fleet.active("c1")
-    assert second
-    wait_until(
-        lambda: fleet.network.worker(second).lan_address in way_back(fleet), LIMIT, "the way back to move"
-    )
-    answered = talk.output().count("answered")
-    talk.wait_for_line(f"answered {answered + 200}.", LIMIT)
-    assert talk.alive
-    assert way_back(fleet).count("via") == 1
+    wait_until(lambda: fleet.active("c1") == second, LIMIT, "the client to move")
+    wait_for_way_back(fleet, second)
+    wait_for_more(talk)
     assert fleet.journal(fleet.sync["c1"]).lines("worker leads nowhere") == []
     # With an interface for each worker it still goes out by the old one, until that lets go of it, or dies.
     fleet.network.worker(first).kill()
-    answered = talk.output().count("answered")
-    talk.wait_for_line(f"answered {answered + 200}.", LIMIT)
-    assert talk.alive
+    wait_for_more(talk)
     fleet.network.worker(first).restart()
     fleet.api.call("DELETE", f"/v1/workers/{first}/drain")
+
+
+@PER_WORKER
+@pytest.mark.usefixtures("daemons")
+def test_what_is_kept_on_a_drained_worker_comes_back_by_the_new_one(fleet: Fleet) -> None:
+    """Connection marks lead it out by the old one; the hook knows the client alone. What begins anew takes the new one both ways."""
+    first, second = in_use(fleet), other(fleet)
+    wait_for_way_back(fleet, first)
+    kept = stream(fleet.network.client("c1"), "kept", milliseconds=10)
+
+    fleet.api.call("PUT", f"/v1/workers/{first}/drain")
+
+    wait_until(lambda: fleet.active("c1") == second, LIMIT, "the client to move")
+    wait_for_way_back(fleet, second)
+    sent, heard = packets(fleet, first, "tx"), packets(fleet, second, "rx")
+    wait_for_more(kept, 200)
+    assert packets(fleet, first, "tx") >= sent + 200
+    assert packets(fleet, second, "rx") >= heard + 200
+    kept.kill()
+    new = stream(fleet.network.client("c1"), "new", milliseconds=10)
+    sent, heard = packets(fleet, second, "tx"), packets(fleet, second, "rx")
+    wait_for_more(new, 200)
+    assert packets(fleet, second, "tx") >= sent + 200
+    assert packets(fleet, second, "rx") >= heard + 200
+    fleet.api.call("DELETE", f"/v1/workers/{first}/drain")
+
+
+@BOTH
+@pytest.mark.usefixtures("daemons")
+def test_a_tcp_connection_survives_the_death_of_its_worker(fleet: Fleet) -> None:
+    """It keeps its address, its way back follows, and it sends again what was lost meanwhile."""
+    first, second = in_use(fleet), other(fleet)
+    wait_for_way_back(fleet, first)
+    talk = stream(fleet.network.client("c1"), "outliving", milliseconds=10)
+    wait_for_more(talk, 10)
+
+    fleet.network.worker(first).kill()
+
+    wait_until(lambda: fleet.active("c1") == second, LIMIT, "the client to move")
+    wait_for_way_back(fleet, second)
+    wait_for_more(talk)
+    fleet.network.worker(first).restart()
+
+
+@pytest.mark.parametrize("fleet", [Client, Following], ids=["single", "per-worker"], indirect=True)
+@pytest.mark.usefixtures("daemons", "_wary")
+def test_through_stateful_firewalls_it_survives_a_drain_if_nothing_is_kept_on_the_old_worker(
+    fleet: Fleet,
+) -> None:
+    """A worker that sees one direction alone drops it soon. So both must move, as with one interface they do."""
+    first, second = in_use(fleet), other(fleet)
+    wait_for_way_back(fleet, first)
+    talk = stream(fleet.network.client("c1"), "watched", milliseconds=10)
+    wait_for_more(talk, 10)
+
+    fleet.api.call("PUT", f"/v1/workers/{first}/drain")
+
+    wait_until(lambda: fleet.active("c1") == second, LIMIT, "the client to move")
+    wait_for_way_back(fleet, second)
+    wait_for_more(talk, 200)
+    fleet.api.call("DELETE", f"/v1/workers/{first}/drain")
+
+
+def packets(fleet: Fleet, worker: str, way: str) -> int:
+    """How many the client has sent (`tx`) or heard (`rx`) by the interface of this worker."""
+    counted = f"/sys/class/net/wg-{worker}/statistics/{way}_packets"
+    return int(fleet.network.client("c1").run("cat", counted))
+
+
+def other(fleet: Fleet) -> str:
+    """The worker that does not carry it."""
+    return next(worker.name for worker in fleet.network.workers if worker.name != fleet.active("c1"))
 
 
 def in_use(fleet: Fleet) -> str:

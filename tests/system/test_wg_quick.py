@@ -44,14 +44,7 @@ def test_with_restarts_a_failover_is_written_into_the_file_and_nothing_leaves_in
 ) -> None:
     """The hooks ran twice, the friend's peer is there, and so are the rules; the switch holds between down and up."""
     capture = Capture(net, client)
-    commands = f'restart_command = ["wg-quick down {client.conf}", "wg-quick up {client.conf}"]'
-    sync = client.daemon(
-        [net.worker("w1"), net.worker("w2")],
-        'apply = "restart"',
-        f'wg_quick_file = "{client.conf}"',
-        "kill_switch = true",
-        commands,
-    )
+    sync = client.daemon([net.worker("w1"), net.worker("w2")], *client.restarts(kill_switch=True))
     traffic = client.traffic()
     traffic.wait_until_flowing(via="w1")
     sync.start()

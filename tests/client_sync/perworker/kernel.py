@@ -64,7 +64,7 @@ class Machine:
             set_peers=self._set_peers,
             tables=self._tables,
             change=self._change,
-            load=self.rulesets.append,
+            load=self._load,
             connections=lambda: self.connections,
         )
 
@@ -106,6 +106,11 @@ class Machine:
         if self.broken(what):
             raise LayoutError(f"`{what}` failed")
         self.done.append(what)
+
+    def _load(self, rules: str) -> None:
+        if self.broken("load"):
+            raise LayoutError("`load` failed")
+        self.rulesets.append(rules)
 
     def _make(self, interface: str, implementation: Implementation) -> None:
         self._do(f"make {interface} {implementation}")

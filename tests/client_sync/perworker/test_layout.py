@@ -48,6 +48,39 @@ def test_from_nothing_the_active_worker_comes_first(machine: Machine) -> None:
     assert layout.mark == MARK
 
 
+def test_what_leaves_with_the_mark_is_known_by_it_before_there_is_any_tunnel(machine: Machine) -> None:
+    """The control connection is made first; nothing else is touched."""
+    machine.layout().begin()
+
+    assert machine.done == []
+    (rules,) = machine.rulesets
+    assert f"meta mark {MARK} ct mark set {MARK}" in rules
+
+
+def test_a_daemon_just_started_marks_connections_as_the_one_before(
+    machine: Machine, layout: PerWorker
+) -> None:
+    """Or those that are kept on a worker would leave it until the first document is applied."""
+    del layout
+    before = machine.rulesets[-1]
+
+    machine.layout().begin()
+
+    assert machine.rulesets[-1] == before
+    assert len(machine.rulesets) == 2
+
+
+def test_a_daemon_that_cannot_mark_connections_starts_all_the_same(machine: Machine) -> None:
+    """Where nftables is not there, each document says so."""
+    machine.broken = lambda what: what == "load"
+    layout = machine.layout()
+
+    layout.begin()
+
+    with pytest.raises(LayoutError, match="load"):
+        layout.configure(TWO, "w1")
+
+
 def test_the_same_again_touches_nothing(machine: Machine, layout: PerWorker) -> None:
     """A document that changes nothing."""
     before = len(machine.done)
