@@ -234,7 +234,10 @@ def _parser() -> argparse.ArgumentParser:
 def _run(arguments: argparse.Namespace) -> int:
     logs.configure(arguments.log_format)
     config = load(arguments.config)
-    with holding.held(config.state_directory):
+    with (
+        holding.held(config.state_directory),
+        holding.interfaces_held(holding.interfaces_of(config)),
+    ):
         asyncio.run(run_worker(config) if config.role is Role.WORKER else run(config))
     return 0
 

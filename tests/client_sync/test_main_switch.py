@@ -12,6 +12,7 @@ from client_sync.config import load
 from client_sync.guard import STAYS
 from client_sync.holding import held
 from client_sync.layouts import guard_of
+from tests.client_sync.commanding import NO_INTERFACE
 from wgfleet.signing import Signer
 
 Said = tuple[int, str, str]
@@ -22,7 +23,7 @@ def configured(tmp_path: Path) -> Path:
     """A good configuration without a kill switch."""
     file = tmp_path / "sync.toml"
     file.write_text(
-        f'fleet = "example"\nname = "laptop-1"\ninterface = "wg-none"\nreceivers = ["https://a.example.com"]\n'
+        f'fleet = "example"\nname = "laptop-1"\ninterface = "{NO_INTERFACE}"\nreceivers = ["https://a.example.com"]\n'
         f'token_file = "token"\ntrusted_keys = ["{Signer.generate().public_text}"]\nstate_directory = "state"\n'
     )
     (tmp_path / "state").mkdir()
@@ -73,7 +74,7 @@ def test_a_daemon_that_cannot_use_its_interface_says_whether_the_switch_stays_cl
     code, _, said = command("run", configured, capsys, monkeypatch)
 
     assert code == 1
-    assert "wg-none" in said
+    assert NO_INTERFACE in said
     assert said.endswith(f"; {STAYS}\n") is says
 
 
