@@ -13,6 +13,7 @@ from wgfleet.logs import say
 from wgfleet.outages import Outages
 from wgfleet.pauses import Pauses
 from wgfleet.sse import messages
+from wgfleet.wording import excerpt
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ READ_SECONDS = 30.0
 """Three heartbeats: silent for longer, it is gone."""
 PAUSE_FIRST, PAUSE_MOST = 0.2, 10.0
 """Seconds: the bounds of the first pause and of the last. A crowd waits behind each follower, so the last is shorter than a client's."""
-ANSWER_BYTES = 500
+ANSWER_CHARACTERS = 500
 """Of a refusal, in a line of log."""
 
 
@@ -97,7 +98,8 @@ class Upstream:
             self._http.stream("GET", f"{receiver}{PATH}", headers=self.headers, timeout=timeout) as answer,
         ):
             if answer.status_code != httpx.codes.OK:
-                said = (await answer.aread())[:ANSWER_BYTES].decode(errors="replace")
+                shown = answer.request.headers.get("Authorization", "")
+                said = excerpt(await answer.aread(), ANSWER_CHARACTERS, shown)
                 raise ValueError(f"it answered {answer.status_code}: {said}")
             hearing = self._edge.connected(receiver)
             away = self._outages.reached(receiver, asyncio.get_running_loop().time())

@@ -34,3 +34,18 @@ def test_an_outage_is_said_once_and_its_end_with_how_long_it_was(
     assert lost(caplog) == [(url, "it answered 401: "), (url, "it answered 403: ")]
     (found,) = [vars(one)["facts"] for one in caplog.records if one.getMessage() == "following"]
     assert found["away_seconds"] >= 0
+
+
+def test_a_refusal_that_shows_the_token_is_logged_without_it(caplog: pytest.LogCaptureFixture) -> None:
+    """A proxy's page may have all that it was sent."""
+
+    async def story() -> None:
+        async with (
+            FakeReceiver(refusing("401 Unauthorized", b"you sent Bearer TOPSECRET")) as first,
+            FakeReceiver(sending(event(b"document"))) as second,
+            following(first.url, second.url, token=lambda: "TOPSECRET") as (_, taken),
+        ):
+            await taken.get()
+            assert lost(caplog) == [(first.url, "it answered 401: you sent Bearer (the token)")]
+
+    asyncio.run(story())
