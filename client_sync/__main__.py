@@ -147,7 +147,8 @@ def main() -> int:
     try:
         return int(arguments.run(arguments))
     except (WgError, DumpError, ValueError, OSError) as error:
-        print(f"wgfleet-sync: {error}{_as_root(error)}", file=sys.stderr)
+        beside = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
+        print(f"wgfleet-sync: {error}{_as_root(error)}{beside}", file=sys.stderr)
         return 2 if isinstance(error, ConfigurationError) else 1  # systemd starts it again after a 1.
     except KeyboardInterrupt:
         return 130
@@ -233,7 +234,10 @@ def _parser() -> argparse.ArgumentParser:
 def _run(arguments: argparse.Namespace) -> int:
     logs.configure(arguments.log_format)
     config = load(arguments.config)
-    with holding.held(config.state_directory):
+    with (
+        holding.held(config.state_directory),
+        holding.interfaces_held(holding.interfaces_of(config)),
+    ):
         asyncio.run(run_worker(config) if config.role is Role.WORKER else run(config))
     return 0
 

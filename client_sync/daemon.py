@@ -17,7 +17,7 @@ from client_sync.driver import Driver
 from client_sync.feed import Feed
 from client_sync.following import BrokerFirst, Followed
 from client_sync.layout import Layout
-from client_sync.layouts import lay_out
+from client_sync.layouts import Laid, lay_out
 from client_sync.polling import taken
 from client_sync.remarks import Remarks, open_secrets
 from client_sync.report import STATUS, describe, seen
@@ -43,10 +43,19 @@ async def run(config: Config) -> None:
     if config.receivers:
         read_secret(config.token_file)  # A missing token is said now, and not with every connection.
     addresses = AddressBook(config.state_directory / BOOK)
-    documents = Documents(config.state_directory, Verifier(config.trusted_keys), config.fleet)
-    is_vantage = config.role is Role.VANTAGE
     laid = lay_out(config, _resolver(addresses))
     laid.first()
+    try:
+        await _run(config, laid, addresses, stop)
+    except Exception as error:
+        if (stays := laid.stays()) is not None:
+            error.add_note(stays)
+        raise
+
+
+async def _run(config: Config, laid: Laid, addresses: AddressBook, stop: asyncio.Event) -> None:
+    documents = Documents(config.state_directory, Verifier(config.trusted_keys), config.fleet)
+    is_vantage = config.role is Role.VANTAGE
     interface = laid.layout
     interface.read()  # An interface that is not there is said now.
     news, supervisor = asyncio.Event(), Supervisor()

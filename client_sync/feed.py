@@ -13,6 +13,7 @@ import httpx
 
 from client_sync.polling import MOST_BYTES, POLL_SECONDS, Patience, Polls, pause, refusal, whole
 from wgfleet.logs import say
+from wgfleet.outages import Outages
 from wgfleet.pauses import Pauses
 from wgfleet.sse import messages
 
@@ -73,6 +74,7 @@ class Feed:
         self._heard = self._steady = False
         self._askable: list[str] = []
         """Receivers that gave no stream, but may answer."""
+        self._outages = Outages()
         self.receiver: str | None = None
         """The one that is followed at present."""
         self.way: Way | None = None
@@ -177,11 +179,15 @@ class Feed:
     def _follow(self, url: str, way: Way) -> None:
         if (self.receiver, self.way) != (url, way):
             self.receiver, self.way, self.trouble = url, way, {}
-            say(log, "following", receiver=url, by=way)
+            away = self._outages.reached(url, asyncio.get_running_loop().time())
+            say(log, "following", receiver=url, by=way, away_seconds=away)
             self.changed()
 
     def _lost(self, url: str, error: str) -> None:
-        say(log, "receiver lost", level=logging.WARNING, receiver=url, error=error)
+        if self._outages.lost(url, error, asyncio.get_running_loop().time()):
+            say(log, "receiver lost", level=logging.WARNING, receiver=url, error=error)
+        else:
+            say(log, "receiver still lost", level=logging.DEBUG, receiver=url, error=error)
         self.receiver = self.way = None
         self.trouble[url] = error
         self.changed()

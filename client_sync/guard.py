@@ -18,6 +18,10 @@ from wgfleet.peerset import PublishedWorker
 from wgfleet.wg import WgError
 
 log = logging.getLogger(__name__)
+STAYS = (
+    "the kill switch stays closed: what is routed through the tunnel does not leave this machine. "
+    "To open it: `systemctl stop wgfleet-sync`, then `wgfleet-sync open`"
+)
 KEPT = "guard.json"
 """In the state directory: what is barred, for a start at which there is nothing yet."""
 
@@ -69,6 +73,11 @@ class Guard:
             f"kill switch: until the first peer set says what is routed, {', '.join(self._barred.prefixes)} is barred "
             "(`kill_switch_first` in sync.toml)"
         )
+
+    @property
+    def stays(self) -> str | None:
+        """What whoever ends now leaves behind, if anything."""
+        return None if self._barred is None else STAYS
 
     def close(self) -> bool:
         """Bar what is kept, or else what is to be barred beforehand; False if that is nothing. Raises WgError."""

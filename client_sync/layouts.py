@@ -52,6 +52,8 @@ class Laid:
     """To be done before anything else: closes the kill switch, or takes one away that is not wanted any more; marks connections."""
     remarks: Callable[[], Sequence[str]] = tuple
     """What people should know of it."""
+    stays: Callable[[], str | None] = lambda: None
+    """What a daemon that ends leaves behind, if people should know."""
 
 
 def lay_out(config: Config, resolve: Resolve) -> Laid:
@@ -65,7 +67,8 @@ def lay_out(config: Config, resolve: Resolve) -> Laid:
         return () if guard.remark is None else (guard.remark,)
 
     guarded = Guarded(laid.layout, guard, resolve, ours=config.private_key_file is not None)
-    return replace(laid, first=_all(guard.close, laid.first), remarks=remarks, layout=guarded)
+    first = _all(guard.close, laid.first)
+    return replace(laid, first=first, remarks=remarks, stays=lambda: guard.stays, layout=guarded)
 
 
 def guard_of(config: Config) -> Guard:

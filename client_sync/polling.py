@@ -11,12 +11,16 @@ from dataclasses import dataclass
 
 import httpx
 
+from wgfleet.wording import excerpt
+
 POLL_SECONDS = 10.0
 """Between two questions, on average. A client notices a dead worker by itself; this is how late an operator's wish is."""
 ANSWER_SECONDS = 10.0
 """For the whole answer: a proxy that lets single bytes through would never be given up otherwise."""
 MOST_BYTES = 4 * 1024 * 1024
 """A document larger than this is no document of ours."""
+ANSWER_CHARACTERS = 500
+"""Of a refusal, in a line of log."""
 STREAM_AGAIN_FIRST, STREAM_AGAIN_MOST = 60.0, 600.0
 """Seconds until a stream is tried again; doubled each time in vain."""
 
@@ -111,7 +115,8 @@ async def whole(answer: httpx.Response, most_bytes: int = MOST_BYTES) -> bytes:
 
 def refusal(answer: httpx.Response, body: bytes) -> str:
     """What it answered instead of the document, cut to a length that a log bears."""
-    return f"it answered {answer.status_code}: {body[:500].decode(errors='replace')}"
+    said = excerpt(body, ANSWER_CHARACTERS, answer.request.headers.get("Authorization", ""))
+    return f"it answered {answer.status_code}: {said}"
 
 
 def taken(answer: httpx.Response) -> None:

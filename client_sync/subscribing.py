@@ -21,6 +21,7 @@ from client_sync.polling import MOST_BYTES
 from wgfleet.cancelling import heed_cancellation
 from wgfleet.files import read_secret
 from wgfleet.logs import say
+from wgfleet.outages import Outages
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class Subscription:
         self._broker = broker
         self._topic = topic
         self._backend = backend
+        self._outages = Outages()
         self._tls = _context(broker) if broker.is_secure else None
         self._password()  # A missing one is said now, and not with every connection.
 
@@ -57,13 +59,7 @@ class Subscription:
                     pauses.begin_again()
                     yield document
             except (aiomqtt.MqttError, httpcore.ConnectError, OSError, ValueError) as error:
-                say(
-                    log,
-                    "broker lost",
-                    level=logging.WARNING,
-                    broker=self.url,
-                    error=str(error) or type(error).__name__,
-                )
+                self._say_lost(str(error) or type(error).__name__)
             finally:
                 self.followed.clear()
                 self.lost.set()
@@ -111,8 +107,15 @@ class Subscription:
         if not self.followed.is_set():
             self.lost.clear()
             self.followed.set()
-            say(log, "following", receiver=self.url, by="broker")
+            away = self._outages.reached(self.url, asyncio.get_running_loop().time())
+            say(log, "following", receiver=self.url, by="broker", away_seconds=away)
         return body
+
+    def _say_lost(self, error: str) -> None:
+        if self._outages.lost(self.url, error, asyncio.get_running_loop().time()):
+            say(log, "broker lost", level=logging.WARNING, broker=self.url, error=error)
+        else:
+            say(log, "broker still lost", level=logging.DEBUG, broker=self.url, error=error)
 
     def _password(self) -> str | None:
         file = self._broker.password_file

@@ -135,6 +135,7 @@ def make(
         interface="asgi3",
         http=protocol(Polls(PEER_SET, shows.publication, shows.gate, PEER_SET_READERS)),
         backlog=BACKLOG,
+        lifespan="off",  # No part of ours begins or ends by it: uvicorn would say that it is missing.
         ssl_certfile=settings.tls_certificate_file,
         ssl_keyfile=settings.tls_key_file,
         log_config=None,

@@ -10,8 +10,10 @@ import httpx
 
 from failover_receiver.following.edge import TOKENS, Edge
 from wgfleet.logs import say
+from wgfleet.outages import Outages
 from wgfleet.pauses import Pauses
 from wgfleet.sse import messages
+from wgfleet.wording import excerpt
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +27,7 @@ READ_SECONDS = 30.0
 """Three heartbeats: silent for longer, it is gone."""
 PAUSE_FIRST, PAUSE_MOST = 0.2, 10.0
 """Seconds: the bounds of the first pause and of the last. A crowd waits behind each follower, so the last is shorter than a client's."""
-ANSWER_BYTES = 500
+ANSWER_CHARACTERS = 500
 """Of a refusal, in a line of log."""
 
 
@@ -50,6 +52,7 @@ class Upstream:
         self._receivers = receivers
         self._token = token
         self._level = logging.INFO if inner else logging.WARNING
+        self._outages = Outages()
         self._steady = False
 
     @property
@@ -65,10 +68,16 @@ class Upstream:
                 self._steady = False
                 error = await self._follow(receiver)
                 self._edge.lost()
-                say(log, "receiver lost", level=self._level, receiver=receiver, error=error)
+                self._say_lost(receiver, error)
                 if self._steady:
                     pauses.begin_again()
             await asyncio.sleep(pauses.next())
+
+    def _say_lost(self, receiver: str, error: str) -> None:
+        if self._outages.lost(receiver, error, asyncio.get_running_loop().time()):
+            say(log, "receiver lost", level=self._level, receiver=receiver, error=error)
+        else:
+            say(log, "receiver still lost", level=logging.DEBUG, receiver=receiver, error=error)
 
     async def _follow(self, receiver: str) -> str:
         """Until it is lost; why it was."""
@@ -89,10 +98,12 @@ class Upstream:
             self._http.stream("GET", f"{receiver}{PATH}", headers=self.headers, timeout=timeout) as answer,
         ):
             if answer.status_code != httpx.codes.OK:
-                said = (await answer.aread())[:ANSWER_BYTES].decode(errors="replace")
+                shown = answer.request.headers.get("Authorization", "")
+                said = excerpt(await answer.aread(), ANSWER_CHARACTERS, shown)
                 raise ValueError(f"it answered {answer.status_code}: {said}")
             hearing = self._edge.connected(receiver)
-            say(log, "following", receiver=receiver)
+            away = self._outages.reached(receiver, asyncio.get_running_loop().time())
+            say(log, "following", receiver=receiver, away_seconds=away)
             async for name, body in messages(self._chunks(answer, first), MOST_BYTES):
                 if name == TOKENS:
                     # Its documents were taken, which have numbers; its tokens may be older than ours, and have none.

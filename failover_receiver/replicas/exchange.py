@@ -167,7 +167,7 @@ class Exchange:
         self._wake.set()
 
     def _lost(self, error: BaseException) -> None:
-        said = in_a_line(error) if isinstance(error, psycopg.Error) else str(error)
+        said = in_a_line(error)
         if self._away is None:
             self._metrics.store_losses.inc()
             say(log, "store lost", level=logging.ERROR, store=self._dsn, error=said)

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 
+from failover_receiver.store import libpq
 from failover_receiver.store.dsn import Dsn
 from wgfleet.pauses import Pauses
 
@@ -66,10 +67,10 @@ def settled() -> str:
     return f"SELECT {said}"
 
 
-def in_a_line(error: psycopg.Error) -> str:
+def in_a_line(error: BaseException) -> str:
     """What went wrong, without the SQL it went wrong in."""
-    said = error.diag.message_primary or " ".join(str(error).split())
-    return said or type(error).__name__
+    primary = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+    return " ".join((primary or libpq.in_a_line(str(error))).split()) or type(error).__name__
 
 
 def unreachable(dsn: Dsn, error: psycopg.Error) -> str:

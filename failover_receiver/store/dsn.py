@@ -1,10 +1,15 @@
 """Where a PostgreSQL is: a connection URI as libpq takes it, of which nothing secret is ever shown."""
 
+import re
 import urllib.parse
 from dataclasses import dataclass, field
 
 SCHEMES = frozenset({"postgresql", "postgres"})
 SECRETS = frozenset({"password", "sslpassword"})
+
+HALF_ENCODED = re.compile(r"%(?![0-9A-Fa-f]{2})")
+HOST = re.compile(r"(\[[^]]*\]|[^][:]*)(:[0-9]*)?")
+"""With its port. Of a password that has a / or an @ in clear, a part would be taken for a host, and be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +28,18 @@ class Dsn:
             urllib.parse.parse_qs(parts.query, strict_parsing=bool(parts.query))
         except ValueError:
             parts = urllib.parse.SplitResult("", "", "", "", "")
-        if parts.scheme not in SCHEMES or parts.fragment:
+        who, _, where = parts.netloc.rpartition("@")
+        hosts = all(HOST.fullmatch(host) for host in where.split(","))
+        if (
+            parts.scheme not in SCHEMES
+            or parts.fragment
+            or "@" in who
+            or not hosts
+            or HALF_ENCODED.search(uri)
+        ):
             raise ValueError(
-                "not a connection URI of PostgreSQL: as postgresql://wgfleet@db.example:5432/wgfleet"
+                "not a connection URI of PostgreSQL: as postgresql://wgfleet@db.example:5432/wgfleet; "
+                "one of @:/?#[]% in a name or password is written as %40 and the like"
             )
         return cls(uri)
 

@@ -12,6 +12,8 @@ import pytest
 from client_sync.__main__ import main
 from wgfleet.signing import Signer
 
+NO_INTERFACE = f"none-{os.getpid()}"
+"""A name that nobody else's daemon on this machine has."""
 KEY = Signer.generate().public_text
 
 
@@ -66,7 +68,7 @@ def configured_in(directory: Path) -> Path:
     """A good configuration for an interface that is not there."""
     file = directory / "sync.toml"
     file.write_text(
-        f'fleet = "example"\nname = "laptop-1"\ninterface = "wg-none"\nreceivers = ["https://a.example.com"]\n'
+        f'fleet = "example"\nname = "laptop-1"\ninterface = "{NO_INTERFACE}"\nreceivers = ["https://a.example.com"]\n'
         f'token_file = "token"\ntrusted_keys = ["{KEY}"]\nstate_directory = "state"\n'
     )
     (directory / "token").write_text("secret\n")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from client_sync.holding import held
-from tests.client_sync.commanding import KEY, Command, Done
+from client_sync.holding import held, interfaces_held
+from tests.client_sync.commanding import KEY, NO_INTERFACE, Command, Done
 
 
 @pytest.mark.parametrize("what", ["run", "status", "render"])
@@ -55,8 +55,8 @@ def test_an_interface_that_is_not_there_is_said_at_once(command: Command, config
     assert command("run", "--config", configured, path=configured.parent) == Done(
         1,
         "",
-        "wgfleet-sync: `wg show wg-none` failed: Unable to access interface: No such device; "
-        "is the interface up? `ip link show wg-none`\n",
+        f"wgfleet-sync: `wg show {NO_INTERFACE}` failed: Unable to access interface: No such device; "
+        f"is the interface up? `ip link show {NO_INTERFACE}`\n",
     )
     assert (configured.parent / "state").stat().st_mode & 0o777 == 0o700
 
@@ -69,8 +69,8 @@ def test_an_interface_that_is_not_there_is_said_by_the_real_wg_too(
     done = command("run", "--config", configured)
 
     assert (done.code, done.out) == (1, "")
-    assert done.err.startswith("wgfleet-sync: `wg show wg-none` failed: ")
-    assert "is the interface up? `ip link show wg-none`" in done.err
+    assert done.err.startswith(f"wgfleet-sync: `wg show {NO_INTERFACE}` failed: ")
+    assert f"is the interface up? `ip link show {NO_INTERFACE}`" in done.err
 
 
 def test_a_dump_that_cannot_be_read_is_said(command: Command, configured: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_dump_that_cannot_be_read_is_said(command: Command, configured: Path) 
     wg.chmod(0o755)
 
     assert command("run", "--config", configured, path=configured.parent) == Done(
-        1, "", "wgfleet-sync: dump of wg-none, line 1: 1 fields, expected 4\n"
+        1, "", f"wgfleet-sync: dump of {NO_INTERFACE}, line 1: 1 fields, expected 4\n"
     )
 
 
@@ -94,6 +94,21 @@ def test_a_second_daemon_with_the_same_configuration_is_refused(command: Command
         "",
         "wgfleet-sync: `wgfleet-sync run` runs with this configuration already: stop it first (`systemctl stop "
         "wgfleet-sync`)\n",
+    )
+
+
+def test_a_second_daemon_on_the_interface_is_refused_with_its_own_configuration_too(
+    command: Command, configured: Path
+) -> None:
+    """Whose process it is, is said; and nothing was changed."""
+    with interfaces_held([NO_INTERFACE]):
+        done = command("run", "--config", configured)
+
+    assert done == Done(
+        1,
+        "",
+        f"wgfleet-sync: interface: {NO_INTERFACE} is held by another `wgfleet-sync run`, process {os.getpid()}, with "
+        "another configuration: both would change its peers. Stop that one first, or name another interface\n",
     )
 
 

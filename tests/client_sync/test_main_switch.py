@@ -9,8 +9,10 @@ import pytest
 from client_sync.__main__ import CLOSES_AGAIN, main
 from client_sync.barring import OPEN, Barred
 from client_sync.config import load
+from client_sync.guard import STAYS
 from client_sync.holding import held
 from client_sync.layouts import guard_of
+from tests.client_sync.commanding import NO_INTERFACE
 from wgfleet.signing import Signer
 
 Said = tuple[int, str, str]
@@ -21,7 +23,7 @@ def configured(tmp_path: Path) -> Path:
     """A good configuration without a kill switch."""
     file = tmp_path / "sync.toml"
     file.write_text(
-        f'fleet = "example"\nname = "laptop-1"\ninterface = "wg-none"\nreceivers = ["https://a.example.com"]\n'
+        f'fleet = "example"\nname = "laptop-1"\ninterface = "{NO_INTERFACE}"\nreceivers = ["https://a.example.com"]\n'
         f'token_file = "token"\ntrusted_keys = ["{Signer.generate().public_text}"]\nstate_directory = "state"\n'
     )
     (tmp_path / "state").mkdir()
@@ -47,14 +49,40 @@ def test_closing_a_switch_that_is_not_wanted_is_refused(
     )
 
 
+def nft_of(configured: Path, patch: pytest.MonkeyPatch) -> Path:
+    """A program `nft` that keeps what it is to load in this file."""
+    nft = configured.parent / "nft"
+    nft.write_text(f"#!/bin/sh\ncat >> {configured.parent}/loaded\n")
+    nft.chmod(0o755)
+    patch.setenv("PATH", f"{configured.parent}:{os.environ['PATH']}")
+    return configured.parent / "loaded"
+
+
+@pytest.mark.parametrize(("switch", "says"), [("true", True), ("false", False)])
+def test_a_daemon_that_cannot_use_its_interface_says_whether_the_switch_stays_closed(
+    configured: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    switch: str,
+    says: bool,
+) -> None:
+    """And what opens it: nothing else tells whoever has no network now."""
+    nft_of(configured, monkeypatch)
+    (configured.parent / "token").write_text("secret\n")
+    configured.write_text(configured.read_text() + f"kill_switch = {switch}\n")
+
+    code, _, said = command("run", configured, capsys, monkeypatch)
+
+    assert code == 1
+    assert NO_INTERFACE in said
+    assert said.endswith(f"; {STAYS}\n") is says
+
+
 def test_the_switch_opens_and_closes(
     configured: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the program `nft`; before the first peer set, too, unless the configuration says otherwise."""
-    nft = configured.parent / "nft"
-    nft.write_text(f"#!/bin/sh\ncat >> {configured.parent}/loaded\n")
-    nft.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{configured.parent}:{os.environ['PATH']}")
+    loaded = nft_of(configured, monkeypatch)
     configured.write_text(configured.read_text() + "kill_switch = true\n")
     nothing = (1, "", "nothing is barred: there was no peer set yet, and kill_switch_first is empty\n")
     said = configured.read_text()
@@ -68,7 +96,7 @@ def test_the_switch_opens_and_closes(
     code, out, _ = command("open", configured, capsys, monkeypatch)
 
     assert (code, out.partition(":")[0]) == (0, "open")
-    assert (configured.parent / "loaded").read_text().endswith(OPEN)
+    assert loaded.read_text().endswith(OPEN)
     assert command("close", configured, capsys, monkeypatch) == (0, "closed\n", "")
 
 

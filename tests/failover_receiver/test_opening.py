@@ -31,9 +31,10 @@ def test_one_that_is_not_there_is_said_without_its_password() -> None:
     with pytest.raises(StoreUnavailableError) as caught:
         opening.open_store(settings(f"postgresql://me:hush@{where}/fleet"), SIGNER)
 
-    assert str(caught.value).startswith(f"PostgreSQL at postgresql://me@{where}/fleet cannot be reached: ")
-    assert str(caught.value).endswith("do the user, password and pg_hba.conf let this in?")
-    assert "hush" not in str(caught.value)
+    assert str(caught.value) == (
+        f"PostgreSQL at postgresql://me@{where}/fleet cannot be reached: Connection refused; "
+        "does it run, and do the user, password and pg_hba.conf let this in?"
+    )
 
 
 def test_a_password_may_stand_in_a_file(tmp_path: Path) -> None:

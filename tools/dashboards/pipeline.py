@@ -314,7 +314,7 @@ STREAMS = lines(
         "Open event streams at each receiver and follower. When one falls to nothing, its clients should be seen at others; if "
         "the sum stays low, they know no other.",
         "short",
-        ("WireGuardFollowerDown", "WireGuardReceiverDown"),
+        ("WireGuardFollowerDown", "WireGuardReceiverMissing"),
     ),
     Ask(f"max by (instance) (wgfleet_receiver_watchers{{{RECEIVER}}})", "receiver {{instance}}"),
     Ask(f"max by (instance) (wgfleet_follower_watchers{{{FOLLOWER}}})", "follower {{instance}}"),

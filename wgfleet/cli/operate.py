@@ -62,9 +62,17 @@ def _worker_parsers(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     ):
         command(verbs, verb, _worker_verb(method, path), what, name="worker")
     admit = command(
-        verbs, "admit", _worker_admit, "let it in now, without waiting for an alert", name="worker"
+        verbs,
+        "admit",
+        _worker_admit,
+        "let it in now, without waiting for an alert; a drain stays until `undrain`",
+        name="worker",
     )
-    admit.add_argument("--force", action="store_true", help="also against an alert that fires")
+    admit.add_argument(
+        "--force",
+        action="store_true",
+        help="also against an alert that fires; lifts neither a drain nor a ban",
+    )
     waiting.add_drain(verbs)
     adopt.add_worker_import(verbs)
     enrol.add_worker_enrol(verbs)
@@ -113,6 +121,7 @@ def _worker_verb(method: str, path: str) -> Run:
 def _worker_admit(arguments: argparse.Namespace) -> int:
     body = {"force": arguments.force}
     answer = api(arguments).call("POST", f"/v1/workers/{arguments.name}/admit", body=body)
+    show.warn_if_drained(arguments.name, answer)
     return answered(arguments, answer, show.workers)
 
 

@@ -85,6 +85,21 @@ def warn_if_unseen(name: str, listed: Mapping[str, Any]) -> None:
         print(f"wgfleet: {name} stays {state}: its drain counts once it is so no more", file=sys.stderr)
 
 
+def warn_if_drained(name: str, listed: Mapping[str, Any]) -> None:
+    """A worker that was admitted is not let in as long as it is drained."""
+    worker = listed["workers"][name]
+    if worker["drain"]:
+        why = (
+            "it drained itself, and serves once its daemon runs again"
+            if worker["drain_own"]
+            else "it is drained"
+        )
+        print(
+            f"wgfleet: {name} is admitted and stays {worker['state']}: {why}; `wgfleet worker undrain {name}` lets it serve now",
+            file=sys.stderr,
+        )
+
+
 def _step(event: Mapping[str, Any], end: str) -> str:
     """A worker's state before or after a decision; nothing else that is done has one."""
     return coloured(event[end] or "(none)") if event["what"] == "decided" else ""

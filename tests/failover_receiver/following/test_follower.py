@@ -185,6 +185,18 @@ async def test_what_another_key_has_signed_is_not_served(tmp_path: Path) -> None
     assert lost["error"].startswith("signed with key ")
 
 
+def test_its_log_is_its_own_from_start_to_stop(tmp_path: Path) -> None:
+    """Nothing of how it is served inside, which people take for something that is missing."""
+    with Running(tmp_path / "receiver") as receiver:
+        follower = Follower(tmp_path / "follower", receiver)
+        (follower.directory / "token").write_text("nobody's")
+        with follower:
+            assert follower.stop() == 0
+
+    assert "stopped" in [line["event"] for line in follower.log]
+    assert not [line for line in follower.log if "ASGI" in line["event"] or "application" in line["event"]]
+
+
 async def test_before_anything_was_heard_nobody_is_refused(tmp_path: Path) -> None:
     """A daemon that were told 401 would look for its own fault."""
     with Running(tmp_path / "receiver") as receiver:

@@ -82,6 +82,23 @@ def test_a_banned_worker_that_is_drained_is_said_to_stay_banned(wgfleet: Run) ->
     assert "it stays banned" in events
 
 
+def test_a_drained_worker_that_is_admitted_is_said_to_stay_drained(wgfleet: Run) -> None:
+    """By force, too: that goes against alerts alone. And what lets it serve is said."""
+    wgfleet("worker", "add", "fra1", *ADD)
+    wgfleet("worker", "drain", "fra1")
+
+    admitted = wgfleet("worker", "admit", "fra1", "--force")
+    wgfleet("worker", "undrain", "fra1")
+    again = wgfleet("worker", "admit", "fra1", "--force")
+    wgfleet("worker", "remove", "fra1")
+
+    assert admitted.returncode == 0
+    assert (
+        "fra1 is admitted and stays draining: it is drained; `wgfleet worker undrain fra1`" in admitted.stderr
+    )
+    assert "stays" not in again.stderr
+
+
 def test_a_worker_that_is_known_keeps_what_is_not_said_of_it(wgfleet: Run) -> None:
     """One word changes one thing; `none` takes away."""
     whole = ("--tunnel-address", "fd99::1", "--weight", "70", "--region", "eu", "--keepalive", "20", "--mtu", "1400",

@@ -19,6 +19,7 @@ TIMEOUT_SECONDS = 5.0
 
 PROBES = "max by (job, worker, vantage) (probe_success)"
 LIVE = "min by (instance) (wgfleet_follower_live)"
+STORES = 'min by (instance) (wgfleet_receiver_store_connected{job="wgfleet-receiver"})'
 FAILED_SD = "sum(increase(prometheus_sd_http_failures_total[2m]))"
 
 RECEIVER: Mapping[str, str] = {
@@ -40,6 +41,7 @@ PROMETHEUS: Mapping[str, str] = {
     "alertmanagers": "/api/v1/alertmanagers",
     "probes": f"/api/v1/query?query={PROBES}",
     "followers": f"/api/v1/query?query={LIVE}",
+    "stores": f"/api/v1/query?query={STORES}",
     "discovery": f"/api/v1/query?query={FAILED_SD}",
 }
 ALERTMANAGER: Mapping[str, str] = {

@@ -3,18 +3,16 @@
 A fleet that has none of it has no finding of it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from wgfleet.cli.doctor.asking import Part
 from wgfleet.cli.doctor.findings import Finding, ok, seconds, some, unchecked, warning
 
 BEHIND_SECONDS = 15.0
 """One attempt to publish may take so long."""
-
-SCRAPED: Mapping[str, tuple[str, str]] = {
-    "wgfleet-receiver": ("receiver", "docs/runbooks/WireGuardReceiverDown.md"),
-    "wgfleet-follower": ("follower", "docs/runbooks/WireGuardFollowerDown.md"),
-}
+SEVERAL = 2
+"""Receivers: a single one is no news here."""
 
 
 def judge_beyond(receiver: Part) -> Iterator[Finding]:
@@ -61,19 +59,17 @@ def _judge_followers(follows: Mapping[str, bool], *, alone: bool) -> Iterator[Fi
         )
 
 
-def judge_scraped(prometheus: Part) -> Iterator[Finding]:
+def judge_scraped(prometheus: Part, receiver: Part) -> Iterator[Finding]:
     """As far as a Prometheus sees receivers and followers."""
-    targets = prometheus.body("targets")
-    for one in [] if targets is None else targets["data"]["activeTargets"]:
-        job = one["labels"].get("job")
-        if job in SCRAPED and one["health"] == "down":
-            what, runbook = SCRAPED[job]
-            yield warning(
-                f"{what} {one['labels'].get('instance')} is not scraped: {one['lastError']}", runbook
-            )
-    found = prometheus.body("followers")
-    said = [] if found is None else found["data"]["result"]
-    live = {one["metric"].get("instance", ""): one["value"][1] != "0" for one in said}
+    found = prometheus.body("targets")
+    targets = [] if found is None else found["data"]["activeTargets"]
+    yield from _judge_receivers(
+        _of_job(targets, "wgfleet-receiver"), _by_instance(prometheus, "stores"), receiver
+    )
+    for one in _of_job(targets, "wgfleet-follower"):
+        if one["health"] == "down":
+            yield _not_scraped("follower", one, "docs/runbooks/WireGuardFollowerDown.md")
+    live = _by_instance(prometheus, "followers")
     alone = [name for name, hears in live.items() if not hears]
     if alone:
         yield warning(
@@ -82,3 +78,49 @@ def judge_scraped(prometheus: Part) -> Iterator[Finding]:
         )
     elif live:
         yield ok(f"the receiver is heard by the followers {some(sorted(live))}")
+
+
+def _judge_receivers(
+    known: Sequence[Mapping[str, Any]], stores: Mapping[str, bool], asked: Part
+) -> Iterator[Finding]:
+    """All that Prometheus knows: which answer it, which of these have their store, whether that is one."""
+    deciding = sorted(name for name, has_it in stores.items() if has_it)
+    for one in known:
+        if one["health"] == "down":
+            which = "WireGuardReceiverMissing" if deciding else "WireGuardReceiverDown"
+            yield _not_scraped("receiver", one, f"docs/runbooks/{which}.md")
+    if cut_off := sorted(name for name, has_it in stores.items() if not has_it):
+        which = "WireGuardReceiverCutOff" if deciding else "WireGuardStoreFailing"
+        yield warning(
+            f"{some(cut_off)}: cut off from the store, and decides nothing",
+            f"docs/runbooks/{which}.md; its /readyz says why",
+        )
+    if len(known) < SEVERAL or not deciding:
+        return
+    yield ok(f"{len(deciding)} of {len(known)} receivers answer and have their store: {some(deciding)}")
+    said = asked.body("doctor")
+    if said is None or "sharing" not in said or not asked.answers["ready"].good:
+        return
+    hears = said["sharing"] or 1
+    if hears < len(deciding):
+        yield warning(
+            f"of these, {asked.url} hears {hears:.0f} on its store, with itself",
+            "if that lasts: does `store` in receiver.toml name the same PostgreSQL for each? docs/replicas.md",
+        )
+
+
+def _of_job(targets: Sequence[Mapping[str, Any]], job: str) -> list[Mapping[str, Any]]:
+    return [one for one in targets if one["labels"].get("job") == job]
+
+
+def _by_instance(prometheus: Part, question: str) -> dict[str, bool]:
+    """What each says: 0 is no."""
+    found = prometheus.body(question)
+    said = [] if found is None else found["data"]["result"]
+    return {one["metric"].get("instance", ""): one["value"][1] != "0" for one in said}
+
+
+def _not_scraped(what: str, target: Mapping[str, Any], runbook: str) -> Finding:
+    return warning(
+        f"{what} {target['labels'].get('instance')} is not scraped: {target['lastError']}", runbook
+    )

@@ -42,7 +42,7 @@ def judge_prometheus(prometheus: Part, receiver: Part, now: float) -> Iterator[F
     yield from _judge_files(prometheus)
     yield from judge_targets(prometheus, receiver)
     yield from judge_probes(prometheus, receiver)
-    yield from judge_scraped(prometheus)
+    yield from judge_scraped(prometheus, receiver)
     yield from _judge_delivery(prometheus, receiver)
 
 

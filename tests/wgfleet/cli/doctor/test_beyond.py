@@ -82,7 +82,7 @@ def test_one_of_several_receivers_that_has_lost_its_store_is_a_fault_and_told_on
 
 
 def live(**values: str) -> Answer:
-    """What Prometheus knows of followers."""
+    """What Prometheus knows of each, by its name."""
     return good(
         data(
             {
@@ -96,10 +96,10 @@ def live(**values: str) -> Answer:
 
 def test_a_follower_that_is_alone_is_told_by_prometheus() -> None:
     """By where it is scraped."""
-    assert ill(judge_scraped(prometheus(followers=live(edge1="1", edge2="0")))) == [
+    assert ill(judge_scraped(prometheus(followers=live(edge1="1", edge2="0")), receiver())) == [
         (WARNING, "followers do not hear the receiver: edge2")
     ]
-    (heard,) = judge_scraped(prometheus(followers=live(edge1="1")))
+    (heard,) = judge_scraped(prometheus(followers=live(edge1="1")), receiver())
     assert heard == Finding(Level.OK, "the receiver is heard by the followers edge1")
 
 
@@ -119,6 +119,59 @@ def test_one_that_is_not_scraped_is_told(job: str, what: str) -> None:
     ]
     answer = good(data({"activeTargets": [*targets(), *listed]}))
 
-    assert ill(judge_scraped(prometheus(targets=answer))) == [
+    assert ill(judge_scraped(prometheus(targets=answer), receiver())) == [
         (WARNING, f"{what} down:9587 is not scraped: connection refused")
+    ]
+
+
+def several(sharing: float | None, *, down: tuple[str, ...] = (), **stores: str) -> list[Finding]:
+    """What is found of receivers: which have their store, which are not scraped, how many the one that is asked hears."""
+    listed = [
+        {
+            "labels": {"job": "wgfleet-receiver", "instance": name},
+            "discoveredLabels": {},
+            "health": "down" if name in down else "up",
+            "lastError": "refused" if name in down else "",
+        }
+        for name in (*stores, *down)
+    ]
+    answer = good(data({"activeTargets": [*targets(), *listed]}))
+    told = receiver({**doctor(), "sharing": sharing})
+    return list(judge_scraped(prometheus(targets=answer, stores=live(**stores)), told))
+
+
+def test_receivers_that_are_well_are_told_by_name() -> None:
+    """All that Prometheus knows; a single one is no part of it."""
+    assert several(3.0, r1="1", r2="1", r3="1") == [
+        Finding(Level.OK, "3 of 3 receivers answer and have their store: r1, r2, r3")
+    ]
+    assert several(None, r1="1") == []
+
+
+def test_of_several_receivers_it_is_told_which_is_gone_and_which_is_cut_off() -> None:
+    """Each with its own page; and how many are left."""
+    findings = several(1.0, down=("r3",), r1="1", r2="0")
+
+    assert [(finding.what, finding.do.partition(".md")[0]) for finding in findings] == [
+        ("receiver r3 is not scraped: refused", "docs/runbooks/WireGuardReceiverMissing"),
+        ("r2: cut off from the store, and decides nothing", "docs/runbooks/WireGuardReceiverCutOff"),
+        ("1 of 3 receivers answer and have their store: r1", ""),
+    ]
+
+
+def test_where_no_receiver_decides_the_pages_are_those_of_that() -> None:
+    """It is more than one that is missing."""
+    findings = several(1.0, down=("r3",), r2="0")
+
+    assert [finding.do.partition(".md")[0] for finding in findings] == [
+        "docs/runbooks/WireGuardReceiverDown",
+        "docs/runbooks/WireGuardStoreFailing",
+    ]
+
+
+@pytest.mark.parametrize("sharing", [None, 1.0])
+def test_receivers_that_do_not_hear_each_other_are_told(sharing: float | None) -> None:
+    """Each has a store, and not all the same."""
+    assert ill(several(sharing, r1="1", r2="1")) == [
+        (WARNING, "of these, http://127.0.0.1:9587 hears 1 on its store, with itself")
     ]

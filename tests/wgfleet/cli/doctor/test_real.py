@@ -15,6 +15,7 @@ from tests.daemons import Daemon, Page
 from tests.failover_receiver.alertmanager import NotHereError, Real
 from tests.failover_receiver.parts import LIMIT, rfc3339
 from tests.lab.waiting import wait_until
+from wgfleet.cli.doctor.asking import PROMETHEUS
 
 Doctor = Callable[..., subprocess.CompletedProcess[str]]
 DEAD = "http://127.0.0.1:1"
@@ -81,6 +82,24 @@ def test_a_chain_that_is_well_has_no_finding(doctor: Doctor) -> None:
         in done.stdout
     )
     assert "  ok           its configuration and rules hold together\n" in done.stdout
+
+
+@pytest.mark.parametrize("question", PROMETHEUS)
+def test_each_question_is_one_that_a_real_prometheus_answers(chain: Chain, question: str) -> None:
+    """What is not answered would be nothing that was found."""
+    answer = httpx.get(f"{chain.prometheus.url}{PROMETHEUS[question]}")
+
+    assert answer.status_code == 200, answer.text
+
+
+def test_whether_a_receiver_has_its_store_is_asked_by_what_it_is_scraped_for(chain: Chain) -> None:
+    """A receiver with a file of its own has it, too."""
+
+    def has_it() -> list[str]:
+        found = httpx.get(f"{chain.prometheus.url}{PROMETHEUS['stores']}").json()["data"]["result"]
+        return [one["value"][1] for one in found]
+
+    wait_until(lambda: has_it() == ["1"], LIMIT, "the receiver to be scraped")
 
 
 def test_the_loads_of_the_exporters_stand_in_health(chain: Chain) -> None:

@@ -137,6 +137,7 @@ def prometheus(clock: float = 0.0, /, **answers: Answer) -> Part:
             {(job, name): "1" for job in ("wgfleet-tunnel", "wgfleet-icmp") for name in WORKERS}
         ),
         "followers": data({"result": []}),
+        "stores": data({"result": []}),
         "discovery": data({"result": [{"metric": {}, "value": [NOON, "0"]}]}),
     }
     return Part("http://127.0.0.1:9090", _answers(bodies, answers, clock))
