@@ -133,7 +133,7 @@ def make(
     config = uvicorn.Config(
         app,
         interface="asgi3",
-        http=protocol(Polls(PEER_SET, shows.publication, shows.gate, PEER_SET_READERS)),
+        http=protocol(Polls(PEER_SET, shows, PEER_SET_READERS)),
         backlog=BACKLOG,
         ssl_certfile=settings.tls_certificate_file,
         ssl_keyfile=settings.tls_key_file,

@@ -10,11 +10,12 @@ from failover_receiver.following.held import Held, RefusedError, Taken
 from failover_receiver.following.metrics import FollowerMetrics
 from failover_receiver.following.roster import Roster
 from failover_receiver.following.source import Source
-from failover_receiver.following.standing import Link, Standing
+from failover_receiver.following.standing import Link
 from failover_receiver.publication import Publication
 from failover_receiver.store import Document
 from wgfleet.logs import say
 from wgfleet.signing import Verifier
+from wgfleet.standing import EVENT, Standing
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class Edge:
         self.link = Link()
         self.ready = asyncio.Event()
         """It knows who may have what."""
-        self.source = Source(self.gate, (self.publication, self.client_list), lambda: self.link.standing)
+        self.source = Source(self.gate, (self.publication, self.client_list), lambda: self.standing)
         self._shown: Mapping[str, Publication] = {
             "peer-set": self.publication,
             "client-list": self.client_list,
@@ -58,6 +59,11 @@ class Edge:
     def lost(self) -> None:
         """Nobody is followed any more."""
         self._stand(self.link.lost(now=self.clock()))
+
+    @property
+    def standing(self) -> Standing:
+        """What whoever reads here is told of it."""
+        return self.link.standing
 
     @property
     def peer_set(self) -> Taken | None:
@@ -83,7 +89,7 @@ class Edge:
 
     def _stand(self, link: Link) -> None:
         self.link = link
-        self.metrics.live.set(link.standing.live)
+        self.metrics.live.set(self.standing.live)
         self.source.wake()
 
 
@@ -103,7 +109,7 @@ class Hearing:
             ValueError: what it says must not be believed, or is behind; it is to be left.
 
         """
-        if name == b"standing":
+        if name == EVENT:
             self.edge.told(Standing.read(body))
         elif name == TOKENS:
             self._roster = self._roster or Roster()

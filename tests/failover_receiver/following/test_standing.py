@@ -2,7 +2,8 @@
 
 import pytest
 
-from failover_receiver.following.standing import HOPS_MOST, Link, Standing
+from failover_receiver.following.standing import HOPS_MOST, Link
+from wgfleet.standing import Standing
 
 RECEIVER = Standing(live=True)
 
@@ -46,4 +47,4 @@ def test_what_cannot_be_read_is_refused(said: bytes) -> None:
 def test_a_ring_of_followers_is_noticed() -> None:
     """They would count on for ever."""
     with pytest.raises(ValueError, match="in a ring"):
-        Standing.read(Standing(live=True, hops=HOPS_MOST).told())
+        Link().connected("x", now=1.0).told(Standing(live=True, hops=HOPS_MOST))
