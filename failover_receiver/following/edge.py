@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from failover_receiver.access import Gate, Holder
 from failover_receiver.following.held import Held, RefusedError, Taken
@@ -33,10 +33,11 @@ class Edge:
         *,
         clock: Callable[[], float],
         lent: Iterable[Holder] = (),
-        quiet: bool = False,
+        inner: bool = False,
     ) -> None:
-        """Hold nothing, and let nobody in but who is lent a token. Quiet, the log does not tell of each document."""
-        self._level = logging.DEBUG if quiet else logging.INFO
+        """Hold nothing, and let nobody in but who is lent a token. A process beside the one that decides is inner."""
+        self._inner = inner
+        self._level = logging.DEBUG if inner else logging.INFO
         self.clock = clock
         self.gate = Gate([], clock=clock, lent=lent)
         self.publication, self.client_list = Publication(), Publication()
@@ -62,8 +63,9 @@ class Edge:
 
     @property
     def standing(self) -> Standing:
-        """What whoever reads here is told of it."""
-        return self.link.standing
+        """What whoever reads here is told of it; of an inner one, what the receiver is that it belongs to."""
+        standing = self.link.standing
+        return replace(standing, hops=standing.hops - 1) if self._inner else standing
 
     @property
     def peer_set(self) -> Taken | None:
