@@ -121,25 +121,27 @@ def test_one_that_is_back_by_then_is_not_left(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PostgreSQL was away for all, and another had it a moment earlier."""
-    monkeypatch.setattr(lookout, "GRACE_SECONDS", 2 * LIMIT)  # As far as this test goes, for ever.
 
     async def story() -> None:
         found = asyncio.Event()
 
+        def long(_said: Standing) -> float:
+            found.set()
+            return 2 * LIMIT  # As far as this test goes, for ever.
+
+        monkeypatch.setattr(lookout, "grace", long)
+
         async def come_back(_request: Request, writer: asyncio.StreamWriter) -> None:
             writer.write(STREAM + event(b"old") + CUT_OFF.event())
-            await found.wait()
-            monkeypatch.setattr(lookout, "GRACE_SECONDS", 0.0)
-            writer.write(LIVE.event() + CUT_OFF.event() + LIVE.event() + event(b"new"))
-
-        async def look(request: Request, writer: asyncio.StreamWriter) -> None:
-            await serving(LIVE, event(b"elsewhere"))(request, writer)
-            found.set()
+            async with asyncio.timeout(LIMIT):
+                await found.wait()
+            monkeypatch.setattr(lookout, "grace", lambda _: 0.0)
+            writer.write(LIVE.event() + event(b"new"))
 
         async with (
             asyncio.timeout(LIMIT),
             FakeReceiver(come_back) as first,
-            FakeReceiver(look) as second,
+            FakeReceiver(serving(LIVE, event(b"elsewhere"))) as second,
             following(first.url, second.url) as (followed, taken),
         ):
             assert [await taken.get(), await taken.get()] == [b"old", b"new"]
