@@ -7,11 +7,11 @@ import pytest
 
 from client_sync import feed, lookout, polling
 from client_sync.feed import Way
-from client_sync.lookout import grace, others_first, pauses
+from client_sync.lookout import FoundError, Lookout, grace, others_first, pauses
 from tests.client_sync.receiver import STREAM, FakeReceiver, Request, answer, event
 from tests.client_sync.test_feed import following, lost, sending
 from tests.failover_receiver.parts import LIMIT
-from wgfleet.standing import LIVE, Standing
+from wgfleet.standing import HEADER, LIVE, Standing
 
 CUT_OFF = Standing(live=False)
 ALONE = Standing(live=False, hops=2)
@@ -28,7 +28,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def asked(standing: Standing, document: bytes = b"asked") -> bytes:
     """What one that stands so answers whoever asks for the document."""
-    said = "" if standing.live else f"Wgfleet-Standing: {standing.told().decode()}\r\n"
+    said = "" if standing.live else f"{HEADER}: {standing.told().decode()}\r\n"
     return answer("200 OK", document, said)
 
 
@@ -66,6 +66,28 @@ def test_behind_a_follower_one_looks_more_rarely_and_waits_longer() -> None:
     assert grace(ALONE) > 10.0 > grace(CUT_OFF)
 
 
+@pytest.mark.parametrize("said", [CUT_OFF, LIVE])
+def test_what_is_read_counts_until_another_is_found(said: Standing) -> None:
+    """And none is looked for once the one that is followed is back."""
+
+    async def ask(_url: str) -> Standing:
+        return LIVE
+
+    async def story() -> str:
+        looking = Lookout(["a", "b"], ask)
+        for one in (CUT_OFF, said):
+            await looking.told("a", one)
+        try:
+            # Longer than a look takes.
+            return await looking.beside(asyncio.sleep(0.3, "read"))
+        except FoundError as found:
+            return found.url
+        finally:
+            await looking.close()
+
+    assert asyncio.run(story()) == ("read" if said.live else "b")
+
+
 def test_one_that_is_cut_off_is_left_for_one_that_is_not(caplog: pytest.LogCaptureFixture) -> None:
     """Past one that is cut off, too; the last may be older than this word, and says nothing of it."""
 
@@ -95,7 +117,8 @@ def test_while_all_are_cut_off_or_gone_the_stream_is_kept(caplog: pytest.LogCapt
             nonlocal looks
             assert "/events " not in request.line
             looks += 1
-            writer.write(asked(CUT_OFF))
+            assert request.headers["if-none-match"] == "*"
+            writer.write(answer("304 Not Modified", headers=f"{HEADER}: {CUT_OFF.told().decode()}\r\n"))
             if looks == 3:
                 enough.set()
 
