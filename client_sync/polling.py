@@ -82,14 +82,14 @@ class Polls:
         return body
 
     async def look(self, url: str) -> Standing:
-        """How this receiver stands, asked on a connection of its own, which may lead elsewhere than others do.
+        """How this receiver stands. The connection is not used again: behind a load balancer the next may lead elsewhere.
 
         Raises:
             httpx.HTTPError: there was no answer.
             ValueError: it was refused.
 
         """
-        headers = {**self._headers(), "If-None-Match": "*", "Connection": "close"}
+        headers = {**self._headers(), "If-None-Match": "*"}
         try:
             async with (
                 asyncio.timeout(LOOK_SECONDS),
