@@ -1,6 +1,7 @@
 """Follows the receiver: documents as they are pushed, for as long as it lives and again when it is back.
 
-Where no stream can be held (polling.py), they are asked for. Whichever way one came, it is taken in alike.
+Where no stream can be held (polling.py), they are asked for. Whichever way one came, it is taken in alike. One that says that
+it does not hear of the others is left for one that does (lookout.py).
 """
 
 import asyncio
@@ -11,11 +12,13 @@ from enum import StrEnum
 
 import httpx
 
+from client_sync.lookout import FoundError, Lookout
 from client_sync.polling import MOST_BYTES, POLL_SECONDS, Patience, Polls, pause, refusal, whole
 from wgfleet.logs import say
 from wgfleet.outages import Outages
 from wgfleet.pauses import Pauses
 from wgfleet.sse import messages
+from wgfleet.standing import EVENT, Standing, is_to_be_left
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +74,7 @@ class Feed:
         self._most_bytes = most_bytes
         self._interval = poll_interval
         self._polls = Polls(http, f"/v1/{document}", self.headers, most_bytes=most_bytes)
+        self._lookout = Lookout(receivers, self._polls.look)
         self._heard = self._steady = False
         self._askable: list[str] = []
         """Receivers that gave no stream, but may answer."""
@@ -115,39 +119,56 @@ class Feed:
     async def _pushed(self) -> AsyncIterator[bytes]:
         """From each receiver's stream in turn, until none can be held."""
         self._askable = []
-        for url in self._receivers:
+        waiting = list(self._receivers)
+        while waiting:
+            url = waiting.pop(0)
             try:
                 async for document in self._stream(url):
                     yield document
                 error = "it ended the stream"
-                self._askable.append(url)
+                self._may_ask(url)
+            except FoundError as found:
+                error = str(found)
+                self._may_ask(url)
+                rest = (one for one in self._receivers if one not in {url, found.url})
+                waiting = [found.url, *rest]
             except (*NOT_THERE, DeniedError) as failed:
                 error = _said(failed)
             except TimeoutError:
                 error = f"nothing was heard for {FIRST_SECONDS:g} s: does a proxy keep the stream to itself?"
-                self._askable.append(url)
+                self._may_ask(url)
             except (httpx.HTTPError, ValueError) as failed:
                 error = _said(failed)
-                self._askable.append(url)
+                self._may_ask(url)
             self._lost(url, error)
 
     async def _asked(self, seconds: float) -> AsyncIterator[bytes]:
-        """From the first receiver that answers, again and again for so long; ends when none does."""
+        """From the first receiver that hears of the others, or else the first that answers; again and again for so long.
+
+        Ends when none does.
+        """
         clock = asyncio.get_running_loop().time
         until = clock() + seconds
         while clock() < until:
+            alone: str | None = None
             for url in self._askable:
                 try:
                     document = await self._polls.ask(url)
                 except (httpx.HTTPError, ValueError) as failed:
                     self._lost(url, _said(failed))
                     continue
-                self._follow(url, Way.POLL)
+                hears = not is_to_be_left(self._polls.standing(url))
+                if hears:
+                    self._follow(url, Way.POLL)
                 if document is not None:
                     yield document
-                break
+                if hears:
+                    break
+                alone = alone or url
             else:
-                return
+                if alone is None:
+                    return
+                self._follow(alone, Way.POLL)
             await asyncio.sleep(pause(self._interval))
 
     async def _stream(self, url: str) -> AsyncIterator[bytes]:
@@ -160,21 +181,31 @@ class Feed:
             if answer.status_code != httpx.codes.OK:
                 kind = DeniedError if answer.status_code in DENIED else ValueError
                 raise kind(refusal(answer, await whole(answer)))
-            async for name, document in messages(self._listened(url, answer, first), self._most_bytes):
-                if name == self._document.encode():
-                    self._heard = True
-                    yield document
+            try:
+                async for name, said in messages(self._listened(url, answer, first), self._most_bytes):
+                    if name == self._document.encode():
+                        self._heard = True
+                        yield said
+                    elif name == EVENT:
+                        await self._lookout.told(url, Standing.read(said))
+            finally:
+                await self._lookout.close()
 
     async def _listened(
         self, url: str, answer: httpx.Response, first: asyncio.Timeout
     ) -> AsyncIterator[bytes]:
         """What comes; the first of it shows that the stream is one, what follows a document that it holds."""
-        async for chunk in answer.aiter_bytes():
+        chunks = answer.aiter_bytes()
+        while (chunk := await self._lookout.beside(anext(chunks, None))) is not None:
             if first.when() is not None:
                 first.reschedule(None)
                 self._follow(url, Way.STREAM)
             self._steady = self._steady or self._heard
             yield chunk
+
+    def _may_ask(self, url: str) -> None:
+        if url not in self._askable:
+            self._askable.append(url)
 
     def _follow(self, url: str, way: Way) -> None:
         if (self.receiver, self.way) != (url, way):

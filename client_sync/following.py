@@ -16,6 +16,7 @@ import httpx
 from client_sync.feed import Feed, Way
 from client_sync.polling import Polls
 from wgfleet.logs import say
+from wgfleet.standing import is_to_be_left
 
 log = logging.getLogger(__name__)
 
@@ -179,6 +180,8 @@ class BrokerFirst:
                     error=str(error) or type(error).__name__,
                 )
                 continue
+            if is_to_be_left(self._polls.standing(url)):
+                continue  # What it has may be older than the broker's.
             self._answered = url
             if document is not None:
                 self._newest = document

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 
 import httpx
 
+from wgfleet.standing import HEADER, LIVE, Standing
 from wgfleet.wording import excerpt
 
 POLL_SECONDS = 10.0
 """Between two questions, on average. A client notices a dead worker by itself; this is how late an operator's wish is."""
 ANSWER_SECONDS = 10.0
 """For the whole answer: a proxy that lets single bytes through would never be given up otherwise."""
+LOOK_SECONDS = 3.0
+"""For the head of one: whoever needs longer is not worth going to."""
 MOST_BYTES = 4 * 1024 * 1024
 """A document larger than this is no document of ours."""
 ANSWER_CHARACTERS = 500
@@ -39,6 +42,11 @@ class Polls:
         self._path = path
         self._headers = headers
         self._tags: dict[str, str] = {}
+        self._standings: dict[str, Standing] = {}
+
+    def standing(self, url: str) -> Standing:
+        """What this receiver said of itself when it was asked last."""
+        return self._standings.get(url, LIVE)
 
     def has(self, url: str, document: bytes) -> None:
         """Be answered by this receiver only if it has another document than this one."""
@@ -62,6 +70,7 @@ class Polls:
                     "GET", f"{url}{self._path}", headers=headers, timeout=ANSWER_SECONDS
                 ) as answer,
             ):
+                self._standings[url] = _standing(answer)
                 if answer.status_code == httpx.codes.NOT_MODIFIED and url in self._tags:
                     return None
                 body = await whole(answer, self._most_bytes)
@@ -74,6 +83,28 @@ class Polls:
         if not self._tags[url]:
             del self._tags[url]
         return body
+
+    async def look(self, url: str) -> Standing:
+        """How this receiver stands. The connection is not used again: behind a load balancer the next may lead elsewhere.
+
+        Raises:
+            httpx.HTTPError: there was no answer.
+            ValueError: it was refused.
+
+        """
+        headers = {**self._headers(), "If-None-Match": "*"}
+        try:
+            async with (
+                asyncio.timeout(LOOK_SECONDS),
+                self._http.stream(
+                    "GET", f"{url}{self._path}", headers=headers, timeout=LOOK_SECONDS
+                ) as answer,
+            ):
+                if answer.status_code in {httpx.codes.OK, httpx.codes.NOT_MODIFIED}:
+                    return _standing(answer)
+                raise ValueError(refusal(answer, await whole(answer)))
+        except TimeoutError:
+            raise ValueError(f"there was no answer within {LOOK_SECONDS:g} s") from None
 
 
 @dataclass(slots=True)
@@ -123,3 +154,9 @@ def taken(answer: httpx.Response) -> None:
     """Raise ValueError, with the reason, if a receiver did not take what it was told."""
     if not answer.is_success:
         raise ValueError(refusal(answer, answer.content))
+
+
+def _standing(answer: httpx.Response) -> Standing:
+    """What it says of how it stands. Raises ValueError."""
+    said = answer.headers.get(HEADER)
+    return LIVE if said is None else Standing.read(said.encode())

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope
 
 from failover_receiver.access import DeniedError, Gate, Holder, Role
 from failover_receiver.app import create_app
+from failover_receiver.beats import Beats, header
 from failover_receiver.lines import END, Message, Send, line_of
 from failover_receiver.packing import Packing, wanted
 from failover_receiver.publication import JOSE, Publication, Shown
@@ -19,6 +20,7 @@ from failover_receiver.receiver import Receiver
 from failover_receiver.routes.documents import REFUSED
 from failover_receiver.state import UnknownError
 from failover_receiver.watchers import Watcher
+from wgfleet.standing import Standing
 
 METHODS = ("GET", "HEAD")
 PEER_SET = "/v1/peer-set"
@@ -50,6 +52,10 @@ class Shows(Protocol):
     def gate(self) -> Gate:
         """Who may have them."""
 
+    @property
+    def standing(self) -> Standing:
+        """Whether they may be old."""
+
 
 Way = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -60,9 +66,9 @@ class Doorway:
     def __init__(self, receiver: Shows, behind: ASGIApp, *, most_streams: int | None = None) -> None:
         """Stand in front of an application. More streams than that would take the webhook's file descriptors."""
         self._behind = behind
-        peers = Exit(receiver.publication, receiver.gate, PEER_SET_READERS, behind,
+        peers = Exit(receiver, receiver.publication, PEER_SET_READERS, behind,
                      first="add a worker", most_streams=most_streams)  # fmt: skip
-        clients = Exit(receiver.client_list, receiver.gate, CLIENT_LIST_READERS, behind,
+        clients = Exit(receiver, receiver.client_list, CLIENT_LIST_READERS, behind,
                        first="add a client", most_streams=most_streams)  # fmt: skip
         self._ways: Mapping[str, Way] = {
             PEER_SET: peers.document,
@@ -89,8 +95,8 @@ class Exit:
 
     def __init__(
         self,
+        receiver: Shows,
         publication: Publication,
-        gate: Gate,
         readers: frozenset[Role],
         behind: ASGIApp,
         *,
@@ -98,14 +104,16 @@ class Exit:
         most_streams: int | None,
     ) -> None:
         """Show a publication to these roles; `first` is what has to be done before there is anything in it."""
+        self._receiver = receiver
         self._publication = publication
-        self._gate = gate
+        self._gate = receiver.gate
         self._readers = readers
         self._first = first
         self._behind = behind
         self._most = most_streams
         self._packing = Packing()
-        gate.follow(self._end_unknown)
+        publication.streams.beats = Beats(lambda: receiver.standing)
+        self._gate.follow(self._end_unknown)
         self._end_unknown()
 
     async def document(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -119,14 +127,14 @@ class Exit:
             return
         tags = asked.get(b"if-none-match")
         if tags is not None and has(tags, shown.tag):
-            await send(shown.not_modified)
+            await send(self._head(shown.not_modified))
             await send(END)
         elif wanted(shown, asked.get(b"accept-encoding", b"")):
             packed = await self._packing.packed(shown)
-            await send(packed_head(shown, packed))
+            await send(self._head(packed_head(shown, packed)))
             await send({**END, "body": packed})
         else:
-            await send(shown.found)
+            await send(self._head(shown.found))
             await send(shown.body)
 
     async def events(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -159,6 +167,11 @@ class Exit:
         if self._publication.shown is None:
             raise UnknownError(f"nothing is published yet: {self._first} first")
         return self._publication.shown
+
+    def _head(self, head: Message) -> Message:
+        """With what there is to say of how we stand."""
+        more = header(self._receiver.standing)
+        return {**head, "headers": [*head["headers"], *more]} if more else head
 
     def _has_room(self) -> None:
         if self._most is not None and self._publication.watchers >= self._most:

@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator, Callable
 from itertools import takewhile
 
 from failover_receiver.access import DeniedError, Holder
+from failover_receiver.beats import Beats
+from wgfleet.standing import LIVE, Standing
 
 GATHER_SECONDS = 0.05
 """After each event: in a failover thousands of clients move within a second, and what comes meanwhile goes together."""
@@ -23,8 +25,6 @@ HEARTBEAT_SECONDS = 10.0
 STREAMS_MOST = 4
 """Of one token: its daemon needs one, and a connection that broke may not be noticed yet."""
 
-HEARTBEAT = b": heartbeat\n\n"
-
 Place = tuple[str, int]
 """The worker, and the number of this change."""
 
@@ -32,9 +32,11 @@ Place = tuple[str, int]
 class Places:
     """The places, and the streams that tell them."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], standing: Callable[[], Standing] = lambda: LIVE) -> None:
         """Nobody is anywhere yet. Numbers begin with the milliseconds of now, so that a restart goes on above the last."""
         self._clock = clock
+        self.standing = standing
+        self._beats = Beats(standing)
         self._places: dict[str, Place] = {}
         self._number = int(1000 * clock())
         self._next = asyncio.Event()
@@ -81,7 +83,7 @@ class Places:
                     async with asyncio.timeout(HEARTBEAT_SECONDS):
                         await waiting.wait()
                 except TimeoutError:
-                    yield HEARTBEAT
+                    yield self._beats()
         finally:
             self._streams[holder.name] -= 1
 

@@ -2,15 +2,15 @@
 
 Such an answer waits for nothing and is known before it is asked for: a task, a request's state and a look at each header of
 the answer, as uvicorn has them for all requests, would be half of what it costs. Whatever is special in a request, or is no
-304, goes uvicorn's way.
+304, goes uvicorn's way; so does everything while there is something to say of how we stand.
 """
 
 from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from failover_receiver.access import Gate, Role
-from failover_receiver.publication import Publication
+from failover_receiver.access import Role
+from failover_receiver.doorway import Shows
 
 PLAIN = frozenset(
     {b"host", b"authorization", b"if-none-match", b"user-agent", b"accept", b"accept-encoding", b"connection"}
@@ -21,19 +21,18 @@ BEARER = b"Bearer "
 
 
 class Polls:
-    """Which polls find nothing new, of one document."""
+    """Which polls find nothing new."""
 
-    def __init__(self, path: str, publication: Publication, gate: Gate, readers: frozenset[Role]) -> None:
-        """Answer for this path, to these roles."""
+    def __init__(self, path: str, shows: Shows, readers: frozenset[Role]) -> None:
+        """Answer for the peer set, which is at this path, to these roles."""
         self._url = path.encode()
-        self._publication = publication
-        self._gate = gate
+        self._shows = shows
         self._readers = readers
 
     def answer(self, url: bytes, headers: list[tuple[bytes, bytes]]) -> bytes | None:
         """The 304's lines, but for what the server adds to each answer; None: not here."""
-        shown = self._publication.shown
-        if url != self._url or shown is None:
+        shown = self._shows.publication.shown
+        if url != self._url or shown is None or not self._shows.standing.live:
             return None
         authorization = tag = b""
         for name, value in headers:
@@ -46,7 +45,7 @@ class Polls:
         # The tag first: a token that is refused is counted, and that is uvicorn's way's to do.
         if tag != shown.tag or not authorization.startswith(BEARER):
             return None
-        opens = self._gate.lets_in(authorization[len(BEARER) :], self._readers)
+        opens = self._shows.gate.lets_in(authorization[len(BEARER) :], self._readers)
         return shown.not_modified_lines if opens else None
 
 

@@ -12,7 +12,6 @@ from failover_receiver.acks import Ack, Clients, propagation, summed_up
 from failover_receiver.driver import Driver
 from failover_receiver.enrolments import Enrolments
 from failover_receiver.following.source import Source
-from failover_receiver.following.standing import Standing
 from failover_receiver.loads import Load, fresh
 from failover_receiver.metrics import Metrics
 from failover_receiver.places import Places
@@ -20,6 +19,7 @@ from failover_receiver.publication import Publication
 from failover_receiver.registrar import Registrar
 from failover_receiver.settings import Settings
 from failover_receiver.state import RefusedError
+from wgfleet.standing import Standing
 
 
 class Streams(Protocol):
@@ -96,10 +96,9 @@ class Receiver:
         )
         object.__setattr__(self, "registrar", registrar)
         object.__setattr__(self, "enrolments", Enrolments(self.driver, registrar))
-        object.__setattr__(self, "places", Places(self.driver.clock))
-        object.__setattr__(
-            self, "source", Source(self.gate, (self.publication, self.client_list), self._standing)
-        )
+        object.__setattr__(self, "places", Places(self.driver.clock, lambda: self.standing))
+        source = Source(self.gate, (self.publication, self.client_list), lambda: self.standing)
+        object.__setattr__(self, "source", source)
         self.streams.extend((self.places, self.source))
         self.gate.follow(self._forget_unknown)
 
@@ -163,8 +162,12 @@ class Receiver:
         """How loaded each worker is, from 0 to 1; one of which nothing was heard lately is absent."""
         return fresh(self.known_loads, now=self.driver.clock())
 
-    def _standing(self) -> Standing:
-        """Cut off from the others, it is no better than a follower that is alone: who follows it should look for another."""
+    @property
+    def standing(self) -> Standing:
+        """What whoever reads here is told of it.
+
+        Cut off from the others, it is no better than a follower that is alone: who follows it should look for another.
+        """
         return Standing(live=self.others is None or self.others.fault is None)
 
     def _forget_unknown(self) -> None:

@@ -133,7 +133,7 @@ def make(
     config = uvicorn.Config(
         app,
         interface="asgi3",
-        http=protocol(Polls(PEER_SET, shows.publication, shows.gate, PEER_SET_READERS)),
+        http=protocol(Polls(PEER_SET, shows, PEER_SET_READERS)),
         backlog=BACKLOG,
         lifespan="off",  # No part of ours begins or ends by it: uvicorn would say that it is missing.
         ssl_certfile=settings.tls_certificate_file,

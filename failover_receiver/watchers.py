@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from failover_receiver.access import Holder
+from failover_receiver.beats import HEARTBEAT
 from failover_receiver.lines import Line, Part, part
 from wgfleet.logs import say
 
@@ -31,9 +32,6 @@ FIRST_SLICE = 25
 
 PATIENCE_SECONDS = 60.0
 """For one that takes nothing, or so little that 2 MB, a large client list, take longer: less than 0.3 Mbit/s."""
-
-HEARTBEAT = part(b": heartbeat\n\n")
-"""A comment, which every reader of server-sent events skips."""
 
 
 @dataclass(slots=True, eq=False)
@@ -65,6 +63,8 @@ class Watchers:
         self._swept = 0
         self._knows: Callable[[Holder], bool] = lambda _: True
         self._closed = False
+        self.beats: Callable[[], bytes] = lambda: HEARTBEAT
+        """Makes a heartbeat."""
 
     def __len__(self) -> int:
         """So many watch."""
@@ -177,11 +177,12 @@ class Watchers:
     def _beat(self) -> None:
         """One turn: whoever joins is beaten for within one period, and each period from then on."""
         self._turn = (self._turn + 1) % BEATS
+        heartbeat = part(self.beats())
         for watcher in tuple(self._turns[self._turn]):
             if not self._knows(watcher.holder):
                 self.end(watcher)
             else:
-                self._offered(watcher, HEARTBEAT)
+                self._offered(watcher, heartbeat)
         if self._count:
             self._wait()
         else:

@@ -33,6 +33,7 @@ PURE = {
     "wgfleet.peerset": (),
     "wgfleet.quick": (),
     "wgfleet.spread": (),
+    "wgfleet.standing": (),
     "wgfleet.wgconf": (),
     "failover_receiver.acks": (),
     "failover_receiver.alerts": ("pydantic",),

@@ -174,7 +174,7 @@ def _health(edge: Edge, open_health: bool) -> APIRouter:
 
 def standing(edge: Edge) -> dict[str, object]:
     """What `/readyz` says: 200 as long as there is something to serve, whoever is away."""
-    link, said, now = edge.link, edge.link.standing, edge.clock()
+    link, said, now = edge.link, edge.standing, edge.clock()
     if not edge.ready.is_set():
         return {"status": "unheard", "error": UNHEARD}
     newest = edge.peer_set

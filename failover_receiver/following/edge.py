@@ -3,18 +3,19 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from failover_receiver.access import Gate, Holder
 from failover_receiver.following.held import Held, RefusedError, Taken
 from failover_receiver.following.metrics import FollowerMetrics
 from failover_receiver.following.roster import Roster
 from failover_receiver.following.source import Source
-from failover_receiver.following.standing import Link, Standing
+from failover_receiver.following.standing import Link
 from failover_receiver.publication import Publication
 from failover_receiver.store import Document
 from wgfleet.logs import say
 from wgfleet.signing import Verifier
+from wgfleet.standing import EVENT, Standing
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +33,11 @@ class Edge:
         *,
         clock: Callable[[], float],
         lent: Iterable[Holder] = (),
-        quiet: bool = False,
+        inner: bool = False,
     ) -> None:
-        """Hold nothing, and let nobody in but who is lent a token. Quiet, the log does not tell of each document."""
-        self._level = logging.DEBUG if quiet else logging.INFO
+        """Hold nothing, and let nobody in but who is lent a token. A process beside the one that decides is inner."""
+        self._inner = inner
+        self._level = logging.DEBUG if inner else logging.INFO
         self.clock = clock
         self.gate = Gate([], clock=clock, lent=lent)
         self.publication, self.client_list = Publication(), Publication()
@@ -43,7 +45,7 @@ class Edge:
         self.link = Link()
         self.ready = asyncio.Event()
         """It knows who may have what."""
-        self.source = Source(self.gate, (self.publication, self.client_list), lambda: self.link.standing)
+        self.source = Source(self.gate, (self.publication, self.client_list), lambda: self.standing)
         self._shown: Mapping[str, Publication] = {
             "peer-set": self.publication,
             "client-list": self.client_list,
@@ -58,6 +60,12 @@ class Edge:
     def lost(self) -> None:
         """Nobody is followed any more."""
         self._stand(self.link.lost(now=self.clock()))
+
+    @property
+    def standing(self) -> Standing:
+        """What whoever reads here is told of it; of an inner one, what the receiver is that it belongs to."""
+        standing = self.link.standing
+        return replace(standing, hops=standing.hops - 1) if self._inner else standing
 
     @property
     def peer_set(self) -> Taken | None:
@@ -83,7 +91,7 @@ class Edge:
 
     def _stand(self, link: Link) -> None:
         self.link = link
-        self.metrics.live.set(link.standing.live)
+        self.metrics.live.set(self.standing.live)
         self.source.wake()
 
 
@@ -103,7 +111,7 @@ class Hearing:
             ValueError: what it says must not be believed, or is behind; it is to be left.
 
         """
-        if name == b"standing":
+        if name == EVENT:
             self.edge.told(Standing.read(body))
         elif name == TOKENS:
             self._roster = self._roster or Roster()

@@ -44,7 +44,7 @@ def main() -> int:
 async def _run(told: Told) -> None:
     transport = httpx.AsyncHTTPTransport(uds=told.socket, limits=httpx.Limits(max_keepalive_connections=20))
     async with httpx.AsyncClient(transport=transport, trust_env=False) as http:
-        edge = Edge(told.fleet, Verifier(told.keys), clock=time.time, quiet=True)
+        edge = Edge(told.fleet, Verifier(told.keys), clock=time.time, inner=True)
         upstream = Upstream(edge, http, [RECEIVER], lambda: told.token, inner=True)
         stopped = _stopped()
         following, ending, hearing = (

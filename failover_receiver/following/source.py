@@ -8,17 +8,14 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 from failover_receiver.access import Gate
+from failover_receiver.beats import HEARTBEAT
 from failover_receiver.following.roster import told
-from failover_receiver.following.standing import Standing
 from failover_receiver.holders import Holder, Holders
 from failover_receiver.publication import Publication, Shown
+from wgfleet.standing import LIVE, Standing
 
 HEARTBEAT_SECONDS = 10.0
 """A follower that hears nothing for three of these looks for another."""
-
-HEARTBEAT = b": heartbeat\n\n"
-
-RECEIVER = Standing(live=True)
 
 
 class Source:
@@ -28,7 +25,7 @@ class Source:
         self,
         gate: Gate,
         publications: Sequence[Publication],
-        standing: Callable[[], Standing] = lambda: RECEIVER,
+        standing: Callable[[], Standing] = lambda: LIVE,
     ) -> None:
         """Tell of these; of a receiver's own standing there is nothing to tell."""
         self._gate = gate
@@ -82,7 +79,7 @@ class Source:
         standing = self._standing()
         if sent.standing != standing:
             sent.standing = standing
-            yield _event(b"standing", standing.told())
+            yield standing.event()
         for number, publication in enumerate(self._publications):
             shown = publication.shown
             if shown is not None and sent.shown.get(number) is not shown:

@@ -13,6 +13,7 @@ from wgfleet.logs import say
 from wgfleet.outages import Outages
 from wgfleet.pauses import Pauses
 from wgfleet.sse import messages
+from wgfleet.standing import is_to_be_left
 from wgfleet.wording import excerpt
 
 log = logging.getLogger(__name__)
@@ -120,6 +121,6 @@ class Upstream:
 
     def _leave_one_that_is_alone(self) -> None:
         """If there is another that may not be."""
-        said = self._edge.link.said
-        if said is not None and not said.live and len(self._receivers) > 1 and self._edge.ready.is_set():
+        others = len(self._receivers) > 1 and self._edge.ready.is_set()
+        if others and is_to_be_left(self._edge.link.said):
             raise ValueError("it does not hear of the receiver itself")

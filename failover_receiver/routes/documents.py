@@ -17,7 +17,8 @@ DOCUMENT: dict[int | str, dict[str, Any]] = {
 }  # fmt: skip
 EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "Events named as the document; each one's data is the whole document.",
+        "description": "Events named as the document; each one's data is the whole document. One named `standing` tells of the "
+        "receiver: `live` is false while the document may be old.",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     },
     503: {"description": "As many streams are open as the limit of open files allows."},

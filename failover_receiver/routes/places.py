@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Response
 from fastapi.responses import StreamingResponse
 
 from failover_receiver.access import Holder, Role
+from failover_receiver.beats import header
 from failover_receiver.receiver import Receiver
 
 STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -27,7 +28,9 @@ def routes(receiver: Receiver) -> APIRouter:
     @router.get("/places")
     async def told(_who: Who) -> Response:
         """The worker that each client said it uses, with the number of that change; a later one is greater."""
-        return Response(places.told(), media_type="application/json")
+        answer = Response(places.told(), media_type="application/json")
+        answer.raw_headers += header(places.standing())
+        return answer
 
     @router.get("/places/events", responses=EVENTS, response_class=Response)
     async def events(who: Who) -> StreamingResponse:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import httpx
@@ -20,11 +21,11 @@ HEARTBEAT = b": heartbeat\n\n"
 
 @contextlib.asynccontextmanager
 async def following(
-    *receivers: str, token: Callable[[], str] = lambda: "secret"
+    *receivers: str, token: Callable[[], str] = lambda: "secret", verify: ssl.SSLContext | bool = True
 ) -> AsyncIterator[tuple[Feed, Taken]]:
     """A feed that is followed as the daemon follows it, and the documents that it brings."""
     taken: Taken = asyncio.Queue()
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, verify=verify) as http:
         followed = Feed(http, receivers, token)
 
         async def follow() -> None:

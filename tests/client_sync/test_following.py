@@ -14,6 +14,7 @@ from client_sync.feed import Feed, Way
 from client_sync.following import BrokerFirst
 from tests.client_sync.receiver import STREAM, FakeReceiver, Request, answer, event
 from tests.client_sync.scene import said
+from wgfleet.standing import HEADER, Standing
 
 URL = "mqtts://broker.example.com"
 
@@ -239,5 +240,26 @@ def test_whoever_shows_it_is_told_of_the_broker_and_of_the_receivers_in_its_plac
             assert await taken.get() == b"one"
             await told.wait()
             assert (both.receiver, both.trouble) == (URL, {})
+
+    asyncio.run(story())
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_receiver_that_is_cut_off_is_not_heard_beside_a_broker() -> None:
+    """What it has may be older than the broker's; the next one is asked."""
+
+    async def story() -> None:
+        async def cut_off(_request: Request, writer: asyncio.StreamWriter) -> None:
+            writer.write(answer("200 OK", b"older", f"{HEADER}: {Standing(live=False).told().decode()}\r\n"))
+
+        broker = FakeBroker()
+        broker.give(b"old")
+        async with (
+            FakeReceiver(cut_off) as first,
+            FakeReceiver(Receiver(asked=b"new")) as second,
+            following(broker, first.url, second.url) as (both, taken),
+        ):
+            assert [await taken.get(), await taken.get()] == [b"old", b"new"]
+            assert both.acks_to == second.url
 
     asyncio.run(story())

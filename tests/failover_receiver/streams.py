@@ -20,12 +20,14 @@ class Stream:
     lines: AsyncIterator[str]
 
     async def event(self) -> dict[str, str]:
-        """The next event's fields; comments are skipped, as every reader does."""
+        """The next event's fields; comments are skipped, as every reader does, and how it stands."""
         fields: dict[str, str] = {}
         async with asyncio.timeout(LIMIT):
             async for line in self.lines:
                 if line == "" and fields:
-                    return fields
+                    if fields["event"] != "standing":
+                        return fields
+                    fields = {}
                 if line and not line.startswith(":"):
                     name, _, value = line.partition(": ")
                     fields[name] = value

@@ -61,7 +61,7 @@ class Connection:
 async def connection(parts: Parts) -> AsyncIterator[Connection]:
     """To a receiver that publishes."""
     await parts.serve("fra1", "ams1")
-    polls = Counted(PEER_SET, parts.publication, parts.receiver.gate, PEER_SET_READERS)
+    polls = Counted(PEER_SET, parts.receiver, PEER_SET_READERS)
     config = uvicorn.Config(parts.front, interface="asgi3", log_config=None, access_log=False)
     config.load()
     state, made = ServerState(), protocol(polls)

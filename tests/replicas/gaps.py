@@ -136,12 +136,14 @@ class Watcher:
                 f"GET /v1/peer-set/events HTTP/1.1\r\nHost: r\r\nAuthorization: Bearer {self._token}\r\n\r\n"
             )
             self._socket.sendall(head.encode())
-            number, fresh = (0, 0), True
+            number, fresh, name = (0, 0), True, b""
             for line in self._socket.makefile("rb"):
-                if line.startswith(b"id: "):
+                if line.startswith(b"event: "):
+                    name = line[7:].strip()
+                elif line.startswith(b"id: "):
                     epoch, _, generation = line[4:].strip().partition(b".")
                     number = int(epoch), int(generation)
-                elif line.startswith(b"data: "):
+                elif line.startswith(b"data: ") and name == b"peer-set":
                     self.streams += fresh
                     fresh = False
                     self._take(number, hashlib.sha256(line).hexdigest())

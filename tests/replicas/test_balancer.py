@@ -1,5 +1,7 @@
 """Tests of three receivers behind a real load balancer, by the configuration that is shipped for it."""
 
+import asyncio
+import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,12 +9,15 @@ from pathlib import Path
 import httpx
 import pytest
 
+from client_sync import lookout
 from failover_receiver.access import Role
+from tests.client_sync.test_feed import following
 from tests.failover_receiver.parts import bearer, webhook
 from tests.lab.waiting import wait_until
 from tests.replicas.balancer import Balancer
 from tests.replicas.gaps import Number, Watcher, alive, change
-from tests.replicas.three import Three
+from tests.replicas.test_cut_off import come, cut_off, publish, until
+from tests.replicas.three import MANY, Three
 
 SOON = 30.0
 WATCHERS = 6
@@ -96,3 +101,33 @@ def test_while_postgres_is_away_there_still_are_documents(
             three.postgres.start()
         wait_until(lambda: http.get("/readyz").status_code == 200, SOON, "one to be ready again")
     assert disorder == []
+
+
+def test_a_stream_from_the_time_without_postgres_is_not_left_at_one_that_is_cut_off_later(
+    three: Three, balancer: Balancer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The load balancer, which led it there because all were alive, asks no more of one than that; the daemon finds another by the same name."""
+    monkeypatch.setattr(lookout, "PAUSE_FIRST", 0.5)
+    token = three.receivers[0].secret(Role.OPERATOR)
+
+    async def story() -> None:
+        three.postgres.stop()
+        async with contextlib.AsyncExitStack() as stack, asyncio.timeout(4 * SOON):
+            feeds = [
+                await stack.enter_async_context(
+                    following(balancer.url, token=lambda: token, verify=balancer.tls)
+                )
+                for _ in range(WATCHERS)
+            ]
+            for _, taken in feeds:
+                await taken.get()
+            await asyncio.to_thread(three.postgres.start)
+            await until(
+                lambda: [three.ask(n, "GET", "/readyz").status_code for n in range(MANY)] == [200] * MANY
+            )
+            async with cut_off(three, 1):
+                changed = await publish(three)
+                for _, taken in feeds:
+                    await come(taken, changed)
+
+    asyncio.run(story())

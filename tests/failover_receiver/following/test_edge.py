@@ -9,7 +9,6 @@ from failover_receiver.following import source
 from failover_receiver.following.edge import Edge
 from failover_receiver.following.held import BehindError, RefusedError
 from failover_receiver.following.source import Source
-from failover_receiver.following.standing import Standing
 from failover_receiver.holders import Holder, Role
 from failover_receiver.publication import Publication
 from failover_receiver.store import Document, StoredToken
@@ -17,6 +16,7 @@ from tests.failover_receiver.parts import FLEET, SIGNER, Clock
 from wgfleet.peerset import TYPE, Monitoring, PeerSet
 from wgfleet.signing import Signer, Verifier
 from wgfleet.sse import messages
+from wgfleet.standing import Standing
 
 pytestmark = pytest.mark.anyio
 

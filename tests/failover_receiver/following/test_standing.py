@@ -2,7 +2,8 @@
 
 import pytest
 
-from failover_receiver.following.standing import HOPS_MOST, Link, Standing
+from failover_receiver.following.standing import HOPS_MOST, Link
+from wgfleet.standing import Standing
 
 RECEIVER = Standing(live=True)
 
@@ -29,21 +30,7 @@ def test_one_that_lost_its_receiver_says_since_when() -> None:
     assert (link.standing, link.since) == (Standing(live=False, hops=1), 5.0)
 
 
-def test_what_is_told_is_read() -> None:
-    """The same value."""
-    said = Standing(live=False, hops=3)
-
-    assert Standing.read(said.told()) == said
-
-
-@pytest.mark.parametrize("said", [b"", b"{}", b"[]", b'{"live":true,"hops":"many"}'])
-def test_what_cannot_be_read_is_refused(said: bytes) -> None:
-    """It is no receiver of ours."""
-    with pytest.raises(ValueError, match="what cannot be read"):
-        Standing.read(said)
-
-
 def test_a_ring_of_followers_is_noticed() -> None:
     """They would count on for ever."""
     with pytest.raises(ValueError, match="in a ring"):
-        Standing.read(Standing(live=True, hops=HOPS_MOST).told())
+        Link().connected("x", now=1.0).told(Standing(live=True, hops=HOPS_MOST))

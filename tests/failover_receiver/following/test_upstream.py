@@ -10,12 +10,12 @@ from failover_receiver.following.edge import Edge
 from failover_receiver.following.outgoing import Acks
 from failover_receiver.following.passing import AWAY
 from failover_receiver.following.roster import told
-from failover_receiver.following.standing import Standing
 from failover_receiver.following.upstream import Upstream
 from failover_receiver.publication import shown
 from tests.failover_receiver.following.test_edge import FOLLOWER, PHONE, document
 from tests.failover_receiver.parts import FLEET, SIGNER, Clock
 from wgfleet.signing import Verifier
+from wgfleet.standing import Standing
 
 pytestmark = pytest.mark.anyio
 
