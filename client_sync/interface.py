@@ -80,22 +80,27 @@ class Interface:
         del silent  # Whatever was connected moves along.
         self._last = workers, active
         device = self.read()
-        wanted = wanted_peers(
-            workers.values(),
-            active,
-            endpoints={name: self._endpoints.of(worker, device) for name, worker in workers.items()},
-            others={peer.public_key for peer in device.peers} - self._managed.keys,
-        )
-        changes = difference(device, wanted, removable=self._managed.keys)
+        changes = self._changes(device, workers, active)
         added = {change.public_key for change in changes if change.kind is Kind.ADD}
         removed = {change.public_key for change in changes if change.kind is Kind.REMOVE}
-        # Before they are added: if we die between, we may remove what we added, and nothing that we did not.
-        self._managed.replace(self._managed.keys | added)
+        unnoted: OSError | None = None
+        try:
+            # Before they are added: if we die between, we may remove what we added, and nothing that we did not.
+            self._managed.replace(self._managed.keys | added)
+        except OSError as error:  # A full disk, say. All that adds nobody is done: moves, bans.
+            unnoted = error
+            noted = self._managed.keys | {peer.public_key for peer in device.peers}
+            known = {name: worker for name, worker in workers.items() if worker.public_key in noted}
+            has = {peer.public_key: peer.allowed_ips for peer in device.peers}
+            carrier = active if active in known else holder(known.values(), has)
+            changes = self._changes(device, known, carrier)
         self._wireguard.set_peers(self.name, changes)
         self._managed.replace(self._managed.keys - removed)
         for change in changes:
             say(log, "changed", interface=self.name, change=change)
         self._route(workers)
+        if unnoted is not None:
+            raise unnoted
 
     def mend(self) -> None:
         """Configure it again, routes too: it was down, or is another of the same name. Raises WgError."""
@@ -118,6 +123,15 @@ class Interface:
         anew = PeerChange(Kind.ADD, key, wanted.endpoint, wanted.allowed_ips, wanted.persistent_keepalive)
         self._managed.replace(self._managed.keys | {key})
         self._wireguard.set_peers(self.name, (*gone, anew))
+
+    def _changes(self, device: Device, workers: Workers, active: str | None) -> tuple[PeerChange, ...]:
+        wanted = wanted_peers(
+            workers.values(),
+            active,
+            endpoints={name: self._endpoints.of(worker, device) for name, worker in workers.items()},
+            others={peer.public_key for peer in device.peers} - self._managed.keys,
+        )
+        return difference(device, wanted, removable=self._managed.keys)
 
     def _route(self, workers: Workers) -> None:
         routed = frozenset(

@@ -121,9 +121,8 @@ class OwnInterface:
         """See that the interface is there, then all workers its peers, then everything led into it."""
         self._workers, self._active = dict(workers), active
         networks = self._routed()
-        if networks != self.networks.of:
-            self.networks.keep(networks)
-            self._led = False
+        self._led = self._led and networks == self.networks.of
+        self.networks.keep(networks)
         self._bring_up()
         self.peers.configure(workers, active, silent)
         if (mtu := self._mtu) is not None:

@@ -14,6 +14,7 @@ from client_sync.perworker.draining import SILENT_AFTER, Drain, Ended, ended
 from client_sync.perworker.interfaces import Interfaces, Settings
 from client_sync.perworker.system import System
 from client_sync.tunnels.marking import ruleset
+from client_sync.tunnels.programs import LayoutError
 from client_sync.tunnels.routing import PIN, Plan, Tables, carrier, changes, wanted
 from wgfleet.device import Device
 from wgfleet.logs import say
@@ -74,7 +75,9 @@ class PerWorker:
         self._take_over()
         self._silent = silent
         usable = {name: one for name, one in workers.items() if one.state is not WorkerState.BANNED}
-        self._interfaces.allot(usable.values())
+        unnoted = self._interfaces.allot(usable.values())
+        workers = {name: one for name, one in workers.items() if name not in unnoted}
+        usable = {name: one for name, one in usable.items() if name not in unnoted}
         if routed := _routed(usable.values()):
             self._allotments.keep({}, routed=routed)
         if active in usable:
@@ -90,11 +93,12 @@ class PerWorker:
         self._sweep()
         if failed:
             raise failed[0]
+        if unnoted:
+            raise LayoutError(f"no interface is made for {', '.join(unnoted)}: it could not be noted")
 
     def recreate(self, worker: PublishedWorker) -> None:
         """Make a standby's session anew, at its next endpoint; and its interface, if that is gone."""
-        self._interfaces.allot([worker])
-        if self._interfaces.recreate(worker):
+        if not self._interfaces.allot([worker]) and self._interfaces.recreate(worker):
             self._lead()
 
     def mend(self) -> None:
