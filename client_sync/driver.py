@@ -115,6 +115,11 @@ class Driver:
             self._changed(self.state)
         self._arm()
 
+    def again(self) -> None:
+        """Bring the device up to date once more: what a name stands for may be known only now."""
+        if self.state.peer_set is not None:
+            self._look()
+
     def close(self) -> None:
         """Stop. The interface stays as it is: traffic goes on without us."""
         for timer in (self._timer, self._retry, self._counting):

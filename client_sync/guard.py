@@ -134,7 +134,7 @@ class Guarded:
     """A `Layout` with the kill switch: bars first, configures then."""
 
     def __init__(self, layout: Layout, guard: Guard, resolve: Resolve, *, ours: bool) -> None:
-        """`resolve` gives an address for the host name of an endpoint, or None; `ours`: the daemon makes the interface."""
+        """`resolve` gives the addresses of an endpoint's host, which may be none; `ours`: the daemon makes the interface."""
         self._layout = layout
         self._guard = guard
         self._resolve = resolve

@@ -40,7 +40,7 @@ class Interface:
         wireguard: Wireguard,
         is_vantage: bool = False,
     ) -> None:
-        """Name an interface that exists; `resolve` gives an address for a host name, or None.
+        """Name an interface that exists; `resolve` gives a host's addresses, which may be none.
 
         A vantage's routes lead to the workers themselves, and not to what they lead to.
         """

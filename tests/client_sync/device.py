@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
 from client_sync.cache import ManagedPeers
+from client_sync.endpoints import Resolve
 from client_sync.interface import Interface, Wireguard
 from client_sync.tunnels.programs import LayoutError
 from tests.wgfleet.model import after, owners
@@ -79,10 +80,10 @@ class FakeDevice:
         self.routes.append((frozenset(prefixes), interface, mark))
 
 
-def unresolved(host: str, port: int) -> str:
+def unresolved(host: str, port: int) -> tuple[str, ...]:
     """A resolver for endpoints that are addresses already."""
     del port
-    return host
+    return (host,)
 
 
 @dataclass
@@ -103,7 +104,7 @@ def interface(
     fake: FakeDevice,
     managed: ManagedPeers | None = None,
     *,
-    resolve: Callable[[str, int], str | None] = unresolved,
+    resolve: Resolve = unresolved,
     manage_routes: bool = True,
     door: Wireguard | None = None,
     is_vantage: bool = False,

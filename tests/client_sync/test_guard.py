@@ -43,7 +43,7 @@ def guard(directory: Path, rules: Rules, first: Barred = NOTHING) -> Guard:
 
 def guarded(inner: Interface, switch: Guard, *, ours: bool = True) -> Guarded:
     """The interface with it, which the daemon makes, or others; names of endpoints have no address."""
-    return Guarded(inner, switch, lambda host, _port: host if host[0].isdigit() else None, ours=ours)
+    return Guarded(inner, switch, lambda host, _port: (host,) if host[0].isdigit() else (), ours=ours)
 
 
 def expected(*prefixes: str, mark: int | None = MARK, endpoints: tuple[str, ...] = ()) -> str:
