@@ -80,7 +80,7 @@ class Interface:
         del silent  # Whatever was connected moves along.
         self._last = workers, active
         device = self.read()
-        changes = self._changes(device, workers, active)
+        changes = self._changes(device, workers, active, self._ends(workers, device))
         added = {change.public_key for change in changes if change.kind is Kind.ADD}
         removed = {change.public_key for change in changes if change.kind is Kind.REMOVE}
         unnoted: OSError | None = None
@@ -93,7 +93,7 @@ class Interface:
             known = {name: worker for name, worker in workers.items() if worker.public_key in noted}
             has = {peer.public_key: peer.allowed_ips for peer in device.peers}
             carrier = active if active in known else holder(known.values(), has)
-            changes = self._changes(device, known, carrier)
+            changes = self._changes(device, known, carrier, self._ends(known, device))
         self._wireguard.set_peers(self.name, changes)
         self._managed.replace(self._managed.keys - removed)
         for change in changes:
@@ -107,6 +107,19 @@ class Interface:
         self._routed = frozenset()
         if self._last is not None:
             self.configure(*self._last)
+
+    def look(self) -> None:
+        """Configure it again if another program set its peers: a manager of networks, `wg syncconf`. Raises WgError, OSError.
+
+        The worker that it gave the prefixes to may be the dead one, and the one that we chose answers our probes all the same.
+        Where peers are is no reason: they roam.
+        """
+        if self._last is None:
+            return
+        workers, active = self._last
+        if self._changes(self.read(), workers, active, dict.fromkeys(workers)):
+            say(log, "peers were changed by others", level=logging.WARNING, interface=self.name)
+            self.configure(workers, active)
 
     def recreate(self, worker: PublishedWorker) -> None:
         """Make a standby's session anew, at its next endpoint: in one call, so that there is no moment without it."""
@@ -124,13 +137,14 @@ class Interface:
         self._managed.replace(self._managed.keys | {key})
         self._wireguard.set_peers(self.name, (*gone, anew))
 
-    def _changes(self, device: Device, workers: Workers, active: str | None) -> tuple[PeerChange, ...]:
-        wanted = wanted_peers(
-            workers.values(),
-            active,
-            endpoints={name: self._endpoints.of(worker, device) for name, worker in workers.items()},
-            others={peer.public_key for peer in device.peers} - self._managed.keys,
-        )
+    def _ends(self, workers: Workers, device: Device) -> dict[str, str | None]:
+        return {name: self._endpoints.of(worker, device) for name, worker in workers.items()}
+
+    def _changes(
+        self, device: Device, workers: Workers, active: str | None, endpoints: Mapping[str, str | None]
+    ) -> tuple[PeerChange, ...]:
+        others = {peer.public_key for peer in device.peers} - self._managed.keys
+        wanted = wanted_peers(workers.values(), active, endpoints=endpoints, others=others)
         return difference(device, wanted, removable=self._managed.keys)
 
     def _route(self, workers: Workers) -> None:

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 """Between looks whether the interface is there,"""
 LOOKS_AT_ROUTES = 10
-"""and every so many of them whether routes and rules are: what manages networks may clear away what it does not know."""
+"""and every so many of them whether routes, rules and peers are: what manages networks may clear away what it does not know."""
 TUNNEL = "all"
 """The only one's name in a plan."""
 
@@ -141,8 +141,11 @@ class OwnInterface:
         """Make the interface if it is gone, take it up if it is down, and now and then set right what leads there."""
         self._looks += 1
         if self.kernel.links().get(self.name) and self._dressed:
-            if not self._led or self._looks % LOOKS_AT_ROUTES == 0:
+            again = self._looks % LOOKS_AT_ROUTES == 0
+            if not self._led or again:
                 self._lead()
+            if again:
+                self.peers.look()
         elif self._workers:
             self.configure(self._workers, self._active)
         else:
