@@ -72,9 +72,17 @@ class Guard:
 
     def close(self) -> bool:
         """Bar what is kept, or else what is to be barred beforehand; False if that is nothing. Raises WgError."""
-        kept = self._kept()
+        kept, unreadable = None, None
+        try:
+            kept = self._kept()
+        except GuardError as error:
+            unreadable = error
         # Marks and remembered names may be others by now.
         barred = kept if kept is not None and kept.known else self._beforehand()
+        if unreadable is not None:
+            if not barred.prefixes:
+                raise unreadable
+            say(log, "kill switch closed by what else is known", level=logging.ERROR, error=unreadable)
         self._load(self._rules(barred) if barred.prefixes else OPEN)
         self._barred = barred if barred.prefixes else None
         if kept is None and self._barred is not None:

@@ -12,6 +12,7 @@ from client_sync.interface import Interface
 from client_sync.tunnels.programs import LayoutError
 from tests.client_sync.device import MARK, FakeDevice, interface, named
 from tests.client_sync.samples import ALL, worker
+from tests.client_sync.scene import said
 from wgfleet.peerset import WorkerState
 
 TWO = named(worker(1), worker(2))
@@ -223,8 +224,22 @@ def test_nothing_is_barred_where_nothing_is_to_be(tmp_path: Path) -> None:
         guard(tmp_path, Rules(broken="`nft -f -` failed")).close()
 
 
+def test_what_cannot_be_read_leaves_nothing_open(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """As after a damaged disk: it is closed by the last peer set or the configuration, and noted again; and that is said."""
+    (tmp_path / KEPT).write_text("{")
+    rules = Rules()
+
+    assert guard(tmp_path, rules, FIRST).close()
+
+    assert "counter drop" in rules.loaded[-1]
+    assert [facts["error"] for facts in said(caplog, "kill switch closed by what else is known")]
+    caplog.clear()
+    guard(tmp_path, Rules(), FIRST).close()
+    assert not caplog.records, "it is noted again"
+
+
 def test_what_cannot_be_read_opens_nothing(tmp_path: Path) -> None:
-    """It is said, and the daemon does not run with an open switch."""
+    """Where nothing else says what to bar: it is said, and the daemon does not run with an open switch."""
     (tmp_path / KEPT).write_text("{")
     rules = Rules()
 
