@@ -191,9 +191,16 @@ def _answers(state: State, name: str, now: float, settings: Settings) -> bool:
         return False  # It restarted since: that answer was of a session it no longer knows.
     if not _is_silent(state, state.active, now, settings):
         return True
-    # Or our own line was down for a moment: then the answer that comes first decides nothing.
-    alive_at = liveness_of(state, state.active or "").answered_at
-    return alive_at is None or known.answered_ask > alive_at
+    # Or our own line was down: then the answer that comes first decides nothing.
+    present = liveness_of(state, state.active or "")
+    return present.answered_at is None or (
+        known.answered_ask > present.answered_at and _asked_since(present, known, now)
+    )
+
+
+def _asked_since(present: Liveness, other: Liveness, now: float) -> bool:
+    """The present worker was asked, too, since the other one answers, and in vain."""
+    return other.answers_since is not None and present.asked_in_vain(now, other.answers_since)
 
 
 def _has_just_answered(known: Liveness, now: float, settings: Settings) -> bool:
@@ -302,9 +309,19 @@ def _schedule(state: State, now: float, settings: Settings) -> Iterator[tuple[st
 
 
 def _active_interval(state: State, name: str, now: float, settings: Settings, *, doubtful: bool) -> float:
-    if doubtful and not _is_silent(state, name, now, settings):
+    if doubtful and (not _is_silent(state, name, now, settings) or _is_line_back(state, now, settings)):
         return settings.burst_interval
     return settings.active_interval
+
+
+def _is_line_back(state: State, now: float, settings: Settings) -> bool:
+    """Another worker answers again, and the present one was not asked in vain since: perhaps nothing but our own line was down."""
+    present = liveness_of(state, state.active or "")
+    return any(
+        _has_just_answered(known, now, settings) and not _asked_since(present, known, now)
+        for name, known in state.liveness.items()
+        if name != state.active
+    )
 
 
 def _standby_interval(known: Liveness, settings: Settings, *, hurried: bool, settled: bool) -> float:
