@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from client_sync.cache import ManagedPeers
 from client_sync.endpoints import Endpoints, Resolve
 from client_sync.peers import holder, own_prefixes, wanted_peers
-from client_sync.routes import set_routes
+from client_sync.routes import are_set, set_routes
 from wgfleet.device import Device
 from wgfleet.diff import Kind, PeerChange, difference
 from wgfleet.logs import say
@@ -25,6 +25,7 @@ class Wireguard:
     read: Callable[[str], Device] = read_device
     set_peers: Callable[[str, tuple[PeerChange, ...]], None] = set_peers
     set_routes: Callable[[Collection[str], str, int | None], None] = set_routes
+    are_set: Callable[[Collection[str], str, int | None], bool] = are_set
 
 
 class Interface:
@@ -108,18 +109,18 @@ class Interface:
         if self._last is not None:
             self.configure(*self._last)
 
-    def look(self) -> None:
-        """Configure it again if another program set its peers: a manager of networks, `wg syncconf`. Raises WgError, OSError.
+    def is_as_set(self) -> bool:
+        """Whether peers and routes are as they were configured last. Raises WgError.
 
-        The worker that it gave the prefixes to may be the dead one, and the one that we chose answers our probes all the same.
-        Where peers are is no reason: they roam.
+        A manager of networks, or `wg syncconf`, may have given the prefixes to another worker, a dead one perhaps, while the one
+        that we chose answers our probes all the same. Where peers are is no matter: they roam.
         """
         if self._last is None:
-            return
+            return True
         workers, active = self._last
         if self._changes(self.read(), workers, active, dict.fromkeys(workers)):
-            say(log, "peers were changed by others", level=logging.WARNING, interface=self.name)
-            self.configure(workers, active)
+            return False
+        return not self._routed or self._wireguard.are_set(self._routed, self.name, self.mark)
 
     def recreate(self, worker: PublishedWorker) -> None:
         """Make a standby's session anew, at its next endpoint: in one call, so that there is no moment without it."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from client_sync.applying import Apply
 from client_sync.beforehand import barred_beforehand
 from client_sync.cache import ManagedPeers, RoutedNetworks
-from client_sync.comings import comings
+from client_sync.comings import SETTLED_SECONDS, comings
 from client_sync.config import Config, LayoutKind, Role
 from client_sync.echo import Echo
 from client_sync.endpoints import Endpoints, Resolve
@@ -34,7 +34,7 @@ from wgfleet.wg import WgError
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 10.0
-"""Between looks whether others have changed the peers of an interface that is theirs."""
+"""Between looks whether others have changed peers or routes of an interface that is theirs."""
 TRIES, RETRY_SECONDS = 5, 1.0
 """While an interface that came up refuses to be mended."""
 
@@ -167,13 +167,21 @@ async def _keep_looking(single: Interface) -> None:
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         try:
-            single.look()
+            # What brings it up anew is not yet done, perhaps.
+            if not single.is_as_set() and not await _settled(single):
+                say(log, "set again, others changed it", level=logging.WARNING, interface=single.name)
+                single.mend()
         except (WgError, DumpError, OSError) as error:
             if str(error) != said:
                 say(log, "not applied", level=logging.ERROR, error=error)
             said = str(error)
         else:
             said = ""
+
+
+async def _settled(single: Interface) -> bool:
+    await asyncio.sleep(SETTLED_SECONDS)
+    return single.is_as_set()
 
 
 async def _mend(single: Interface) -> None:

@@ -144,8 +144,9 @@ class OwnInterface:
             again = self._looks % LOOKS_AT_ROUTES == 0
             if not self._led or again:
                 self._lead()
-            if again:
-                self.peers.look()
+            if again and not self.peers.is_as_set():
+                say(log, "set again, others changed it", level=logging.WARNING, interface=self.name)
+                self.peers.mend()
         elif self._workers:
             self.configure(self._workers, self._active)
         else:

@@ -29,6 +29,8 @@ class FakeDevice:
     broken: str = ""
     """What reading and setting fail with; empty: they work."""
     broken_routes: str = ""
+    cleared_routes: bool = False
+    """By others."""
     on_read: Callable[[], object] = object
     on_set: Callable[[], object] = object
     """Called before each reading and setting."""
@@ -36,7 +38,12 @@ class FakeDevice:
     @property
     def door(self) -> Wireguard:
         """What `Interface` takes."""
-        return Wireguard(read=self.read, set_peers=self.set_peers, set_routes=self.set_routes)
+        return Wireguard(
+            read=self.read,
+            set_peers=self.set_peers,
+            set_routes=self.set_routes,
+            are_set=lambda *_: not self.cleared_routes,
+        )
 
     @property
     def keys(self) -> set[str]:

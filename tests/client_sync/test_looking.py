@@ -21,14 +21,16 @@ ROAMED = PeerChange(Kind.UPDATE, public_key(1), endpoint="203.0.113.9:51820")
 
 
 @pytest.mark.parametrize("done", [STOLEN, GONE])
-def test_peers_that_others_changed_are_set_again(done: PeerChange) -> None:
+def test_peers_that_others_changed_are_seen_and_set_again(done: PeerChange) -> None:
     """Else what they gave to a dead worker would stay there: the one that was chosen answers its probes."""
     fake = FakeDevice()
     wg0 = interface(fake)
     wg0.configure(TWO, "w1")
+    assert wg0.is_as_set()
     fake.set_peers("wg0", (done,))
 
-    wg0.look()
+    assert not wg0.is_as_set()
+    wg0.mend()
 
     assert owners(fake.device)[ALL] == public_key(1)
     assert fake.keys == {public_key(1), public_key(2)}
@@ -38,15 +40,34 @@ def test_a_worker_that_answers_from_elsewhere_is_left_there() -> None:
     """WireGuard itself has found it there."""
     fake = FakeDevice()
     wg0 = interface(fake)
-    wg0.look()
+    assert wg0.is_as_set(), "nothing was set"
     wg0.configure(TWO, "w1")
+
     fake.set_peers("wg0", (ROAMED,))
-    before = len(fake.calls)
 
-    wg0.look()
+    assert wg0.is_as_set()
 
-    assert len(fake.calls) == before
-    assert fake.peer(public_key(1)).endpoint == ROAMED.endpoint
+
+def test_routes_that_others_cleared_are_seen_and_set_again() -> None:
+    """As systemd-networkd does when it is started again."""
+    fake = FakeDevice()
+    wg0 = interface(fake)
+    wg0.configure(TWO, "w1")
+    fake.cleared_routes = True
+
+    assert not wg0.is_as_set()
+    wg0.mend()
+
+    assert fake.routes[0] == fake.routes[1]
+
+
+def test_routes_are_others_where_they_are_not_managed() -> None:
+    """Nothing is asked of them."""
+    fake = FakeDevice(cleared_routes=True)
+    wg0 = interface(fake, manage_routes=False)
+    wg0.configure(TWO, "w1")
+
+    assert wg0.is_as_set()
 
 
 def test_an_interface_of_ours_is_looked_at_likewise(tmp_path: Path) -> None:
@@ -65,6 +86,7 @@ def test_an_interface_of_ours_is_looked_at_likewise(tmp_path: Path) -> None:
 def test_an_interface_of_others_is_looked_at_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that cannot be read is looked at again."""
     monkeypatch.setattr(layouts, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(layouts, "SETTLED_SECONDS", 0.001)
     fake = FakeDevice()
     wg0 = interface(fake)
     wg0.configure(TWO, "w1")

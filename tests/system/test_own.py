@@ -222,7 +222,7 @@ def test_what_another_program_gave_to_another_worker_is_given_back(
     assert client.active() == "w2"
 
     wait_until(lambda: client.active() == "w1", LIMIT, "the prefixes")
-    assert Journal(sync.log).lines("peers were changed by others")
+    assert Journal(sync.log).lines("set again, others changed it")
 
 
 def test_where_packets_must_come_by_the_way_of_their_answers_the_tunnels_own_do(
