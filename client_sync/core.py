@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from client_sync.choice import STATE_RANK, preference
+from client_sync.endpoints import may_be_elsewhere
 from client_sync.liveness import Liveness, answer, ask, judge, misses_beyond_chance
 from client_sync.state import (
     Answered,
@@ -31,6 +32,7 @@ from client_sync.state import (
     Reason,
     Received,
     Recreate,
+    Redirect,
     Settings,
     State,
     Tick,
@@ -43,6 +45,8 @@ from wgfleet.peerset import PeerSet, PublishedWorker, WorkerState
 
 STALE_BY_CHANCE = 0.01
 """A standby's session is made anew for nothing no more often than this: it costs a handshake."""
+
+GONE = (WorkerState.DOWN, WorkerState.BANNED)
 
 
 def step(state: State, event: Event, *, now: float, settings: Settings) -> tuple[State, tuple[Effect, ...]]:
@@ -258,6 +262,9 @@ def _probes(state: State, now: float, settings: Settings) -> tuple[State, list[E
         if name != state.active and _is_stale(state, known, now, settings):
             effects.append(Recreate(name))
             known = replace(known, recreated_at=now, in_vain=known.in_vain + 1)
+        elif name == state.active and _is_lost(state, known, now, settings):
+            effects.append(Redirect(name))
+            known = replace(known, recreated_at=now)
         effects.append(Probe(name, now))
         state = with_liveness(state, name, ask(known, now))
     return state, effects
@@ -268,6 +275,21 @@ def _is_stale(state: State, known: Liveness, now: float, settings: Settings) -> 
     if known.misses < _settled_after(state, known, settings):
         return False
     return known.recreated_at is None or now - known.recreated_at >= _pause(known, settings)
+
+
+def _is_lost(state: State, known: Liveness, now: float, settings: Settings) -> bool:
+    """The last worker is silent, and may be at another endpoint of its own. Where there are others, one of them is found.
+
+    Not at once: after a hiccup of our own line it would be looked for where it is not.
+    """
+    there = workers(state).values()
+    if any(one.name != state.active and one.state not in GONE for one in there):
+        return False
+    if known.misses < settings.silent_after or not may_be_elsewhere(workers(state)[state.active or ""]):
+        return False
+    if known.answered_at is not None and now - known.answered_at < settings.lost_after:
+        return False
+    return known.recreated_at is None or now - known.recreated_at >= settings.redirect_interval
 
 
 def _pause(known: Liveness, settings: Settings) -> float:

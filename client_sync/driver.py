@@ -16,6 +16,7 @@ from client_sync.state import (
     Probe,
     Received,
     Recreate,
+    Redirect,
     Settings,
     State,
     Tick,
@@ -137,6 +138,9 @@ class Driver:
             case Recreate(name):
                 say(log, "standby silent, session made anew", worker=name)
                 self._interface.recreate(workers(self.state)[name])
+            case Redirect(name):
+                say(log, "active silent, looked for at its next endpoint", worker=name)
+                self._interface.redirect(workers(self.state)[name])
             case Probe(name, asked_at):
                 self._probe(name, asked_at)
 

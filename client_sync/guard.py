@@ -148,6 +148,8 @@ class Guarded:
         self._resolve = resolve
         self._ours = ours
         self._warned = False
+        self._workers: Workers = {}
+        """As configured last."""
 
     @property
     def mark(self) -> int | None:
@@ -169,6 +171,7 @@ class Guarded:
 
     def configure(self, workers: Workers, active: str | None, silent: Collection[str] = ()) -> None:
         """Bar what these workers carry, then let them. Rules that cannot be loaded hold up no move: the old ones hold."""
+        self._workers = workers
         failed: WgError | None = None
         news = False
         try:
@@ -184,7 +187,18 @@ class Guarded:
 
     def recreate(self, worker: PublishedWorker) -> None:
         """Make a standby's session anew."""
+        self._let_out()
         self._layout.recreate(worker)
+
+    def redirect(self, worker: PublishedWorker) -> None:
+        """Send to the active worker at its next endpoint."""
+        self._let_out()
+        self._layout.redirect(worker)
+
+    def _let_out(self) -> None:
+        """A name may have another address by now. Raises WgError."""
+        if self._workers:
+            self._guard.bar(self._barred(self._workers))
 
     def _barred(self, workers: Workers) -> Barred:
         mark = self._layout.mark

@@ -138,6 +138,13 @@ class Interface:
         self._managed.replace(self._managed.keys | {key})
         self._wireguard.set_peers(self.name, (*gone, anew))
 
+    def redirect(self, worker: PublishedWorker) -> None:
+        """Send to the active worker at its next endpoint; whatever it has stays."""
+        self._endpoints.advance(worker.name)
+        peer, endpoint = self.read().peer(worker.public_key), self._endpoints.of(worker, None)
+        if peer is not None and endpoint not in (None, peer.endpoint):
+            self._wireguard.set_peers(self.name, (PeerChange(Kind.UPDATE, worker.public_key, endpoint),))
+
     def _ends(self, workers: Workers, device: Device) -> dict[str, str | None]:
         return {name: self._endpoints.of(worker, device) for name, worker in workers.items()}
 

@@ -137,6 +137,11 @@ class OwnInterface:
         else:
             self.mend()
 
+    def redirect(self, worker: PublishedWorker) -> None:
+        """Send to the active worker at its next endpoint; where the interface is gone, that will be made first."""
+        if self.kernel.links().get(self.name):
+            self.peers.redirect(worker)
+
     def mend(self) -> None:
         """Make the interface if it is gone, take it up if it is down, and now and then set right what leads there."""
         self._looks += 1

@@ -123,6 +123,14 @@ class Interfaces:
         self._system.set_peers(interface, (PeerChange(Kind.REMOVE, key), anew))
         return False
 
+    def redirect(self, worker: PublishedWorker) -> None:
+        """Send to it at its next endpoint. Raises WgError."""
+        self._endpoints.advance(worker.name)
+        interface, key = self._allotments.of[worker.name].interface, worker.public_key
+        peer, endpoint = self._system.read(interface).peer(key), self._endpoints.of(worker, None)
+        if peer is not None and endpoint not in (None, peer.endpoint):
+            self._system.set_peers(interface, (PeerChange(Kind.UPDATE, key, endpoint),))
+
     def remove_all_but(self, used: Collection[str]) -> tuple[int, ...]:
         """Delete those of other workers than these, and forget them; return the marks that they had. Raises WgError."""
         gone = [name for name in self._allotments.of if name not in used]

@@ -101,6 +101,11 @@ class PerWorker:
         if not self._interfaces.allot([worker]) and self._interfaces.recreate(worker):
             self._lead()
 
+    def redirect(self, worker: PublishedWorker) -> None:
+        """Send to the active worker at its next endpoint; one whose interface is gone has none."""
+        if worker.name in self._interfaces.tunnels():
+            self._interfaces.redirect(worker)
+
     def mend(self) -> None:
         """Make the interfaces again that are gone, or down, as when a userspace WireGuard died. Raises WgError."""
         there = self._interfaces.tunnels()

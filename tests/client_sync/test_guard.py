@@ -270,3 +270,16 @@ def test_a_machine_without_nftables_is_told_what_to_install(monkeypatch: pytest.
 
     with pytest.raises(GuardError, match="install the package nftables"):
         load_rules(OPEN)
+
+
+def test_a_name_that_has_another_address_by_now_is_let_through(tmp_path: Path) -> None:
+    """A worker moved, and is looked for there: by a session made anew, or by the active one's endpoint."""
+    rules, found = Rules(), ["192.0.2.1"]
+    two = named(worker(1, endpoints=("fra1.example.com:51820",)))
+    switch = Guarded(interface(FakeDevice()), guard(tmp_path, rules), lambda _host, _port: found, ours=False)
+    switch.configure(two, "w1")
+
+    for number, look in enumerate((switch.recreate, switch.redirect), start=2):
+        found[:] = [f"192.0.2.{number}"]
+        look(two["w1"])
+        assert f"192.0.2.{number} . 51820" in rules.loaded[-1]

@@ -201,3 +201,28 @@ def test_each_address_of_a_name_is_tried() -> None:
 
     wg0.configure(named(named_worker), "w1")
     assert endpoint_of(fake) == HERE
+
+
+def test_the_active_worker_is_looked_for_at_its_next_endpoint() -> None:
+    """What it carries stays with it all the while."""
+    fake = FakeDevice()
+    wg0 = interface(fake)
+    workers = named(worker(1, endpoints=(HERE, THERE)))
+    wg0.configure(workers, "w1")
+    before = len(fake.calls)
+
+    wg0.redirect(workers["w1"])
+
+    assert fake.calls[before:] == [(PeerChange(Kind.UPDATE, public_key(1), THERE),)]
+
+
+def test_a_worker_with_one_endpoint_is_left_there() -> None:
+    """Nothing is set."""
+    fake = FakeDevice()
+    wg0 = interface(fake)
+    wg0.configure(TWO, "w1")
+    before = len(fake.calls)
+
+    wg0.redirect(TWO["w1"])
+
+    assert fake.calls[before:] == []

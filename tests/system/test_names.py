@@ -12,6 +12,7 @@ from tests.lab.offline import SIGNER, daemon
 from tests.lab.own import OwnClient
 from tests.lab.perworker import FLEET, document
 from tests.lab.waiting import wait_until
+from wgfleet.peerset import PeerSet
 from wgfleet.signing import Verifier
 
 pytestmark = pytest.mark.system
@@ -33,6 +34,13 @@ def net() -> Iterator[Network]:
         yield up
 
 
+def keep(client: OwnClient, listed: PeerSet) -> None:
+    """What its daemon finds when it starts."""
+    documents = Documents(client.home / "state", Verifier([SIGNER.public_text]), FLEET)
+    documents.take(SIGNER.sign(listed.to_bytes()))
+    documents.keep()
+
+
 def test_a_failover_waits_for_no_name_server(net: Network) -> None:
     """A worker's name was never found: the others are used, and changed, as if it were not there."""
     client = net.client("c1")
@@ -40,10 +48,8 @@ def test_a_failover_waits_for_no_name_server(net: Network) -> None:
     sync = daemon(client)
     listed = document(net.workers, {})
     *others, nameless = listed.workers
-    documents = Documents(client.home / "state", Verifier([SIGNER.public_text]), FLEET)
     nameless = replace(nameless, endpoints=("fra3.example.com:51820",))
-    documents.take(SIGNER.sign(replace(listed, workers=(*others, nameless)).to_bytes()))
-    documents.keep()
+    keep(client, replace(listed, workers=(*others, nameless)))
     sync.start()
     Journal(sync.log).wait_for("moved", timeout=LIMIT, worker="w1")
     traffic = client.traffic()
@@ -53,3 +59,17 @@ def test_a_failover_waits_for_no_name_server(net: Network) -> None:
 
     wait_until(lambda: client.active() == "w2", LIMIT, "the failover")
     traffic.wait_until_flowing(via="w2")
+
+
+def test_the_only_worker_is_found_at_its_other_endpoint(net: Network) -> None:
+    """As where the first one is of IPv6, and this network has none."""
+    client = net.client("c1")
+    assert isinstance(client, OwnClient)
+    sync = daemon(client)
+    listed = document(net.workers[:1], {})
+    (only,) = listed.workers
+    keep(client, replace(listed, workers=(replace(only, endpoints=(f"{AWAY}:51820", *only.endpoints)),)))
+
+    sync.start()
+
+    client.traffic().wait_until_flowing(LIMIT, via="w1")
