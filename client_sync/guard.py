@@ -196,9 +196,12 @@ class Guarded:
         self._layout.redirect(worker)
 
     def _let_out(self) -> None:
-        """A name may have another address by now. Raises WgError."""
-        if self._workers:
-            self._guard.bar(self._barred(self._workers))
+        """A name may have another address by now. Rules that cannot be loaded hold up nothing here either."""
+        try:
+            if self._workers:
+                self._guard.bar(self._barred(self._workers))
+        except WgError as error:
+            say(log, "not applied", level=logging.ERROR, error=error)
 
     def _barred(self, workers: Workers) -> Barred:
         mark = self._layout.mark
