@@ -193,6 +193,8 @@ def _answers(state: State, name: str, now: float, settings: Settings) -> bool:
         return False
     if known.unheard(now) >= _settled_after(state, known, settings):
         return False  # It restarted since: that answer was of a session it no longer knows.
+    if known.recreated_at is not None and known.answered_ask < known.recreated_at:
+        return False  # That answer was on its way while its session was made anew, and the worker may refuse this one for seconds.
     if not _is_silent(state, state.active, now, settings):
         return True
     # Or our own line was down: then the answer that comes first decides nothing.
