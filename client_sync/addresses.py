@@ -1,12 +1,15 @@
 """Remembers what receivers' names resolved to: a resolver behind the dead worker must not silence the daemon."""
 
 import json
+import logging
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from wgfleet.files import write_whole
+from wgfleet.logs import say
 
+log = logging.getLogger(__name__)
 Lookup = Callable[[str, int], Sequence[str]]
 BOOK = "addresses.json"
 """In the state directory."""
@@ -41,7 +44,10 @@ class AddressBook:
         return list(self._known.get(host, ()))
 
     def remember(self, host: str, addresses: Sequence[str]) -> None:
-        """Keep what a name resolves to now."""
+        """Keep what a name resolves to now. Where the disk takes nothing, for as long as this daemon runs."""
         if list(addresses) != self._known.get(host):
             self._known[host] = list(addresses)
-            write_whole(self._file, json.dumps(self._known).encode())
+            try:
+                write_whole(self._file, json.dumps(self._known).encode())
+            except OSError as error:
+                say(log, "not noted", level=logging.ERROR, file=self._file, error=error)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from client_sync.endpoints import Resolve
+from client_sync.endpoints import Resolve, place
 from client_sync.tunnels.routing import FAMILIES, networks
 from wgfleet.names import split_endpoint
 from wgfleet.peerset import PublishedWorker, WorkerState
@@ -49,7 +49,7 @@ def barred_by(
     Args:
         workers: of the peer set.
         mark: the tunnels' firewall mark.
-        resolve: gives an address for the host name of an endpoint, or None.
+        resolve: gives the addresses of an endpoint's host, which may be none.
         ours: the daemon makes the tunnels, so that the mark is there before their first packet. wg-quick sets it after: were
             that packet dropped, WireGuard would send the next one 5 s later.
 
@@ -110,12 +110,11 @@ def _listed(prefixes: Iterable[str], family: int) -> str:
 
 
 def _endpoints(workers: Collection[PublishedWorker], resolve: Resolve) -> tuple[str, ...]:
-    found = set()
+    found: set[str] = set()
     for worker in workers:
         for endpoint in worker.endpoints if worker.state is not WorkerState.BANNED else ():
             host, port = split_endpoint(endpoint)
-            if address := resolve(host, port):
-                found.add(f"[{address}]:{port}" if ":" in address else f"{address}:{port}")
+            found |= {place(address, port) for address in resolve(host, port)}
     return tuple(sorted(found))
 
 

@@ -36,7 +36,7 @@ def barred_beforehand(config: Config, *, read: Callable[[str], Device] = read_de
         ends,
         known=False,
         ports=tuple(sorted({port for _, port in places})) if mark is None else (),
-        asks=any(resolve(host, port) is None for host, port in places),
+        asks=any(not resolve(host, port) for host, port in places),
     )
 
 
@@ -55,12 +55,12 @@ def _tunnel(config: Config, read: Callable[[str], Device]) -> tuple[int | None, 
 def _remembered(config: Config) -> Resolve:
     book = AddressBook(config.state_directory / BOOK)
 
-    def resolve(host: str, port: int) -> str | None:
+    def resolve(host: str, port: int) -> list[str]:
         del port
         try:
-            return str(ipaddress.ip_address(host))
+            return [str(ipaddress.ip_address(host))]
         except ValueError:
-            return next(iter(book.remembered(host)), None)
+            return book.remembered(host)
 
     return resolve
 

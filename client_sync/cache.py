@@ -150,16 +150,25 @@ class RoutedNetworks:
         """Read what is kept; a broken file counts as empty."""
         self._file = directory / "routed.json"
         self.of: tuple[str, ...] = ()
+        self._kept: tuple[str, ...] | None = None
+        """As on the disk, where that is known."""
         try:
             kept = json.loads(self._file.read_text())
-            self.of = tuple(str(ipaddress.ip_network(one)) for one in kept)
+            self.of = self._kept = tuple(str(ipaddress.ip_network(one)) for one in kept)
         except (OSError, ValueError, TypeError):
             self.of = ()
 
     def keep(self, networks: tuple[str, ...]) -> None:
-        """Put these on disk, before anything is done about them."""
-        write_whole(self._file, json.dumps(networks).encode())
+        """Put these on disk, before anything is done about them. A disk that is full, say, holds up nothing."""
         self.of = networks
+        if networks == self._kept:
+            return
+        try:
+            write_whole(self._file, json.dumps(networks).encode())
+        except OSError as error:
+            say(log, "not noted", level=logging.ERROR, file=self._file, error=error)
+        else:
+            self._kept = networks
 
 
 class ManagedPeers:

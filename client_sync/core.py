@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from client_sync.choice import STATE_RANK, preference
+from client_sync.endpoints import may_be_elsewhere
 from client_sync.liveness import Liveness, answer, ask, judge, misses_beyond_chance
 from client_sync.state import (
     Answered,
@@ -31,6 +32,7 @@ from client_sync.state import (
     Reason,
     Received,
     Recreate,
+    Redirect,
     Settings,
     State,
     Tick,
@@ -43,6 +45,8 @@ from wgfleet.peerset import PeerSet, PublishedWorker, WorkerState
 
 STALE_BY_CHANCE = 0.01
 """A standby's session is made anew for nothing no more often than this: it costs a handshake."""
+
+GONE = (WorkerState.DOWN, WorkerState.BANNED)
 
 
 def step(state: State, event: Event, *, now: float, settings: Settings) -> tuple[State, tuple[Effect, ...]]:
@@ -189,11 +193,20 @@ def _answers(state: State, name: str, now: float, settings: Settings) -> bool:
         return False
     if known.unheard(now) >= _settled_after(state, known, settings):
         return False  # It restarted since: that answer was of a session it no longer knows.
+    if known.recreated_at is not None and known.answered_ask < known.recreated_at:
+        return False  # That answer was on its way while its session was made anew, and the worker may refuse this one for seconds.
     if not _is_silent(state, state.active, now, settings):
         return True
-    # Or our own line was down for a moment: then the answer that comes first decides nothing.
-    alive_at = liveness_of(state, state.active or "").answered_at
-    return alive_at is None or known.answered_ask > alive_at
+    # Or our own line was down: then the answer that comes first decides nothing.
+    present = liveness_of(state, state.active or "")
+    return present.answered_at is None or (
+        known.answered_ask > present.answered_at and _asked_since(present, known, now)
+    )
+
+
+def _asked_since(present: Liveness, other: Liveness, now: float) -> bool:
+    """The present worker was asked, too, since the other one answers, and in vain."""
+    return other.answers_since is not None and present.asked_in_vain(now, other.answers_since)
 
 
 def _has_just_answered(known: Liveness, now: float, settings: Settings) -> bool:
@@ -251,6 +264,9 @@ def _probes(state: State, now: float, settings: Settings) -> tuple[State, list[E
         if name != state.active and _is_stale(state, known, now, settings):
             effects.append(Recreate(name))
             known = replace(known, recreated_at=now, in_vain=known.in_vain + 1)
+        elif name == state.active and _is_lost(state, known, now, settings):
+            effects.append(Redirect(name))
+            known = replace(known, recreated_at=now)
         effects.append(Probe(name, now))
         state = with_liveness(state, name, ask(known, now))
     return state, effects
@@ -261,6 +277,21 @@ def _is_stale(state: State, known: Liveness, now: float, settings: Settings) -> 
     if known.misses < _settled_after(state, known, settings):
         return False
     return known.recreated_at is None or now - known.recreated_at >= _pause(known, settings)
+
+
+def _is_lost(state: State, known: Liveness, now: float, settings: Settings) -> bool:
+    """The last worker is silent, and may be at another endpoint of its own. Where there are others, one of them is found.
+
+    Not at once: after a hiccup of our own line it would be looked for where it is not.
+    """
+    there = workers(state).values()
+    if any(one.name != state.active and one.state not in GONE for one in there):
+        return False
+    if known.misses < settings.silent_after or not may_be_elsewhere(workers(state)[state.active or ""]):
+        return False
+    if known.answered_at is not None and now - known.answered_at < settings.lost_after:
+        return False
+    return known.recreated_at is None or now - known.recreated_at >= settings.redirect_interval
 
 
 def _pause(known: Liveness, settings: Settings) -> float:
@@ -302,9 +333,19 @@ def _schedule(state: State, now: float, settings: Settings) -> Iterator[tuple[st
 
 
 def _active_interval(state: State, name: str, now: float, settings: Settings, *, doubtful: bool) -> float:
-    if doubtful and not _is_silent(state, name, now, settings):
+    if doubtful and (not _is_silent(state, name, now, settings) or _is_line_back(state, now, settings)):
         return settings.burst_interval
     return settings.active_interval
+
+
+def _is_line_back(state: State, now: float, settings: Settings) -> bool:
+    """Another worker answers again, and the present one was not asked in vain since: perhaps nothing but our own line was down."""
+    present = liveness_of(state, state.active or "")
+    return any(
+        _has_just_answered(known, now, settings) and not _asked_since(present, known, now)
+        for name, known in state.liveness.items()
+        if name != state.active
+    )
 
 
 def _standby_interval(known: Liveness, settings: Settings, *, hurried: bool, settled: bool) -> float:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import httpx
 
-from client_sync.addresses import BOOK, AddressBook, lookup
+from client_sync.addresses import BOOK, AddressBook
 from client_sync.cache import Documents
 from client_sync.config import Config, ConfigurationError, Role
 from client_sync.control import MarkedBackend, Proxy, marked_backend, marked_client
@@ -18,6 +18,7 @@ from client_sync.feed import Feed
 from client_sync.following import BrokerFirst, Followed
 from client_sync.layout import Layout
 from client_sync.layouts import Laid, lay_out
+from client_sync.names import Names
 from client_sync.polling import taken
 from client_sync.remarks import Remarks, open_secrets
 from client_sync.report import STATUS, describe, seen
@@ -43,17 +44,18 @@ async def run(config: Config) -> None:
     if config.receivers:
         read_secret(config.token_file)  # A missing token is said now, and not with every connection.
     addresses = AddressBook(config.state_directory / BOOK)
-    laid = lay_out(config, _resolver(addresses))
+    names = Names(addresses)
+    laid = lay_out(config, names)
     laid.first()
     try:
-        await _run(config, laid, addresses, stop)
+        await _run(config, laid, addresses, names, stop)
     except Exception as error:
         if (stays := laid.stays()) is not None:
             error.add_note(stays)
         raise
 
 
-async def _run(config: Config, laid: Laid, addresses: AddressBook, stop: asyncio.Event) -> None:
+async def _run(config: Config, laid: Laid, addresses: AddressBook, names: Names, stop: asyncio.Event) -> None:
     documents = Documents(config.state_directory, Verifier(config.trusted_keys), config.fleet)
     is_vantage = config.role is Role.VANTAGE
     interface = laid.layout
@@ -81,6 +83,7 @@ async def _run(config: Config, laid: Laid, addresses: AddressBook, stop: asyncio
     )
     async with _http(config, interface, addresses) as http:
         feed = _followed(config, http, marked_backend(lambda: interface.mark, addresses))
+        names.changed = driver.again
         driver.start(documents.last_good())
         supervisor.ready()
 
@@ -192,20 +195,3 @@ async def _http(
     proxy = Proxy.by(config.proxy, config.proxy_credentials_file)
     async with marked_client(config.ca_file, lambda: interface.mark, addresses, proxy) as http:
         yield http
-
-
-def _resolver(addresses: AddressBook) -> Callable[[str, int], str | None]:
-    def resolve(host: str, port: int) -> str | None:
-        if ":" in host or host.replace(".", "").isdigit():
-            return host
-        known = addresses.remembered(host)
-        if not known:
-            try:
-                known = lookup(host, port)
-            except OSError as error:
-                say(log, "endpoint does not resolve", level=logging.ERROR, host=host, error=error)
-                return None
-            addresses.remember(host, known)
-        return known[0]
-
-    return resolve

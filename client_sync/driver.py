@@ -16,6 +16,7 @@ from client_sync.state import (
     Probe,
     Received,
     Recreate,
+    Redirect,
     Settings,
     State,
     Tick,
@@ -115,6 +116,11 @@ class Driver:
             self._changed(self.state)
         self._arm()
 
+    def again(self) -> None:
+        """Bring the device up to date once more: what a name stands for may be known only now."""
+        if self.state.peer_set is not None:
+            self._look()
+
     def close(self) -> None:
         """Stop. The interface stays as it is: traffic goes on without us."""
         for timer in (self._timer, self._retry, self._counting):
@@ -132,6 +138,9 @@ class Driver:
             case Recreate(name):
                 say(log, "standby silent, session made anew", worker=name)
                 self._interface.recreate(workers(self.state)[name])
+            case Redirect(name):
+                say(log, "active silent, looked for at its next endpoint", worker=name)
+                self._interface.redirect(workers(self.state)[name])
             case Probe(name, asked_at):
                 self._probe(name, asked_at)
 

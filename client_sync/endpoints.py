@@ -1,19 +1,20 @@
-"""Which of a worker's endpoints is tried: the next one, whenever its session is made anew."""
+"""Which of a worker's endpoints is tried: the next one, whenever its session is made anew. A name is one for each address."""
 
-from collections.abc import Callable
+import ipaddress
+from collections.abc import Callable, Sequence
 
 from wgfleet.device import Device
 from wgfleet.names import split_endpoint
 from wgfleet.peerset import PublishedWorker
 
-Resolve = Callable[[str, int], str | None]
+Resolve = Callable[[str, int], Sequence[str]]
 
 
 class Endpoints:
     """The endpoints of all workers, in turn."""
 
     def __init__(self, resolve: Resolve) -> None:
-        """`resolve` gives an address for a host name, or None."""
+        """`resolve` gives the addresses of a host name, or an address itself; nothing if there are none."""
         self._resolve = resolve
         self._attempts: dict[str, int] = {}
 
@@ -22,15 +23,35 @@ class Endpoints:
         self._attempts[worker] = self._attempts.get(worker, 0) + 1
 
     def of(self, worker: PublishedWorker, device: Device | None) -> str | None:
-        """The endpoint in turn. A peer that has one of the worker's own is left at it."""
+        """The endpoint in turn, as `address:port`. A peer that has one of the worker's own is left at it."""
         if not worker.endpoints:
             return None
         peer = device.peer(worker.public_key) if device is not None else None
         if peer is not None and peer.endpoint in worker.endpoints:
             return peer.endpoint
-        endpoint = worker.endpoints[self._attempts.get(worker.name, 0) % len(worker.endpoints)]
-        host, port = split_endpoint(endpoint)
-        address = self._resolve(host, port)
-        if address is None:
-            return None
-        return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+        places = self._places(worker)
+        if peer is not None and peer.endpoint in places:
+            return peer.endpoint
+        return places[self._attempts.get(worker.name, 0) % len(places)] if places else None
+
+    def _places(self, worker: PublishedWorker) -> list[str]:
+        ends = map(split_endpoint, worker.endpoints)
+        return [place(address, port) for host, port in ends for address in self._resolve(host, port)]
+
+
+def place(address: str, port: int) -> str:
+    """As `wg` says it."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def may_be_elsewhere(worker: PublishedWorker) -> bool:
+    """Whether there is more than one place where it may be."""
+    return len(worker.endpoints) > 1 or any(map(_is_name, worker.endpoints))
+
+
+def _is_name(endpoint: str) -> bool:
+    try:
+        ipaddress.ip_address(split_endpoint(endpoint)[0])
+    except ValueError:
+        return True
+    return False

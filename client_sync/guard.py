@@ -81,9 +81,17 @@ class Guard:
 
     def close(self) -> bool:
         """Bar what is kept, or else what is to be barred beforehand; False if that is nothing. Raises WgError."""
-        kept = self._kept()
+        kept, unreadable = None, None
+        try:
+            kept = self._kept()
+        except GuardError as error:
+            unreadable = error
         # Marks and remembered names may be others by now.
         barred = kept if kept is not None and kept.known else self._beforehand()
+        if unreadable is not None:
+            if not barred.prefixes:
+                raise unreadable
+            say(log, "kill switch closed by what else is known", level=logging.ERROR, error=unreadable)
         self._load(self._rules(barred) if barred.prefixes else OPEN)
         self._barred = barred if barred.prefixes else None
         if kept is None and self._barred is not None:
@@ -143,12 +151,14 @@ class Guarded:
     """A `Layout` with the kill switch: bars first, configures then."""
 
     def __init__(self, layout: Layout, guard: Guard, resolve: Resolve, *, ours: bool) -> None:
-        """`resolve` gives an address for the host name of an endpoint, or None; `ours`: the daemon makes the interface."""
+        """`resolve` gives the addresses of an endpoint's host, which may be none; `ours`: the daemon makes the interface."""
         self._layout = layout
         self._guard = guard
         self._resolve = resolve
         self._ours = ours
         self._warned = False
+        self._workers: Workers = {}
+        """As configured last."""
 
     @property
     def mark(self) -> int | None:
@@ -170,6 +180,7 @@ class Guarded:
 
     def configure(self, workers: Workers, active: str | None, silent: Collection[str] = ()) -> None:
         """Bar what these workers carry, then let them. Rules that cannot be loaded hold up no move: the old ones hold."""
+        self._workers = workers
         failed: WgError | None = None
         news = False
         try:
@@ -185,7 +196,21 @@ class Guarded:
 
     def recreate(self, worker: PublishedWorker) -> None:
         """Make a standby's session anew."""
+        self._let_out()
         self._layout.recreate(worker)
+
+    def redirect(self, worker: PublishedWorker) -> None:
+        """Send to the active worker at its next endpoint."""
+        self._let_out()
+        self._layout.redirect(worker)
+
+    def _let_out(self) -> None:
+        """A name may have another address by now. Rules that cannot be loaded hold up nothing here either."""
+        try:
+            if self._workers:
+                self._guard.bar(self._barred(self._workers))
+        except WgError as error:
+            say(log, "not applied", level=logging.ERROR, error=error)
 
     def _barred(self, workers: Workers) -> Barred:
         mark = self._layout.mark

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from client_sync.cache import ManagedPeers
 from client_sync.endpoints import Endpoints, Resolve
 from client_sync.peers import holder, own_prefixes, wanted_peers
-from client_sync.routes import set_routes
+from client_sync.routes import are_set, set_routes
 from wgfleet.device import Device
 from wgfleet.diff import Kind, PeerChange, difference
 from wgfleet.logs import say
@@ -25,6 +25,7 @@ class Wireguard:
     read: Callable[[str], Device] = read_device
     set_peers: Callable[[str, tuple[PeerChange, ...]], None] = set_peers
     set_routes: Callable[[Collection[str], str, int | None], None] = set_routes
+    are_set: Callable[[Collection[str], str, int | None], bool] = are_set
 
 
 class Interface:
@@ -40,7 +41,7 @@ class Interface:
         wireguard: Wireguard,
         is_vantage: bool = False,
     ) -> None:
-        """Name an interface that exists; `resolve` gives an address for a host name, or None.
+        """Name an interface that exists; `resolve` gives a host's addresses, which may be none.
 
         A vantage's routes lead to the workers themselves, and not to what they lead to.
         """
@@ -80,28 +81,46 @@ class Interface:
         del silent  # Whatever was connected moves along.
         self._last = workers, active
         device = self.read()
-        wanted = wanted_peers(
-            workers.values(),
-            active,
-            endpoints={name: self._endpoints.of(worker, device) for name, worker in workers.items()},
-            others={peer.public_key for peer in device.peers} - self._managed.keys,
-        )
-        changes = difference(device, wanted, removable=self._managed.keys)
+        changes = self._changes(device, workers, active, self._ends(workers, device))
         added = {change.public_key for change in changes if change.kind is Kind.ADD}
         removed = {change.public_key for change in changes if change.kind is Kind.REMOVE}
-        # Before they are added: if we die between, we may remove what we added, and nothing that we did not.
-        self._managed.replace(self._managed.keys | added)
+        unnoted: OSError | None = None
+        try:
+            # Before they are added: if we die between, we may remove what we added, and nothing that we did not.
+            self._managed.replace(self._managed.keys | added)
+        except OSError as error:  # A full disk, say. All that adds nobody is done: moves, bans.
+            unnoted = error
+            noted = self._managed.keys | {peer.public_key for peer in device.peers}
+            known = {name: worker for name, worker in workers.items() if worker.public_key in noted}
+            has = {peer.public_key: peer.allowed_ips for peer in device.peers}
+            carrier = active if active in known else holder(known.values(), has)
+            changes = self._changes(device, known, carrier, self._ends(known, device))
         self._wireguard.set_peers(self.name, changes)
         self._managed.replace(self._managed.keys - removed)
         for change in changes:
             say(log, "changed", interface=self.name, change=change)
         self._route(workers)
+        if unnoted is not None:
+            raise unnoted
 
     def mend(self) -> None:
         """Configure it again, routes too: it was down, or is another of the same name. Raises WgError."""
         self._routed = frozenset()
         if self._last is not None:
             self.configure(*self._last)
+
+    def is_as_set(self) -> bool:
+        """Whether peers and routes are as they were configured last. Raises WgError.
+
+        A manager of networks, or `wg syncconf`, may have given the prefixes to another worker, a dead one perhaps, while the one
+        that we chose answers our probes all the same. Where peers are is no matter: they roam.
+        """
+        if self._last is None:
+            return True
+        workers, active = self._last
+        if self._changes(self.read(), workers, active, dict.fromkeys(workers)):
+            return False
+        return not self._routed or self._wireguard.are_set(self._routed, self.name, self.mark)
 
     def recreate(self, worker: PublishedWorker) -> None:
         """Make a standby's session anew, at its next endpoint: in one call, so that there is no moment without it."""
@@ -118,6 +137,23 @@ class Interface:
         anew = PeerChange(Kind.ADD, key, wanted.endpoint, wanted.allowed_ips, wanted.persistent_keepalive)
         self._managed.replace(self._managed.keys | {key})
         self._wireguard.set_peers(self.name, (*gone, anew))
+
+    def redirect(self, worker: PublishedWorker) -> None:
+        """Send to the active worker at its next endpoint; whatever it has stays."""
+        self._endpoints.advance(worker.name)
+        peer, endpoint = self.read().peer(worker.public_key), self._endpoints.of(worker, None)
+        if peer is not None and endpoint not in (None, peer.endpoint):
+            self._wireguard.set_peers(self.name, (PeerChange(Kind.UPDATE, worker.public_key, endpoint),))
+
+    def _ends(self, workers: Workers, device: Device) -> dict[str, str | None]:
+        return {name: self._endpoints.of(worker, device) for name, worker in workers.items()}
+
+    def _changes(
+        self, device: Device, workers: Workers, active: str | None, endpoints: Mapping[str, str | None]
+    ) -> tuple[PeerChange, ...]:
+        others = {peer.public_key for peer in device.peers} - self._managed.keys
+        wanted = wanted_peers(workers.values(), active, endpoints=endpoints, others=others)
+        return difference(device, wanted, removable=self._managed.keys)
 
     def _route(self, workers: Workers) -> None:
         routed = frozenset(

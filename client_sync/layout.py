@@ -35,6 +35,9 @@ class Layout(Protocol):
     def recreate(self, worker: PublishedWorker) -> None:
         """Make a standby's session anew, at its next endpoint. Raises WgError."""
 
+    def redirect(self, worker: PublishedWorker) -> None:
+        """Send to the active worker at its next endpoint. Nothing is taken from it. Raises WgError."""
+
 
 class Prober(Protocol):
     """What probes through the interfaces, as `Echo` does through one."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from client_sync.applying import Apply
 from client_sync.beforehand import barred_beforehand
 from client_sync.cache import ManagedPeers, RoutedNetworks
-from client_sync.comings import comings
+from client_sync.comings import SETTLED_SECONDS, comings
 from client_sync.config import Config, LayoutKind, Role
 from client_sync.echo import Echo
 from client_sync.endpoints import Endpoints, Resolve
@@ -33,6 +33,8 @@ from wgfleet.logs import say
 from wgfleet.wg import WgError
 
 log = logging.getLogger(__name__)
+LOOK_SECONDS = 10.0
+"""Between looks whether others have changed peers or routes of an interface that is theirs."""
 TRIES, RETRY_SECONDS = 5, 1.0
 """While an interface that came up refuses to be mended."""
 
@@ -128,7 +130,7 @@ def _single(config: Config, resolve: Resolve) -> Laid:
         is_vantage=config.role is Role.VANTAGE,
     )
     echo, counters = Echo(config.interface), Counters(lambda: (config.interface,))
-    return Laid(single, echo, counters, lambda _changed: _mend(single), _all(echo.close, counters.close))
+    return Laid(single, echo, counters, lambda _changed: _watch(single), _all(echo.close, counters.close))
 
 
 def _restarting(config: Config, managed: ManagedPeers, resolve: Resolve) -> Laid:
@@ -157,6 +159,34 @@ def _own(config: Config, private_key_file: Path, resolve: Resolve) -> Laid:
 async def _nothing(changed: Callable[[], None]) -> None:
     del changed
     await asyncio.Event().wait()  # Whoever brings it up again has it from the file.
+
+
+async def _watch(single: Interface) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_mend(single))
+        tasks.create_task(_keep_looking(single))
+
+
+async def _keep_looking(single: Interface) -> None:
+    said = ""
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        try:
+            # What brings it up anew is not yet done, perhaps.
+            if not single.is_as_set() and not await _settled(single):
+                say(log, "set again, others changed it", level=logging.WARNING, interface=single.name)
+                single.mend()
+        except (WgError, DumpError, OSError) as error:
+            if str(error) != said:
+                say(log, "not applied", level=logging.ERROR, error=error)
+            said = str(error)
+        else:
+            said = ""
+
+
+async def _settled(single: Interface) -> bool:
+    await asyncio.sleep(SETTLED_SECONDS)
+    return single.is_as_set()
 
 
 async def _mend(single: Interface) -> None:

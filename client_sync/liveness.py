@@ -45,6 +45,10 @@ class Liveness:
     """When the last answer came."""
     answered_ask: float | None = None
     """When the newest of the probes that were answered had been sent."""
+    answers_since: float | None = None
+    """When the first was sent of the probes that were answered since it was silent last."""
+    missed_ask: float | None = None
+    """When the newest of the probes that were missed, and not by us, had been sent."""
     misses: int = 0
     """In a row, since the last answer."""
     round_trip: float | None = None
@@ -89,7 +93,15 @@ class Liveness:
 
     def unheard(self, now: float) -> int:
         """Probes in a row that were missed, or are overdue by now."""
-        return self.misses + sum(now >= at + self.overdue_after for at in self.unanswered)
+        return self.misses + self._overdue(now)
+
+    def asked_in_vain(self, now: float, since: float) -> bool:
+        """Whether it was asked since then and did not answer: one probe was missed, or two are overdue."""
+        missed = self.missed_ask is not None and self.missed_ask >= since
+        return missed or self._overdue(now, since) > 1
+
+    def _overdue(self, now: float, since: float = -math.inf) -> int:
+        return sum(since <= at <= now - self.overdue_after for at in self.unanswered)
 
     def silent_after(self, at_least: int) -> int:
         """Misses in a row after which it is silent, and not just unlucky."""
@@ -133,6 +145,7 @@ def answer(known: Liveness, asked_at: float, now: float) -> Liveness:
         open=tuple(at for at in known.open if at > asked_at or (at < asked_at and not away)),
         answered_at=now,
         answered_ask=asked_at if known.answered_ask is None else max(asked_at, known.answered_ask),
+        answers_since=asked_at if known.answers_since is None or known.is_silent else known.answers_since,
         misses=0,
         round_trip=round_trip,
         deviation=deviation,
@@ -157,6 +170,7 @@ def judge(known: Liveness, now: float) -> Liveness:
         known,
         open=tuple(at for at in known.open if at not in given_up),
         misses=known.misses + len(in_a_row),
+        missed_ask=max(in_a_row, default=known.missed_ask),
         loss=loss,
         history=(*known.history, *[False] * len(counted))[-HISTORY:],
     )

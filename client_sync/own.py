@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 """Between looks whether the interface is there,"""
 LOOKS_AT_ROUTES = 10
-"""and every so many of them whether routes and rules are: what manages networks may clear away what it does not know."""
+"""and every so many of them whether routes, rules and peers are: what manages networks may clear away what it does not know."""
 TUNNEL = "all"
 """The only one's name in a plan."""
 
@@ -127,9 +127,8 @@ class OwnInterface:
         """See that the interface is there, then all workers its peers, then everything led into it."""
         self._workers, self._active = dict(workers), active
         networks = self._routed()
-        if networks != self.networks.of:
-            self.networks.keep(networks)
-            self._led = False
+        self._led = self._led and networks == self.networks.of
+        self.networks.keep(networks)
         self._bring_up()
         self.peers.configure(workers, active, silent)
         if (mtu := self._mtu) is not None:
@@ -144,12 +143,21 @@ class OwnInterface:
         else:
             self.mend()
 
+    def redirect(self, worker: PublishedWorker) -> None:
+        """Send to the active worker at its next endpoint; where the interface is gone, that will be made first."""
+        if self.kernel.links().get(self.name):
+            self.peers.redirect(worker)
+
     def mend(self) -> None:
         """Make the interface if it is gone, take it up if it is down, and now and then set right what leads there."""
         self._looks += 1
         if self.kernel.links().get(self.name) and self._dressed:
-            if not self._led or self._looks % LOOKS_AT_ROUTES == 0:
+            again = self._looks % LOOKS_AT_ROUTES == 0
+            if not self._led or again:
                 self._lead()
+            if again and not self.peers.is_as_set():
+                say(log, "set again, others changed it", level=logging.WARNING, interface=self.name)
+                self.peers.mend()
         elif self._workers:
             self.configure(self._workers, self._active)
         else:

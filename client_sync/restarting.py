@@ -120,6 +120,9 @@ class Restarting:
     def recreate(self, worker: PublishedWorker) -> None:
         """Nothing: for a standby's sake, no connection is interrupted."""
 
+    def redirect(self, worker: PublishedWorker) -> None:
+        """Nothing: the first endpoint is in the file."""
+
     def _restart(self) -> None:
         now = self._clock()
         if now < self._not_before:

@@ -5,6 +5,7 @@ the next best route. A blackhole of the worst metric is what is left then.
 """
 
 import ipaddress
+import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -21,15 +22,13 @@ def route_commands(prefixes: Iterable[str], interface: str, mark: int | None) ->
     """
     commands = []
     for network in sorted({ipaddress.ip_network(prefix) for prefix in prefixes}, key=str):
-        table: list[str] = []
-        if network.prefixlen == 0:
-            if mark is None:
-                raise LayoutError(
-                    f"{network} is to be routed through {interface}, which has no firewall mark: bring it up with "
-                    "wg-quick and a peer with AllowedIPs = 0.0.0.0/0, which sets the mark and the policy routing, or "
-                    "set manage_routes = false and route by hand"
-                )
-            table = ["table", str(mark)]
+        if network.prefixlen == 0 and mark is None:
+            raise LayoutError(
+                f"{network} is to be routed through {interface}, which has no firewall mark: bring it up with "
+                "wg-quick and a peer with AllowedIPs = 0.0.0.0/0, which sets the mark and the policy routing, or "
+                "set manage_routes = false and route by hand"
+            )
+        table = ["table", str(mark)] if network.prefixlen == 0 else []
         family = f"-{network.version}"
         last = ["metric", str(LAST_METRIC)]
         commands += [
@@ -87,9 +86,35 @@ def set_routes(prefixes: Collection[str], interface: str, mark: int | None) -> N
     """Run them all. Raises LayoutError."""
     for command in route_commands(prefixes, interface, mark):
         run(command)
-    if mark is not None and any(ipaddress.ip_network(prefix).prefixlen == 0 for prefix in prefixes):
-        # Of IPv6, only where the kernel has it.
-        families = (4, 6) if Path("/proc/sys/net/ipv6").exists() else (4,)
-        rules = {family: run(["ip", f"-{family}", "rule", "show"]) for family in families}
-        for command in rule_commands(prefixes, mark, rules):
-            run(command)
+    for command in _rule_commands(prefixes, mark):
+        run(command)
+
+
+def are_set(prefixes: Collection[str], interface: str, mark: int | None) -> bool:
+    """Whether all that they made is still there. Raises LayoutError, also for a rule of others' that is not."""
+    wanted = {(prefix, _table(ipaddress.ip_network(prefix), mark)) for prefix in map(_network, prefixes)}
+    have = set()
+    for version in {ipaddress.ip_network(prefix).version for prefix in prefixes}:
+        shown = run(["ip", f"-{version}", "-json", "route", "show", "table", "all", "dev", interface])
+        for one in json.loads(shown or "[]"):
+            dst = one["dst"] if one["dst"] != "default" else ("0.0.0.0/0" if version == 4 else "::/0")
+            have.add((_network(dst), one.get("table", "main")))
+    return wanted <= have and not any("rule" in command for command in _rule_commands(prefixes, mark))
+
+
+def _rule_commands(prefixes: Collection[str], mark: int | None) -> list[list[str]]:
+    if mark is None or not any(ipaddress.ip_network(prefix).prefixlen == 0 for prefix in prefixes):
+        return []
+    # Of IPv6, only where the kernel has it.
+    families = (4, 6) if Path("/proc/sys/net/ipv6").exists() else (4,)
+    return rule_commands(
+        prefixes, mark, {family: run(["ip", f"-{family}", "rule", "show"]) for family in families}
+    )
+
+
+def _network(prefix: str) -> str:
+    return str(ipaddress.ip_network(prefix))
+
+
+def _table(network: ipaddress.IPv4Network | ipaddress.IPv6Network, mark: int | None) -> str:
+    return str(mark) if network.prefixlen == 0 else "main"

@@ -57,6 +57,10 @@ class Settings:
     """A move needs an answer no older than this."""
     recreate_most: float = 30.0
     """At most, between two attempts to make a silent standby's session anew."""
+    lost_after: float = 15.0
+    """The last worker is looked for at its other endpoints once it has not answered for so long."""
+    redirect_interval: float = 6.0
+    """Between two of these: WireGuard tries each by two handshakes."""
     failback_after: float = 30.0
     """A worker that is wished for must have been well for so long,"""
     failback_spread: float = 300.0
@@ -158,7 +162,14 @@ class Recreate:
     worker: str
 
 
-Effect = Configure | Probe | Recreate
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Look for the active worker at its next endpoint. Nothing is taken from its peer."""
+
+    worker: str
+
+
+Effect = Configure | Probe | Recreate | Redirect
 
 
 def workers(state: State) -> dict[str, PublishedWorker]:

@@ -3,12 +3,15 @@
 import hashlib
 import itertools
 import json
+import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from wgfleet.files import write_whole
+from wgfleet.logs import say
 
+log = logging.getLogger(__name__)
 LONGEST = 15
 """Characters of an interface's name (IFNAMSIZ less one)."""
 DIGEST = 6
@@ -78,6 +81,9 @@ class Allotments:
         self.of: dict[str, Allotment] = {}
         self.routed: tuple[str, ...] = ()
         """Kept, so that they go nowhere while there is no worker at all."""
+        self._kept: tuple[object, object] = ({}, ())
+        """As on the disk."""
+        self._failing = False
         try:
             kept = json.loads(self._file.read_text())
             self.of = {
@@ -87,6 +93,7 @@ class Allotments:
             self.routed = tuple(kept["routed"])
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             self.of, self.routed = {}, ()
+        self._kept = self.of, self.routed
 
     def worker_on(self, interface: str | None) -> str | None:
         """The worker whose interface this is."""
@@ -99,14 +106,25 @@ class Allotments:
         *,
         routed: tuple[str, ...] | None = None,
     ) -> None:
-        """Put these on disk, before anything is done about them."""
+        """Put these on disk, before anything is done about them.
+
+        On a disk that is full, say, what there is changes all the same, and nothing new is allotted: the next run would
+        not know it for its own.
+        """
         left = set(gone)
         after = {name: one for name, one in {**self.of, **changed}.items() if name not in left}
         routes = self.routed if routed is None else routed
-        if (after, routes) == (self.of, self.routed):
-            return
-        said = {"routed": routes, "workers": {name: asdict(one) for name, one in after.items()}}
-        write_whole(self._file, json.dumps(said).encode())
+        if (after, routes) != self._kept:
+            said = {"routed": routes, "workers": {name: asdict(one) for name, one in after.items()}}
+            try:
+                write_whole(self._file, json.dumps(said).encode())
+            except OSError as error:
+                if not self._failing:  # A drain is noted each second.
+                    say(log, "not noted", level=logging.ERROR, file=self._file, error=error)
+                self._failing = True
+                after = {name: one for name, one in after.items() if name in self.of}
+            else:
+                self._kept, self._failing = (after, routes), False
         self.of, self.routed = after, routes
 
     def note_drains(self, since: Mapping[str, float]) -> None:

@@ -72,8 +72,11 @@ class Interfaces:
             if there.get(one.interface)
         }
 
-    def allot(self, workers: Collection[PublishedWorker]) -> None:
-        """Give each worker a name and a mark that are nobody else's. On disk before any interface is made."""
+    def allot(self, workers: Collection[PublishedWorker]) -> list[str]:
+        """Give each worker a name and a mark that are nobody else's. On disk before any interface is made.
+
+        Returns those that have none, because they could not be noted.
+        """
         settings, known = self._settings, self._allotments.of
         names = [worker.name for worker in workers]
         has = allotted(settings.prefix, settings.mark + 1, names, known, self._system.links())
@@ -81,6 +84,7 @@ class Interfaces:
             worker.name: replace(has[worker.name], addresses=worker.tunnel_addresses) for worker in workers
         }
         self._allotments.keep(here)
+        return [name for name in names if name not in self._allotments.of]
 
     def prepare(self, worker: PublishedWorker) -> bool:
         """See that the interface is there and has the worker as its peer; True if it has no routes yet. Raises WgError."""
@@ -118,6 +122,14 @@ class Interfaces:
         anew = PeerChange(Kind.ADD, key, endpoint, peer.allowed_ips, peer.persistent_keepalive)
         self._system.set_peers(interface, (PeerChange(Kind.REMOVE, key), anew))
         return False
+
+    def redirect(self, worker: PublishedWorker) -> None:
+        """Send to it at its next endpoint. Raises WgError."""
+        self._endpoints.advance(worker.name)
+        interface, key = self._allotments.of[worker.name].interface, worker.public_key
+        peer, endpoint = self._system.read(interface).peer(key), self._endpoints.of(worker, None)
+        if peer is not None and endpoint not in (None, peer.endpoint):
+            self._system.set_peers(interface, (PeerChange(Kind.UPDATE, key, endpoint),))
 
     def remove_all_but(self, used: Collection[str]) -> tuple[int, ...]:
         """Delete those of other workers than these, and forget them; return the marks that they had. Raises WgError."""

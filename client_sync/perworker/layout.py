@@ -85,7 +85,9 @@ class PerWorker:
         self._take_over()
         self._silent = silent
         usable = {name: one for name, one in workers.items() if one.state is not WorkerState.BANNED}
-        self._interfaces.allot(usable.values())
+        unnoted = self._interfaces.allot(usable.values())
+        workers = {name: one for name, one in workers.items() if name not in unnoted}
+        usable = {name: one for name, one in usable.items() if name not in unnoted}
         if routed := _routed(usable.values()):
             self._allotments.keep({}, routed=routed)
         if active in usable:
@@ -101,12 +103,18 @@ class PerWorker:
         self._sweep()
         if failed:
             raise failed[0]
+        if unnoted:
+            raise LayoutError(f"no interface is made for {', '.join(unnoted)}: it could not be noted")
 
     def recreate(self, worker: PublishedWorker) -> None:
         """Make a standby's session anew, at its next endpoint; and its interface, if that is gone."""
-        self._interfaces.allot([worker])
-        if self._interfaces.recreate(worker):
+        if not self._interfaces.allot([worker]) and self._interfaces.recreate(worker):
             self._lead()
+
+    def redirect(self, worker: PublishedWorker) -> None:
+        """Send to the active worker at its next endpoint; one whose interface is gone has none."""
+        if worker.name in self._interfaces.tunnels():
+            self._interfaces.redirect(worker)
 
     def mend(self) -> None:
         """Make the interfaces again that are gone, or down, as when a userspace WireGuard died. Raises WgError."""

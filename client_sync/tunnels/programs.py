@@ -1,7 +1,10 @@
 """The door to all programs but `wg` and the client hook, for clients and workers alike: one way to run them, and to word that one failed."""
 
+import contextlib
+import os
 import re
 import shlex
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 
@@ -45,21 +48,28 @@ def run(
 
 
 def run_unheard(command: Sequence[str], *, seconds: float) -> None:
-    """Run a program of others, which may leave something running that would hold its output open. Raises LayoutError."""
+    """Run a program of others, which may leave something running that would hold its output open. Raises LayoutError.
+
+    One that takes longer is ended with all that it started: tried again all night, each attempt would leave a hook that hangs.
+    """
+    quiet = subprocess.DEVNULL
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=seconds,
-            check=False,
-            start_new_session=True,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
+        running = subprocess.Popen(
+            command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True
+        )  # Is waited for below.
+    except OSError as error:
         raise _could_not(command, error) from None
-    if done.returncode != 0:
-        raise LayoutError(f"`{shlex.join(command)}` failed with {done.returncode}: run it by hand to see why")
+    try:
+        status = running.wait(seconds)
+    except subprocess.TimeoutExpired as error:
+        raise _could_not(command, error) from None
+    finally:
+        if running.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+    if status != 0:
+        raise LayoutError(f"`{shlex.join(command)}` failed with {status}: run it by hand to see why")
 
 
 def _could_not(command: Sequence[str], error: Exception) -> LayoutError:

@@ -22,6 +22,7 @@ HOOK_SECONDS = 10.0
 """A run that takes longer is ended, with whatever it started, and has failed."""
 SAID_BYTES = 500
 """Of what a run that failed has printed, the end: there the reason stands."""
+READ_BYTES = 1 << 16
 FILE = "hooks.json"
 
 
@@ -177,7 +178,8 @@ class ClientHook:
             return f"{self._program} cannot be run: {error.strerror}"
         try:
             async with asyncio.timeout(HOOK_SECONDS):
-                said, _ = await running.communicate()
+                said = await _end_of(running.stdout)
+                await running.wait()
         except TimeoutError:
             return f"it took longer than {HOOK_SECONDS:g} s"
         finally:
@@ -187,7 +189,15 @@ class ClientHook:
             await running.wait()
         if running.returncode == 0:
             return None
-        return f"it ended with {running.returncode}: {' '.join(said[-SAID_BYTES:].decode(errors='replace').split())}"
+        return f"it ended with {running.returncode}: {' '.join(said.decode(errors='replace').split())}"
+
+
+async def _end_of(printed: asyncio.StreamReader | None) -> bytes:
+    """What it prints last, once it has ended; one gone mad fills no worker's memory."""
+    end = b""
+    while printed is not None and (more := await printed.read(READ_BYTES)):
+        end = (end + more)[-SAID_BYTES:]
+    return end
 
 
 def _kept(file: Path) -> dict[str, Prefixes]:

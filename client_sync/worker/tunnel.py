@@ -163,8 +163,13 @@ class Tunnel:
         for one in made.withheld:
             if one not in self.standing.withheld:
                 say(log, "not given to a client", level=logging.ERROR, interface=self.name, reason=one)
-        # Before they are added: if we die between, we may remove what we added, and nothing that we did not.
-        self._managed.replace(self._managed.keys | made.added)
+        try:
+            # Before they are added: if we die between, we may remove what we added, and nothing that we did not.
+            self._managed.replace(self._managed.keys | made.added)
+        except OSError:  # A full disk, say. Who is new waits for it; who was revoked does not stay for it.
+            others = tuple(change for change in made.changes if change.kind is not Kind.ADD)
+            self._wireguard.set_peers(self.name, others)
+            raise
         self._wireguard.set_peers(self.name, made.changes)
         try:
             self._managed.replace(self._managed.keys - made.removed)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
 from client_sync.cache import ManagedPeers
+from client_sync.endpoints import Resolve
 from client_sync.interface import Interface, Wireguard
 from client_sync.tunnels.programs import LayoutError
 from tests.wgfleet.model import after, owners
@@ -28,6 +29,8 @@ class FakeDevice:
     broken: str = ""
     """What reading and setting fail with; empty: they work."""
     broken_routes: str = ""
+    cleared_routes: bool = False
+    """By others."""
     on_read: Callable[[], object] = object
     on_set: Callable[[], object] = object
     """Called before each reading and setting."""
@@ -35,7 +38,12 @@ class FakeDevice:
     @property
     def door(self) -> Wireguard:
         """What `Interface` takes."""
-        return Wireguard(read=self.read, set_peers=self.set_peers, set_routes=self.set_routes)
+        return Wireguard(
+            read=self.read,
+            set_peers=self.set_peers,
+            set_routes=self.set_routes,
+            are_set=lambda *_: not self.cleared_routes,
+        )
 
     @property
     def keys(self) -> set[str]:
@@ -79,10 +87,10 @@ class FakeDevice:
         self.routes.append((frozenset(prefixes), interface, mark))
 
 
-def unresolved(host: str, port: int) -> str:
+def unresolved(host: str, port: int) -> tuple[str, ...]:
     """A resolver for endpoints that are addresses already."""
     del port
-    return host
+    return (host,)
 
 
 @dataclass
@@ -103,7 +111,7 @@ def interface(
     fake: FakeDevice,
     managed: ManagedPeers | None = None,
     *,
-    resolve: Callable[[str, int], str | None] = unresolved,
+    resolve: Resolve = unresolved,
     manage_routes: bool = True,
     door: Wireguard | None = None,
     is_vantage: bool = False,

@@ -79,7 +79,7 @@ class Scene:
             interface=Interface(
                 "wg0",
                 ManagedPeers(directory),
-                lambda host, _port: host,
+                lambda host, _port: (host,),
                 manage_routes=True,
                 wireguard=fake.door,
             ),

@@ -5,7 +5,8 @@ A story is blocks of commands, each followed by `----` and what happened:
     settings KEY=VALUE ...       client, policy, and the numbers of the settings (before anything else)
     tell probes [W ...]          say each probe, and each answer, too; of these workers only (else only what changes
                                  the device is told)
-    document W=STATE[/KEY=VALUE ...] ...   a newer document comes; KEY is weight, priority, key, endpoint or tunnel
+    document W=STATE[/KEY=VALUE ...] ...   a newer document comes; KEY is weight, priority, key, tunnel or endpoint
+                                 (several: 1+2)
     answers W ... | silent W ...           what these workers do from now on
     restarted W ...              these answer again only after their session was made anew
     slow W SECONDS               from now on its answers take so long
@@ -37,6 +38,7 @@ from client_sync.state import (
     Probe,
     Received,
     Recreate,
+    Redirect,
     Settings,
     State,
     Tick,
@@ -70,7 +72,7 @@ def published(words: str) -> PublishedWorker:
             case "priority":
                 found = replace(found, priority=int(value))
             case "endpoint":
-                found = replace(found, endpoints=(f"198.51.100.{value}:51820",))
+                found = replace(found, endpoints=tuple(f"198.51.100.{one}:51820" for one in value.split("+")))
             case "tunnel":
                 found = replace(found, tunnel_addresses=(f"10.98.0.{value}",))
             case "key":
@@ -189,6 +191,8 @@ class Story:
             case Recreate(name):
                 self._say(f"recreate {name}")
                 self.restarted.discard(name)
+            case Redirect(name):
+                self._say(f"redirect {name}")
             case Probe(name, asked_at):
                 self._tell(name, "probe {}")
                 self.asked += 1

@@ -18,6 +18,7 @@ from client_sync.state import (
     Probe,
     Reason,
     Recreate,
+    Redirect,
     Settings,
     workers,
 )
@@ -75,7 +76,7 @@ class WatchedStory(Story):
         configures = kinds.count(Configure)
         assert set(kinds[:configures]) <= {Configure}, "the device is configured before anything is asked"
         for effect, following in zip_longest(effects, effects[1:]):
-            if isinstance(effect, Recreate):
+            if isinstance(effect, Recreate | Redirect):
                 assert isinstance(following, Probe), "a session that was made anew is tried at once"
                 assert following.worker == effect.worker
 
@@ -105,7 +106,9 @@ class WatchedStory(Story):
                 continue
             at = place(there[effect.worker])
             assert there[effect.worker].state is not WorkerState.BANNED, "a banned worker is left alone"
-            if isinstance(effect, Recreate):
+            if isinstance(effect, Redirect):
+                assert effect.worker == self.state.active, "a standby's session is made anew"
+            elif isinstance(effect, Recreate):
                 assert effect.worker != self.state.active, "the active session is never made anew"
                 assert self.now - self.recreated_at.get(at, 0.0) >= 2.0 * LEAST_PATIENCE - 1e-9
                 self.recreated_at[at] = self.now

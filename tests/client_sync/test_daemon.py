@@ -13,7 +13,7 @@ import pytest
 from client_sync.addresses import AddressBook
 from client_sync.cache import Documents, ManagedPeers
 from client_sync.config import Config, Role
-from client_sync.daemon import _http, _report, _resolver, _status
+from client_sync.daemon import _http, _report, _status
 from client_sync.driver import Driver
 from client_sync.feed import Feed
 from client_sync.interface import Interface
@@ -60,7 +60,7 @@ class Silent:
 def driver_of(directory: Path, state: State) -> Driver:
     """A driver that is in this state, and does nothing."""
     interface = Interface(
-        "wg0", ManagedPeers(directory), lambda *_: None, manage_routes=False, wireguard=FakeDevice().door
+        "wg0", ManagedPeers(directory), lambda *_: (), manage_routes=False, wireguard=FakeDevice().door
     )
     made = Driver(
         settings=Settings("laptop-9"),
@@ -222,7 +222,7 @@ def asked(config: Config, receiver: FakeReceiver) -> str:
         interface = Interface(
             "wg0",
             ManagedPeers(config.state_directory),
-            lambda *_: None,
+            lambda *_: (),
             manage_routes=False,
             wireguard=FakeDevice().door,
         )
@@ -263,34 +263,3 @@ def test_a_proxy_in_the_environment_is_not_used(tmp_path: Path, monkeypatch: pyt
     config = configuration(tmp_path, ca_file=ours.file)
 
     assert asked(config, FakeReceiver(yes, tls=ours.server("monitoring.example.com"))) == "yes"
-
-
-@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1"])
-def test_an_address_is_its_own(tmp_path: Path, address: str) -> None:
-    """Nothing is looked up, and nothing remembered."""
-    assert _resolver(AddressBook(tmp_path / "book"))(address, 51820) == address
-    assert not (tmp_path / "book").exists()
-
-
-def test_a_workers_name_that_is_remembered_needs_no_name_server(tmp_path: Path) -> None:
-    """`.invalid` never resolves."""
-    book = AddressBook(tmp_path / "book")
-    book.remember("fra1.invalid", ["192.0.2.1", "192.0.2.2"])
-
-    assert _resolver(book)("fra1.invalid", 51820) == "192.0.2.1"
-
-
-def test_a_workers_name_that_resolves_is_remembered(tmp_path: Path) -> None:
-    """For the day on which no name server answers."""
-    found = _resolver(AddressBook(tmp_path / "book"))("0x7f.1", 51820)
-
-    assert found in {"127.0.0.1", "::1"}
-    assert AddressBook(tmp_path / "book").remembered("0x7f.1")[0] == found
-
-
-def test_a_workers_name_that_does_not_resolve_is_said(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """And has no address; the others' have."""
-    assert _resolver(AddressBook(tmp_path / "book"))("fra1.invalid", 51820) is None
-    assert [record.getMessage() for record in caplog.records] == ["endpoint does not resolve"]

@@ -12,6 +12,7 @@ from client_sync.interface import Interface
 from client_sync.tunnels.programs import LayoutError
 from tests.client_sync.device import MARK, FakeDevice, interface, named
 from tests.client_sync.samples import ALL, worker
+from tests.client_sync.scene import said
 from wgfleet.peerset import WorkerState
 
 TWO = named(worker(1), worker(2))
@@ -43,7 +44,7 @@ def guard(directory: Path, rules: Rules, first: Barred = NOTHING) -> Guard:
 
 def guarded(inner: Interface, switch: Guard, *, ours: bool = True) -> Guarded:
     """The interface with it, which the daemon makes, or others; names of endpoints have no address."""
-    return Guarded(inner, switch, lambda host, _port: host if host[0].isdigit() else None, ours=ours)
+    return Guarded(inner, switch, lambda host, _port: (host,) if host[0].isdigit() else (), ours=ours)
 
 
 def expected(*prefixes: str, mark: int | None = MARK, endpoints: tuple[str, ...] = ()) -> str:
@@ -223,8 +224,22 @@ def test_nothing_is_barred_where_nothing_is_to_be(tmp_path: Path) -> None:
         guard(tmp_path, Rules(broken="`nft -f -` failed")).close()
 
 
+def test_what_cannot_be_read_leaves_nothing_open(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """As after a damaged disk: it is closed by the last peer set or the configuration, and noted again; and that is said."""
+    (tmp_path / KEPT).write_text("{")
+    rules = Rules()
+
+    assert guard(tmp_path, rules, FIRST).close()
+
+    assert "counter drop" in rules.loaded[-1]
+    assert [facts["error"] for facts in said(caplog, "kill switch closed by what else is known")]
+    caplog.clear()
+    guard(tmp_path, Rules(), FIRST).close()
+    assert not caplog.records, "it is noted again"
+
+
 def test_what_cannot_be_read_opens_nothing(tmp_path: Path) -> None:
-    """It is said, and the daemon does not run with an open switch."""
+    """Where nothing else says what to bar: it is said, and the daemon does not run with an open switch."""
     (tmp_path / KEPT).write_text("{")
     rules = Rules()
 
@@ -255,3 +270,16 @@ def test_a_machine_without_nftables_is_told_what_to_install(monkeypatch: pytest.
 
     with pytest.raises(GuardError, match="install the package nftables"):
         load_rules(OPEN)
+
+
+def test_a_name_that_has_another_address_by_now_is_let_through(tmp_path: Path) -> None:
+    """A worker moved, and is looked for there: by a session made anew, or by the active one's endpoint."""
+    rules, found = Rules(), ["192.0.2.1"]
+    two = named(worker(1, endpoints=("fra1.example.com:51820",)))
+    switch = Guarded(interface(FakeDevice()), guard(tmp_path, rules), lambda _host, _port: found, ours=False)
+    switch.configure(two, "w1")
+
+    for number, look in enumerate((switch.recreate, switch.redirect), start=2):
+        found[:] = [f"192.0.2.{number}"]
+        look(two["w1"])
+        assert f"192.0.2.{number} . 51820" in rules.loaded[-1]

@@ -21,9 +21,9 @@ def test_a_name_is_resolved_before_wg_sees_it() -> None:
     """`wg` would look it up itself, for a minute or more."""
     asked = []
 
-    def resolve(host: str, port: int) -> str:
+    def resolve(host: str, port: int) -> tuple[str, ...]:
         asked.append((host, port))
-        return "192.0.2.77"
+        return ("192.0.2.77",)
 
     fake = FakeDevice()
     interface(fake, resolve=resolve).configure(named(worker(1, endpoints=("fra1.example.com:51821",))), None)
@@ -40,7 +40,7 @@ def test_an_address_of_six_stands_in_brackets() -> None:
     )
 
     interface(
-        fake, resolve=lambda host, _port: "2001:db8::1" if host == "fra1.example.com" else host
+        fake, resolve=lambda host, _port: ("2001:db8::1" if host == "fra1.example.com" else host,)
     ).configure(workers, None)
 
     assert endpoint_of(fake, 1) == "[2001:db8::1]:51820"
@@ -52,7 +52,7 @@ def test_a_name_that_does_not_resolve_leaves_the_endpoint_as_it_is() -> None:
     fake = FakeDevice()
     fake.add(peer(public_key(1), endpoint=THERE))
 
-    interface(fake, resolve=lambda _host, _port: None).configure(
+    interface(fake, resolve=lambda _host, _port: ()).configure(
         named(worker(1, endpoints=("fra1.example.com:51820",))), "w1"
     )
 
@@ -155,8 +155,8 @@ def test_the_attempts_of_one_worker_are_not_anothers() -> None:
 def test_a_session_that_is_made_anew_keeps_its_endpoint_if_the_name_does_not_resolve() -> None:
     """Name servers may be behind the worker that is dead: a peer without an endpoint would be lost for good."""
     fake = FakeDevice()
-    known: dict[str, str] = {"fra1.example.com": "192.0.2.1"}
-    wg0 = interface(fake, resolve=lambda host, _port: known.get(host))
+    known = {"fra1.example.com": ["192.0.2.1"]}
+    wg0 = interface(fake, resolve=lambda host, _port: known.get(host, []))
     named_worker = worker(1, endpoints=("fra1.example.com:51820",))
     wg0.configure(named(named_worker), None)
     known.clear()
@@ -186,3 +186,43 @@ def test_a_peer_that_vanished_is_added_again_and_is_ours(tmp_path: Path) -> None
 
     assert fake.calls == [(PeerChange(Kind.ADD, public_key(1), HERE, ("10.99.0.1/32",), 25),)]
     assert ManagedPeers(tmp_path).keys == {public_key(1)}
+
+
+def test_each_address_of_a_name_is_tried() -> None:
+    """A laptop has left the network with IPv6, say; and one that works is left as it is."""
+    fake = FakeDevice()
+    wg0 = interface(fake, resolve=lambda _host, _port: ("2001:db8::1", "192.0.2.1"))
+    named_worker = worker(1, endpoints=("fra1.example.com:51820",))
+    wg0.configure(named(named_worker), None)
+    assert endpoint_of(fake) == "[2001:db8::1]:51820"
+
+    wg0.recreate(named_worker)
+    assert endpoint_of(fake) == HERE
+
+    wg0.configure(named(named_worker), "w1")
+    assert endpoint_of(fake) == HERE
+
+
+def test_the_active_worker_is_looked_for_at_its_next_endpoint() -> None:
+    """What it carries stays with it all the while."""
+    fake = FakeDevice()
+    wg0 = interface(fake)
+    workers = named(worker(1, endpoints=(HERE, THERE)))
+    wg0.configure(workers, "w1")
+    before = len(fake.calls)
+
+    wg0.redirect(workers["w1"])
+
+    assert fake.calls[before:] == [(PeerChange(Kind.UPDATE, public_key(1), THERE),)]
+
+
+def test_a_worker_with_one_endpoint_is_left_there() -> None:
+    """Nothing is set."""
+    fake = FakeDevice()
+    wg0 = interface(fake)
+    wg0.configure(TWO, "w1")
+    before = len(fake.calls)
+
+    wg0.redirect(TWO["w1"])
+
+    assert fake.calls[before:] == []

@@ -150,3 +150,17 @@ def test_an_overdue_probe_counts_as_unheard_before_it_is_a_miss() -> None:
     assert [asked.unheard(at) for at in (11.05, 11.15, 11.25, 11.35)] == [0, 1, 1, 2]
     assert answer(asked, 11.2, 11.35).unheard(11.35) == 0
     assert judge(asked, 11.31).unheard(11.31) == 2
+
+
+def test_one_probe_that_is_overdue_is_not_yet_in_vain() -> None:
+    """Two are, or one that was missed; of those that were sent before, nothing is said."""
+    known = probed(Liveness(), *range(10), took=0.01)
+    twice = ask(ask(known, 20.0), 20.06)
+
+    assert not ask(known, 20.0).asked_in_vain(20.29, since=20.0)
+    assert not twice.asked_in_vain(20.15, since=20.0)
+    assert twice.asked_in_vain(20.17, since=20.0)
+    assert not twice.asked_in_vain(20.17, since=20.01)
+    missed = judge(ask(known, 20.0), 20.0 + LEAST_PATIENCE)
+    assert missed.asked_in_vain(21.0, since=20.0)
+    assert not missed.asked_in_vain(21.0, since=20.01)

@@ -58,7 +58,7 @@ class Machine:
             quick,
             self.directory,
             managed,
-            Endpoints(lambda host, _port: host),
+            Endpoints(lambda host, _port: (host,)),
             read=lambda _name: self.device,
             run=self.run,
             clock=lambda: self.now,

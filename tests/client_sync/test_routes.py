@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from client_sync.routes import route_commands, set_routes
+from client_sync.routes import are_set, route_commands, set_routes
 from client_sync.tunnels.programs import LayoutError
 from tests.client_sync.own_network import in_own_network, ip
 
@@ -185,3 +185,24 @@ def test_a_real_interface_that_is_not_there_is_said() -> None:
         in_own_network(lambda: set_routes(["10.0.0.0/8"], "wg0", None))
 
     assert str(caught.value) == ('`ip -4 route replace 10.0.0.0/8 dev wg0` failed: Cannot find device "wg0"')
+
+
+@pytest.mark.system
+@pytest.mark.parametrize(
+    "cleared",
+    ["-4 route flush table 51820", "-6 route del fd00::/8 dev wg0", "-4 rule flush", "link set wg0 down"],
+)
+def test_real_routes_and_rules_that_others_cleared_are_missed(cleared: str) -> None:
+    """Those that were set are found again, in whichever table."""
+
+    def part() -> tuple[bool, bool]:
+        interface_up()
+        set_routes(WANTED, "wg0", 51820)
+        before = are_set(WANTED, "wg0", 51820)
+        ip(cleared)
+        try:
+            return before, are_set(WANTED, "wg0", 51820)
+        except LayoutError:  # Of others' rule, that is said.
+            return before, False
+
+    assert in_own_network(part) == (True, False)

@@ -20,9 +20,9 @@ from client_sync.perworker.system import System
 from wgfleet.peerset import PeerSet
 
 
-def resolve(host: str, _port: int) -> str:
+def resolve(host: str, _port: int) -> tuple[str, ...]:
     """The lab's endpoints are addresses already."""
-    return host
+    return (host,)
 
 
 def layout_of(asked: dict[str, Any]) -> Layout:

@@ -211,6 +211,20 @@ def test_rules_that_another_program_cleared_are_set_again(
     assert net.worker("w1").wg0.alive
 
 
+def test_what_another_program_gave_to_another_worker_is_given_back(
+    net: Network, client: OwnClient, sync: Process
+) -> None:
+    """As a manager of networks does that sets its own peers again: both workers answer probes all the while."""
+    flowing(client, sync)
+    key = net.worker("w2").public_key
+
+    client.run("wg", "set", NAME, "peer", key, "allowed-ips", f"{worker_tunnel(2)}/32,0.0.0.0/0")
+    assert client.active() == "w2"
+
+    wait_until(lambda: client.active() == "w1", LIMIT, "the prefixes")
+    assert Journal(sync.log).lines("set again, others changed it")
+
+
 def test_where_packets_must_come_by_the_way_of_their_answers_the_tunnels_own_do(
     net: Network, client: OwnClient, sync: Process
 ) -> None:

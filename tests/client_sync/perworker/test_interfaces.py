@@ -96,3 +96,18 @@ def test_the_next_endpoint_is_tried_when_a_session_is_made_anew(machine: Machine
         found.append(machine.devices["wg-w1"].peers[0].endpoint)
 
     assert found == ["[2001:db8::1]:51820", "192.0.2.1:51820"]
+
+
+def test_the_active_worker_is_looked_for_at_its_next_endpoint(machine: Machine) -> None:
+    """Its peer and what leads to it stay. One whose interface is gone is made anew first."""
+    two = named(worker(1, endpoints=("192.0.2.1:51820", "198.51.100.1:51820")))
+    layout = machine.layout()
+    layout.configure(two, "w1")
+    before = len(machine.done)
+
+    layout.redirect(two["w1"])
+    assert machine.since(before) == [f"wg-w1: update peer {public_key(1)} endpoint 198.51.100.1:51820"]
+
+    machine.remove("wg-w1")
+    layout.redirect(two["w1"])
+    assert "wg-w1" not in machine.devices

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,6 +86,24 @@ def test_a_run_that_fails_says_why(tmp_path: Path) -> None:
     (failure,) = hook.status()["failures"]
     assert (failure["client"], failure["verb"]) == ("c1", "active")
     assert failure["reason"] == "it ended with 3: no such router"
+
+
+def test_a_run_that_prints_without_end_fills_no_memory(tmp_path: Path) -> None:
+    """A loop that complains, say: a hundred megabytes here."""
+    tracemalloc.start()
+    try:
+        hook = story(
+            tmp_path,
+            "head -c 100000000 /dev/zero | tr '\\0' x; echo; echo at last; exit 3",
+            lambda hook: bool(hook.hooks.failures),
+            places("fra1", 1),
+        )
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert hook.status()["failures"][0]["reason"].endswith("x at last")
+    assert most < 10_000_000
 
 
 def test_a_run_that_hangs_is_ended_with_what_it_started(

@@ -204,3 +204,29 @@ def test_of_many_changes_some_are_logged_and_then_how_many(
     tunnel(FakeInterface(), tmp_path).bring_up_to_date(many(clients), removing=True)
 
     assert len([record for record in caplog.records if record.getMessage() == "changed"]) == lines
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_disk_that_takes_nothing_keeps_nobody_who_was_revoked(tmp_path: Path, *, whole: bool) -> None:
+    """Though the same list has a new client, who cannot be noted; he is added once he can be."""
+    fake = FakeInterface()
+    one = tunnel(fake, tmp_path)
+    before, after = many(2), client_list(client(1), client(3), generation=2, revoked=[2])
+    one.bring_up_to_date(before, removing=True)
+    note = tmp_path / "managed-peers.json"
+    note.unlink()
+    note.mkdir()  # No file can be put in the place of a folder.
+
+    def apply() -> None:
+        if whole:
+            one.bring_up_to_date(after, removing=True)
+        else:
+            one.follow(before, after, there())
+
+    with pytest.raises(OSError, match=r"managed-peers\.json"):
+        apply()
+    assert fake.keys == {public_key(1)}
+
+    note.rmdir()
+    one.bring_up_to_date(after, removing=True)
+    assert fake.keys == {public_key(1), public_key(3)} <= kept(tmp_path)
