@@ -12,10 +12,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lab.addresses import SERVICE
+from tests.lab.bare import BareClient
 from tests.lab.fleet import Fleet, Profile
 from tests.lab.hooked import DRAIN_SECONDS, way_back, without_nat
 from tests.lab.host import Host
 from tests.lab.machines import Client
+from tests.lab.own import OwnClient
 from tests.lab.perworker import PerWorkerClient, listen, stream
 from tests.lab.process import Process
 from tests.lab.waiting import wait_until
@@ -35,7 +37,7 @@ table inet wary {
 """What nobody on the worker's WireGuard began, or what is not of its past as far as this worker saw it, is dropped."""
 
 
-class Strict(PerWorkerClient):
+class Strict(BareClient):
     """It drops what comes by another interface than an answer would take, as some distributions have it."""
 
     def set_up(self, underlay: Host, service: Host) -> None:
@@ -45,7 +47,11 @@ class Strict(PerWorkerClient):
             self.sysctl(f"net.ipv4.conf.{where}.rp_filter", 1)
 
 
-class Probing(Strict):
+class Own(Strict, OwnClient):
+    """Its daemon makes its one interface."""
+
+
+class Probing(Strict, PerWorkerClient):
     """It asks the service through each worker; all answers come back through the active one."""
 
     def settings(self) -> dict[str, object]:
@@ -53,7 +59,7 @@ class Probing(Strict):
         return {**super().settings(), "probe_target": SERVICE}
 
 
-class Following(Strict):
+class Following(Strict, PerWorkerClient):
     """Its connections go where their way back goes."""
 
     def settings(self) -> dict[str, object]:
@@ -120,7 +126,7 @@ def wait_for_more(talk: Process, lines: int = 100) -> None:
     assert talk.alive
 
 
-@PER_WORKER
+@pytest.mark.parametrize("fleet", [Probing, Own], ids=["per-worker", "single"], indirect=True)
 @pytest.mark.usefixtures("daemons")
 def test_the_stream_of_documents_outlives_that_the_first_tunnels_are_made_around_it(fleet: Fleet) -> None:
     """Where rp_filter is strict what comes for it counts only if it is known by its mark, and it sends nothing any more."""
