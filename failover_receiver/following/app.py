@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -45,7 +46,8 @@ def create_inner(edge: Edge, passing: Passing, forward: ASGIApp, *, most_streams
     """Of a process beside the one that decides, which has the last word in all that this one refuses."""
     app = _bare()
     app.router.default = forward
-    return Doorway(edge, _Inner(_guarded(app, edge, passing), forward), most_streams=most_streams)
+    guarded = _guarded(_Inner(app, forward), edge, passing)
+    return Doorway(edge, _Inner(guarded, forward), most_streams=most_streams)
 
 
 class Unheard:
@@ -88,14 +90,16 @@ class Elsewhere:
 
 
 class _Inner:
-    """What the doorway refuses is decided by the one that decides: it may know of a token a moment earlier."""
+    """What is refused unread is decided by the one that decides: it may know of a token a moment earlier."""
 
     def __init__(self, app: ASGIApp, forward: ASGIApp) -> None:
         self._app = app
         self._forward = forward
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        return (self._forward if REFUSED in scope else self._app)(scope, receive, send)
+        refused = scope.get(REFUSED)
+        was_read = refused is None or isinstance(refused, RequestValidationError)
+        return (self._app if was_read else self._forward)(scope, receive, send)
 
 
 def _elsewhere(asked: Request) -> JSONResponse:
