@@ -116,7 +116,9 @@ async def test_what_else_a_daemon_asks_is_passed_on_and_the_rest_sent_elsewhere(
     wish = {"public_key": "6Bqh6DzdDGfXPIZdZPGSv2LLXAoqPqDzXGzGmrL2UlQ=", "addresses": ["10.6.0.9"]}
     assert (await tree.operator.put("/v1/clients/laptop", json=wish)).status_code < 300
     async with client(tree.far.url, worker) as http:
-        await until(http, "/v1/signing-key", lambda said: said.get("fleet") == "test")  # Its token has come there.
+        await until(
+            http, "/v1/signing-key", lambda said: said.get("fleet") == "test"
+        )  # Its token has come there.
         places = await http.get("/v1/places")
         listed = (await http.get("/v1/client-list")).status_code
         nobody = await http.get("/v1/places", headers={"Authorization": "Bearer nobody's"})
