@@ -126,7 +126,7 @@ def test_each_document_of_one_that_is_cut_off_says_so(three: Three) -> None:
         async with cut_off(three, VICTIM), asyncio.timeout(SOON):
             await until(lambda: all_said() == [CUT_OFF] * 5)
 
-    three.ask(0, "PUT", "/v1/clients/laptop", json={"public_key": "A" * 42 + "E="}).raise_for_status()
+    three.ask(0, "PUT", "/v1/clients/tablet", json={"public_key": "A" * 42 + "E="}).raise_for_status()
     tag = three.ask(VICTIM, "GET", "/v1/peer-set").headers["etag"]
     asyncio.run(story())
     assert all_said() == [None] * 5
