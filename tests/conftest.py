@@ -1,6 +1,11 @@
-"""Where the lab cannot run, its tests are skipped with the reasons; in CI that is a failure, not a pass."""
+"""Where the lab cannot run, its tests are skipped with the reasons; in CI that is a failure, not a pass.
 
+And no test leaves the next one another log than it found.
+"""
+
+import logging
 import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,3 +20,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if os.environ.get("CI") == "true":
             pytest.fail(said, pytrace=False)
         pytest.skip(said)
+
+
+@pytest.fixture(autouse=True)
+def _log_level() -> Iterator[None]:
+    """A daemon that is run in this process sets it for all that comes after."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    root.setLevel(level)

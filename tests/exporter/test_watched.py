@@ -57,6 +57,7 @@ def test_a_file_that_is_named_no_more_is_let_go(tmp_path: Path, caplog: pytest.L
     file.write_text("5")
     value.current()
     caplog.set_level(logging.INFO)
+    caplog.clear()
 
     (tmp_path / "other").write_text("4")
 
