@@ -47,6 +47,8 @@ class Liveness:
     """When the newest of the probes that were answered had been sent."""
     answers_since: float | None = None
     """When the first was sent of the probes that were answered since it was silent last."""
+    back_at: float | None = None
+    """When it answered again, having been away."""
     missed_ask: float | None = None
     """When the newest of the probes that were missed, and not by us, had been sent."""
     misses: int = 0
@@ -125,15 +127,13 @@ def answer(known: Liveness, asked_at: float, now: float) -> Liveness:
     """A probe's answer has come, in time or late; one that is not known is of another path, and changes nothing."""
     if asked_at not in known.awaited:
         return known
-    took = now - asked_at
-    if known.round_trip is None:
-        round_trip, deviation = took, took / 2
-    else:
-        deviation = 0.75 * known.deviation + 0.25 * abs(known.round_trip - took)
-        round_trip = 0.875 * known.round_trip + 0.125 * took
     late = asked_at not in known.open
     # One that was silent, or whose session was made anew, was away. That says nothing of what its path loses.
     away = known.in_vain > 0 or known.misses >= known.silent_after(FEWEST_MISSES)
+    away = away or (late and known.answered_at is None)
+    back_at = now if away else known.back_at
+    # WireGuard keeps what is sent while there is no session: how long that took to be answered is no round trip either.
+    path = known if back_at is not None and asked_at < back_at else _timed(known, now - asked_at)
     lost = 0 if away else max(known.misses - late, 0)
     loss = known.loss
     for hit in (*[1.0] * lost, 0.0):
@@ -146,13 +146,22 @@ def answer(known: Liveness, asked_at: float, now: float) -> Liveness:
         answered_at=now,
         answered_ask=asked_at if known.answered_ask is None else max(asked_at, known.answered_ask),
         answers_since=asked_at if known.answers_since is None or known.is_silent else known.answers_since,
+        back_at=back_at,
         misses=0,
-        round_trip=round_trip,
-        deviation=deviation,
+        round_trip=path.round_trip,
+        deviation=path.deviation,
         loss=loss,
         in_vain=0,
         history=(*known.history, True)[-HISTORY:],
     )
+
+
+def _timed(known: Liveness, took: float) -> Liveness:
+    """A round trip took so long (RFC 6298)."""
+    if known.round_trip is None:
+        return replace(known, round_trip=took, deviation=took / 2)
+    deviation = 0.75 * known.deviation + 0.25 * abs(known.round_trip - took)
+    return replace(known, round_trip=0.875 * known.round_trip + 0.125 * took, deviation=deviation)
 
 
 def judge(known: Liveness, now: float) -> Liveness:

@@ -110,6 +110,35 @@ def test_an_absence_is_no_loss() -> None:
     assert answer(ask(stale, 81.0), 81.0, 81.01).loss == pytest.approx(0.0)
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        replace(probed(Liveness(), *range(10), took=0.01), misses=5),
+        replace(probed(Liveness(), *range(10), took=0.01), misses=2, in_vain=1),
+    ],
+    ids=["silent", "session made anew"],
+)
+def test_what_waited_for_a_session_is_no_round_trip(before: Liveness) -> None:
+    """WireGuard sends it once there is one: answers that come seconds late in a row. What is asked after that is one again."""
+    known = before
+    for at in (20.0, 21.0, 22.0):
+        known = ask(known, at)
+    for at in (20.0, 21.0, 22.0):
+        known = answer(judge(known, 24.0), at, 24.01)
+
+    assert known.round_trip == before.round_trip
+    assert known.patience == before.patience
+    assert probed(known, 25.0, took=2.0).patience > before.patience
+
+
+def test_a_path_that_was_slow_from_the_beginning_is_learnt_by_the_second_answer() -> None:
+    """The first one that is late may have waited for the session."""
+    first = answer(judge(ask(Liveness(), 10.0), 11.0), 10.0, 11.0)
+
+    assert first.round_trip is None
+    assert answer(judge(ask(first, 12.0), 13.0), 12.0, 13.0).round_trip == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize(("misses", "in_vain"), [(5, 0), (2, 1)])
 def test_probes_still_open_when_an_absence_ends_are_no_loss(misses: int, in_vain: int) -> None:
     """A standby that restarted is asked in quick succession: the last ones before its new session are answered by nobody."""
