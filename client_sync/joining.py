@@ -1,5 +1,6 @@
 """Asks a receiver to let this machine in, by its bundle: once."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from wgfleet.names import check_address
 
 SECONDS = 30.0
 """For the receiver's answer: it writes to its disk first."""
+ROUNDS, AGAIN_SECONDS = 3, 1.0
+"""While none can be reached, and the pause between: a line that has just come up, a tunnel that is just being made."""
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol)
 """After these the receiver cannot have seen the bundle."""
 
@@ -33,13 +36,15 @@ async def join(
     http: httpx.AsyncClient, bundle: Bundle, public_key: str, *, now: Callable[[], float] = time.time
 ) -> Joined:
     """Use the bundle, at the first of its receivers that can be reached. Raises EnrolmentError."""
-    unreached = []
-    for url in bundle.receivers:
+    unreached: dict[str, str] = {}
+    for number, url in enumerate(bundle.receivers * ROUNDS):
+        if number and number % len(bundle.receivers) == 0:
+            await asyncio.sleep(AGAIN_SECONDS)
         body = {"secret": bundle.secret, "public_key": public_key}
         try:
             answer = await http.post(f"{url}/v1/enrol", json=body, timeout=httpx.Timeout(SECONDS))
         except NOT_SENT as error:
-            unreached.append(f"{url}: {str(error) or type(error).__name__}")
+            unreached[url] = str(error) or type(error).__name__
             continue
         except httpx.HTTPError as error:
             raise EnrolmentError(
@@ -49,9 +54,8 @@ async def join(
         if answer.status_code == httpx.codes.OK:
             return _joined(url, answer)
         raise EnrolmentError(_refusal(url, answer, bundle, now()))
-    raise EnrolmentError(
-        "no receiver can be reached, and the bundle is still good:\n  " + "\n  ".join(unreached)
-    )
+    lines = [f"\n  {url}: {error}" for url, error in unreached.items()]
+    raise EnrolmentError(f"no receiver can be reached, and the bundle is still good:{''.join(lines)}")
 
 
 def _joined(url: str, answer: httpx.Response) -> Joined:
