@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Callable, Sequence
 
 from wgfleet.device import Device
+from wgfleet.diff import Kind, PeerChange
 from wgfleet.names import split_endpoint
 from wgfleet.peerset import PublishedWorker
 
@@ -21,6 +22,14 @@ class Endpoints:
     def advance(self, worker: str) -> None:
         """Take the worker's next one from now on."""
         self._attempts[worker] = self._attempts.get(worker, 0) + 1
+
+    def redirected(self, worker: PublishedWorker, device: Device) -> tuple[PeerChange, ...]:
+        """What leads an active worker's peer to its next endpoint; nothing is taken from it."""
+        self.advance(worker.name)
+        peer, endpoint = device.peer(worker.public_key), self.of(worker, None)
+        if peer is None or endpoint in (None, peer.endpoint):
+            return ()
+        return (PeerChange(Kind.UPDATE, worker.public_key, endpoint),)
 
     def of(self, worker: PublishedWorker, device: Device | None) -> str | None:
         """The endpoint in turn, as `address:port`. A peer that has one of the worker's own is left at it."""

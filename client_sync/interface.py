@@ -140,10 +140,8 @@ class Interface:
 
     def redirect(self, worker: PublishedWorker) -> None:
         """Send to the active worker at its next endpoint; whatever it has stays."""
-        self._endpoints.advance(worker.name)
-        peer, endpoint = self.read().peer(worker.public_key), self._endpoints.of(worker, None)
-        if peer is not None and endpoint not in (None, peer.endpoint):
-            self._wireguard.set_peers(self.name, (PeerChange(Kind.UPDATE, worker.public_key, endpoint),))
+        if changes := self._endpoints.redirected(worker, self.read()):
+            self._wireguard.set_peers(self.name, changes)
 
     def _ends(self, workers: Workers, device: Device) -> dict[str, str | None]:
         return {name: self._endpoints.of(worker, device) for name, worker in workers.items()}

@@ -125,11 +125,9 @@ class Interfaces:
 
     def redirect(self, worker: PublishedWorker) -> None:
         """Send to it at its next endpoint. Raises WgError."""
-        self._endpoints.advance(worker.name)
-        interface, key = self._allotments.of[worker.name].interface, worker.public_key
-        peer, endpoint = self._system.read(interface).peer(key), self._endpoints.of(worker, None)
-        if peer is not None and endpoint not in (None, peer.endpoint):
-            self._system.set_peers(interface, (PeerChange(Kind.UPDATE, key, endpoint),))
+        interface = self._allotments.of[worker.name].interface
+        if changes := self._endpoints.redirected(worker, self._system.read(interface)):
+            self._system.set_peers(interface, changes)
 
     def remove_all_but(self, used: Collection[str]) -> tuple[int, ...]:
         """Delete those of other workers than these, and forget them; return the marks that they had. Raises WgError."""

@@ -9,7 +9,6 @@ counts them.
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -23,9 +22,9 @@ from rich.table import Table as Printed
 from failover_receiver.access import Role
 from failover_receiver.following.outgoing import PATH as BATCH
 from failover_receiver.following.passing import MOST_AT_ONCE
-from tests.bench._servers import ASKERS, Receiver, cpu_ms, environment, pinned
+from tests.bench._servers import Receiver, cpu_ms
+from tests.bench._wrk import asked
 from tests.failover_receiver.parts import LIMIT, bearer
-from tests.lab.programs import program
 
 CLIENTS, CONNECTIONS, WORKERS = 100_000, 64, 8
 TURNS = 5
@@ -33,22 +32,10 @@ TURNS = 5
 PAGES = 5
 """Of metrics."""
 
-SCRIPT = """
-local requests, next, wanted = {}, 0, 0
-function init(arguments)
-    for line in io.lines(arguments[1]) do
-        local path, token, body = line:match("^(%S+) (%S+) (.*)$")
-        local headers = {Authorization = "Bearer " .. token, ["Content-Type"] = "application/json"}
-        requests[#requests + 1] = wrk.format("POST", path, headers, body)
-    end
-end
-function request()
-    next = next % #requests + 1
-    return requests[next]
-end
-function done(summary)
-    local wrong = summary.errors.status + summary.errors.read + summary.errors.write + summary.errors.timeout
-    io.write(string.format('\\n{"requests": %d, "wrong": %d}\\n', summary.requests, wrong))
+FORMATTED = """
+function formatted(line)
+    local path, token, body = line:match("^(%S+) (%S+) (.*)$")
+    return wrk.format("POST", path, {Authorization = "Bearer " .. token, ["Content-Type"] = "application/json"}, body)
 end
 """
 
@@ -97,7 +84,7 @@ def measure(seconds: int, turns: int, clients: int, console: Console) -> dict[st
             spent: dict[str, list[float]] = {way.name: [] for way in ways}
             for number in range(turns):
                 for way in ways:
-                    spent[way.name].append(_told(folder, receiver, way, seconds))
+                    spent[way.name].append(_told(receiver, way, seconds))
                     console.print(f"  turn {number + 1}: {way.name} {spent[way.name][-1]:.1f} µs an ack")
             counted, page = _pages(receiver)
         finally:
@@ -113,23 +100,13 @@ def measure(seconds: int, turns: int, clients: int, console: Console) -> dict[st
     }
 
 
-def _told(folder: Path, receiver: Receiver, way: Way, seconds: int) -> float:
+def _told(receiver: Receiver, way: Way, seconds: int) -> float:
     """Microseconds that one ack took."""
-    script = folder / "acks.lua"
-    script.write_text(SCRIPT)
-    options = ["-t1", f"-c{way.connections}", f"-d{seconds}s", f"--timeout={LIMIT:.0f}s", "-s", str(script)]
     before = cpu_ms(receiver.pid)
-    said = subprocess.run(
-        [program("wrk"), *options, receiver.running.url, "--", str(way.requests)],
-        env=environment(),
-        preexec_fn=pinned(ASKERS),
-        capture_output=True,
-        text=True,
-        timeout=seconds + LIMIT,
-        check=True,
-    ).stdout
+    told, said = asked(
+        FORMATTED, receiver.running.url, way.requests, connections=way.connections, seconds=seconds
+    )
     spent = cpu_ms(receiver.pid) - before
-    told = json.loads(said.splitlines()[-1])
     if told["wrong"] or not told["requests"]:
         raise RefusedAcksError(f"{way.name}: the receiver did not take them all: {said}")
     return 1000.0 * spent / (int(told["requests"]) * way.acks)

@@ -9,7 +9,6 @@ time for each answer. wrk asks, from a core of its own.
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -22,36 +21,23 @@ from rich.console import Console
 from rich.table import Table as Printed
 
 from tests.bench._servers import (
-    ASKERS,
     Receiver,
     beside,
     cpu_ms,
-    environment,
     free_port,
-    pinned,
 )
-from tests.failover_receiver.parts import LIMIT, bearer
+from tests.bench._wrk import asked
+from tests.failover_receiver.parts import bearer
 from tests.lab.programs import program
 
 TOKENS, CONNECTIONS, WORKERS = 10_000, 64, 8
 TURNS = 5
 """Of each server; the median counts."""
 
-SCRIPT = """
-local requests, next = {}, 0
-function init(arguments)
-    for line in io.lines(arguments[1]) do
-        local token, tag = line:match("^(%S+) (%S+)$")
-        requests[#requests + 1] = wrk.format("GET", nil, {Authorization = "Bearer " .. token, ["If-None-Match"] = tag})
-    end
-end
-function request()
-    next = next % #requests + 1
-    return requests[next]
-end
-function done(summary)
-    local wrong = summary.errors.status + summary.errors.read + summary.errors.write + summary.errors.timeout
-    io.write(string.format('\\n{"requests": %d, "bytes": %d, "wrong": %d}\\n', summary.requests, summary.bytes, wrong))
+FORMATTED = """
+function formatted(line)
+    local token, tag = line:match("^(%S+) (%S+)$")
+    return wrk.format("GET", nil, {Authorization = "Bearer " .. token, ["If-None-Match"] = tag})
 end
 """
 
@@ -129,7 +115,7 @@ def compare(seconds: int, count: int, tokens: int, console: Console) -> dict[str
                 turns: dict[str, list[Turn]] = {server.name: [] for server in servers}
                 for number in range(count):
                     for server in servers:
-                        turn = ask(folder, server, seconds, len(document))
+                        turn = ask(server, seconds, len(document))
                         turns[server.name].append(turn)
                         console.print(f"  turn {number + 1}: {server.name} {turn.cpu_us:.1f} µs")
                 return turns
@@ -137,23 +123,11 @@ def compare(seconds: int, count: int, tokens: int, console: Console) -> dict[str
             receiver.running.kill()
 
 
-def ask(folder: Path, server: Asked, seconds: int, size: int) -> Turn:
+def ask(server: Asked, seconds: int, size: int) -> Turn:
     """Let wrk ask for so long."""
-    script = folder / "poll.lua"
-    script.write_text(SCRIPT)
-    command = [program("wrk"), "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", str(script), server.url]
     before = cpu_ms(server.pid)
-    said = subprocess.run(
-        [*command, "--", str(server.requests)],
-        env=environment(),
-        preexec_fn=pinned(ASKERS),
-        capture_output=True,
-        text=True,
-        timeout=seconds + LIMIT,
-        check=True,
-    ).stdout
+    told, said = asked(FORMATTED, server.url, server.requests, connections=CONNECTIONS, seconds=seconds)
     spent = cpu_ms(server.pid) - before
-    told = json.loads(said.splitlines()[-1])
     if told["wrong"] or not told["requests"] or told["bytes"] / told["requests"] >= size:
         raise NotTheSameError(f"{server.name} answered something else than 304: {said}")
     return Turn(1000 * spent / told["requests"], told["requests"] / seconds)

@@ -4,16 +4,13 @@ import pytest
 from rich.console import Console
 
 from tests.bench.acks import measure, print_table
-from tests.lab.programs import MissingProgramError, program
+from tests.deploy.programs import program
 
 
 @pytest.fixture
 def _asker() -> None:
     """Wrk."""
-    try:
-        program("wrk")
-    except MissingProgramError as error:
-        pytest.skip(str(error))
+    program("wrk")
 
 
 @pytest.mark.usefixtures("_asker")

@@ -4,17 +4,14 @@ import pytest
 from rich.console import Console
 
 from tests.bench.poll import compare, print_table, summary
-from tests.lab.programs import MissingProgramError, program
+from tests.deploy.programs import program
 
 
 @pytest.fixture
 def _beside() -> None:
     """nginx, and wrk which asks."""
-    try:
-        program("nginx")
-        program("wrk")
-    except MissingProgramError as error:
-        pytest.skip(str(error))
+    program("nginx")
+    program("wrk")
 
 
 @pytest.mark.usefixtures("_beside")
